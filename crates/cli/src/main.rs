@@ -1,0 +1,3 @@
+//! `reelpack`: one binary, many roles.
+
+fn main() {}

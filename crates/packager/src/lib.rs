@@ -1,0 +1,22 @@
+//! The packaging engine: MP4 in, encrypted CMAF with DASH and HLS manifests out.
+//!
+//! `probe` reads an index, `plan` decides everything, `Plan::render` makes one object's bytes,
+//! `Plan::manifests` describes them. The crate is pure: no clock, no randomness, no threads, no logs,
+//! no I/O but [`Source::read_at`]. The same plan and sources give the same bytes, in any order.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
+
+mod content_key;
+mod error;
+mod movie;
+mod options;
+mod plan;
+
+pub use bmff::{MemorySource, Source};
+pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use error::Error;
+pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
+pub use options::{EncryptScope, Options, Scheme};
+pub use plan::{Manifest, ObjectId, Plan, Rendition, SegmentBuffer, plan};
