@@ -8,14 +8,18 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+mod boxes;
 mod content_key;
+mod decrypt;
 mod error;
 mod movie;
 mod options;
 mod plan;
 
 pub use bmff::{MemorySource, Source};
+pub use boxes::{BoxNode, tree};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use decrypt::decrypt;
 pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
 pub use options::{EncryptScope, Options, Scheme};

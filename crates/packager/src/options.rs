@@ -38,6 +38,9 @@ pub struct Options {
     pub segment_duration: Duration,
     /// Written into the manifests; `None` writes none.
     pub license_url: Option<String>,
+    /// Prefix of the URL that answers a key's 16 raw bytes; the KID's hex digits follow. Under `cenc` the
+    /// playlists carry it as an `identity` key line; `None` writes none.
+    pub hls_key_url: Option<String>,
 }
 
 impl Scheme {
@@ -60,6 +63,7 @@ impl Default for Options {
             iv_seed: [0; 16],
             segment_duration: Duration::from_secs(4),
             license_url: None,
+            hls_key_url: None,
         }
     }
 }
