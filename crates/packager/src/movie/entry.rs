@@ -293,11 +293,10 @@ fn find_esds<'a>(entry: &BoxView<'a>, skip: usize) -> Result<Option<BoxView<'a>>
         if child.kind == b"esds" {
             return Ok(Some(child));
         }
-        if child.kind == b"wave" {
-            if let Some(esds) = child.child(b"esds")? {
+        if child.kind == b"wave"
+            && let Some(esds) = child.child(b"esds")? {
                 return Ok(Some(esds));
             }
-        }
     }
     Ok(None)
 }
