@@ -254,6 +254,8 @@ fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
         source.read_at(0, start)?;
     }
     let name = match &start {
+        // Packets of 192 bytes, as cameras write them, begin with a time stamp.
+        [_, _, _, _, 0x47, ..] if has_transport_packets(source)? => "MPEG transport stream",
         [0x1a, 0x45, 0xdf, 0xa3, ..] => "Matroska or WebM",
         [0x47, ..] if known == 12 && !start.starts_with(b"GIF") => "MPEG transport stream",
         [0x89, b'P', b'N', b'G', ..] => "PNG picture",
