@@ -10,6 +10,8 @@ export default defineConfig({
   base: "/",
   build: {
     assetsDir: "_app",
+    // Every file is a file under /_app/: a strict content security policy needs no data: then.
+    assetsInlineLimit: 0,
     target: "es2022",
     // Shaka Player is one file of 0.7 MB; it is loaded only when something is played.
     chunkSizeWarningLimit: 800,
