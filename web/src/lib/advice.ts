@@ -33,9 +33,11 @@ export function advice(error: unknown): Advice {
   return { what: sentence(message), next: "Reload the page and try again." };
 }
 
-/** Begins with a capital letter and ends with a full stop. */
+/** Begins with a capital letter, unless with the path of a box or the like, and ends with a full stop. */
 export function sentence(text: string): string {
   const trimmed = text.trim();
-  const capital = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
+  const capital = /^[a-z]+[\s,]/.test(trimmed)
+    ? trimmed.charAt(0).toUpperCase() + trimmed.slice(1)
+    : trimmed;
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
