@@ -22,3 +22,15 @@ have() { command -v "$1" >/dev/null 2>&1; }
 
 # SHA-256 of the files named, as one hex string.
 digest() { cat -- "$@" | sha256sum | cut -d ' ' -f 1; }
+
+# npm_install FOLDER: installs what its package-lock.json names, unless that very lock is installed already.
+npm_install() {
+    local folder="$ROOT/$1" stamp
+    stamp=$(digest "$folder/package.json" "$folder/package-lock.json")
+    if [[ -f $folder/node_modules/.reelpack-stamp && $(<"$folder/node_modules/.reelpack-stamp") == "$stamp" ]]; then
+        return
+    fi
+    say "installing the npm packages of $1/"
+    (cd "$folder" && npm ci --silent >&2)
+    printf '%s\n' "$stamp" >"$folder/node_modules/.reelpack-stamp"
+}
