@@ -22,7 +22,7 @@ build: ## The page and the release binary: target/release/reelpack
 test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 	@scripts/test.sh $(ONLY)
 
-bench: ## Reelpack beside cp, ffmpeg and Shaka Packager (about 4 GB of disk, some minutes)
+bench: ## Reelpack beside cp, ffmpeg and Shaka Packager (up to 12 GiB of disk, some minutes)
 	@scripts/bench.sh
 
 golden: ## Rewrite the golden packages; look at the difference before committing it
