@@ -29,6 +29,7 @@ need_programs() {
     test | bench)
         need 'python3 -c "import venv, ensurepip"' python3-venv
         ;;&
+    bench) need '[[ -x /usr/bin/time ]]' time ;;
     test)
         need 'have chromium' chromium
         need 'have cvlc' vlc-bin
