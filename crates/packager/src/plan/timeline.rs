@@ -1,0 +1,34 @@
+//! From the source's clock to the output's.
+
+use super::cut::Segment;
+
+/// What is added to decode times, and what the output's edit list takes away again.
+///
+/// A presentation time on the movie's timeline is `dts + composition offset + shift`. The output keeps
+/// composition offsets, has no negative decode time, and one edit: `media_time`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Timeline {
+    /// Added to a decode time of the source, in ticks.
+    decode_shift: i64,
+    /// `media_time` of the edit list: composition time of what is shown at 0; 0 means no edit list.
+    pub media_time: u64,
+}
+
+impl Timeline {
+    /// The timeline of a track that begins with these segments; `shift` is its edit list's.
+    pub fn starting_with(segments: &[Segment], shift: i64) -> Self {
+        let first = segments
+            .first()
+            .map_or(0, |segment| segment.decode_time as i64);
+        let media_time = 0.max(-(first + shift));
+        Self {
+            decode_shift: shift + media_time,
+            media_time: media_time as u64,
+        }
+    }
+
+    /// Decode time in the output of a decode time in the source.
+    pub fn decode_time(&self, source: u64) -> u64 {
+        source.saturating_add_signed(self.decode_shift)
+    }
+}
