@@ -12,7 +12,7 @@ WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY crates/ crates/
 COPY --from=page /src/web/dist web/dist/
-RUN cargo build --release --locked --package cli --bin reelpack
+RUN cargo build --release --locked --package reelpack --bin reelpack
 
 FROM debian:bookworm-slim
 # A numeric user, so that an orchestrator can see that it is not root.

@@ -14,4 +14,4 @@ say "building the page (web/dist)"
 
 say "building target/release/reelpack"
 cd "$ROOT"
-cargo build --release --locked --package cli --bin reelpack
+cargo build --release --locked --package reelpack --bin reelpack

@@ -32,7 +32,7 @@ ff() { ffmpeg -nostdin -hide_banner -loglevel error -y "$@"; }
 bars() {
     local seconds=$1 rate=$2 gop=$3 output=$4
     shift 4
-    ff -f lavfi -i "color=black:s=16x16:r=$rate:d=$seconds,format=yuv420p,geq=lum='if(mod(floor(N/pow(2\,X))\,2)\,200\,48)':cb=128:cr=128,scale=640:360:flags=neighbor,noise=alls=10:allf=t:all_seed=1" \
+    ff -f lavfi -i "color=black:s=16x16:r=$rate:d=$seconds,format=yuv420p,geq=lum='if(mod(floor(N/pow(2\,X))\,2)\,200\,48)':cb=128:cr=128,scale=640:360:flags=neighbor,setsar=1,noise=alls=10:allf=t:all_seed=1" \
         -c:v libx264 -profile:v high -preset veryfast -crf 23 -bf 2 -g "$gop" -keyint_min "$gop" -sc_threshold 0 \
         -flags +cgop+bitexact -fflags +bitexact -threads 1 -map_metadata -1 "$@" "$output"
 }

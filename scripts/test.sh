@@ -32,7 +32,7 @@ filters_of() {
     database) echo 'server: db jobs storage' ;;
     app)
         echo 'server: http'
-        echo 'cli:'
+        echo 'reelpack:'
         ;;
     esac
 }
