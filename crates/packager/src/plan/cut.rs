@@ -224,7 +224,8 @@ fn push_last(done: &mut Vec<Segment>, last: Segment, target: i64) {
 /// Cuts sound where the picture is cut, to the nearest frame; behind the last boundary, or without any,
 /// at multiples of `target` ticks.
 ///
-/// `boundaries` are starts of the picture's segments in ticks of this track, the first one left out.
+/// `boundaries` are starts of the picture's segments in ticks of this track, the first one left out, and
+/// the end of the picture.
 pub(crate) fn at_boundaries(
     table: &SampleTable,
     selection: &Selection,
