@@ -320,7 +320,10 @@ fn a_header_that_is_cut_short_is_an_error() {
     };
     let (nal, length) = header.slice(&sps, &pps, &[]);
     for cut in 0..length {
-        assert!(config.slice_header_len(&nal[..cut]).is_err(), "cut at {cut}");
+        assert!(
+            config.slice_header_len(&nal[..cut]).is_err(),
+            "cut at {cut}"
+        );
     }
     assert_eq!(config.slice_header_len(&nal), Ok(length));
     // Data partitioning has slice headers of another form.
