@@ -43,7 +43,7 @@ enum Failure {
 pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> std::io::Result<JoinSet<()>> {
     let incarnation = id::tagged("run")?;
     let mut workers = JoinSet::new();
-    for number in 1..=count.max(1) {
+    for number in 1..=count {
         workers.spawn(work(shared.clone(), format!("{incarnation}/{number}")));
     }
     Ok(workers)
