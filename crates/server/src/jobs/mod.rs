@@ -9,7 +9,7 @@ mod render;
 
 use crate::app::Shared;
 use crate::clock;
-use crate::db::jobs::{Beat, Claim, Settled};
+use crate::db::claims::{Beat, Claim, Settled};
 use crate::id;
 use control::{Control, Stop, StopOnDrop};
 use std::sync::Arc;

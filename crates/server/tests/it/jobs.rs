@@ -201,3 +201,25 @@ async fn jobs_are_listed_by_state_and_page_by_page() {
     .await;
     assert_eq!(found["field"], "state");
 }
+
+#[tokio::test]
+async fn a_job_is_tried_again_when_the_storage_failed_for_a_while() {
+    let app = TestApp::start().await;
+    let asset = app.upload(&clips::numbered(0)).await;
+    let folder = app.dir().join("packages");
+    std::fs::remove_dir(&folder).expect("removed");
+    std::fs::write(&folder, "no folder").expect("written");
+    let package = app.order(&asset, &json!({})).await;
+    let path = job_path(&package);
+    let job = app.until(&path, |job| job["error"].is_string()).await;
+    assert_eq!(job["state"], "queued", "{job}");
+    assert!(text(&job["error"]).contains("the storage failed"), "{job}");
+    std::fs::remove_file(&folder).expect("removed");
+    std::fs::create_dir(&folder).expect("made");
+    let package = app.ended(&package).await;
+    assert_eq!(
+        (&package["status"], &package["job"]["error"]),
+        (&json!("Ready"), &Value::Null)
+    );
+    assert!(package["job"]["attempts"].as_i64() > Some(1), "{package}");
+}
