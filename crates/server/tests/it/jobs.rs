@@ -223,3 +223,21 @@ async fn a_job_is_tried_again_when_the_storage_failed_for_a_while() {
     );
     assert!(package["job"]["attempts"].as_i64() > Some(1), "{package}");
 }
+
+#[tokio::test]
+async fn no_more_jobs_run_at_once_than_there_are_workers() {
+    let app = TestApp::start_with(|config| config.workers = 1).await;
+    let asset = app.upload(&clips::long()).await;
+    for _ in 0..4 {
+        app.order(&asset, &json!({})).await;
+    }
+    let count = |jobs: &Value, state: &str| {
+        let jobs = jobs["data"].as_array().expect("a list");
+        jobs.iter().filter(|job| job["state"] == state).count()
+    };
+    let all_done = |jobs: &Value| {
+        assert!(count(jobs, "running") <= 1, "{jobs}");
+        count(jobs, "done") == 4
+    };
+    app.until("/api/v1/jobs", all_done).await;
+}

@@ -1,7 +1,7 @@
 //! A server that was stopped, or killed, goes on where it was.
 
 use crate::support::child::{self, ServerProcess};
-use crate::support::{TestApp, clips, files, sql, text};
+use crate::support::{TestApp, clips, files, problem, sql, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use server::{App, Config};
@@ -99,6 +99,25 @@ fn a_server_that_is_asked_to_stop_puts_its_jobs_back() {
         assert!(status.success(), "{status}: {log}");
         goes_on(app.stop().await, &package, 1).await;
     });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_while_the_server_stops_is_told_to_ask_again() {
+    let app = TestApp::start_with(|config| config.workers = 0).await;
+    let asset = app.upload(&clips::numbered(0)).await;
+    let key = "oW5AK5BW43HzbTSKpiu3SQ";
+    let body = json!({"input_content_id": asset["input_content_id"], "key": key, "kid": key});
+    let request = app.client.post(app.url("/packaged_content")).json(&body);
+    let waiting = tokio::spawn(request.send());
+    let queued = |jobs: &Value| jobs["data"][0]["state"] == "queued";
+    app.until("/api/v1/jobs", queued).await;
+    let dir = app.stop().await;
+    let answer = waiting.await.expect("waited").expect("an answer");
+    assert_eq!(answer.headers()["retry-after"], "5");
+    problem(answer, 503, "stopping").await;
+    let app = TestApp::start_in(dir, |_| ()).await;
+    let ready = |found: &Value| found["status"] == "Ready";
+    app.until("/packaged_content/1", ready).await;
 }
 
 #[tokio::test]
