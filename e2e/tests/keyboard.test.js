@@ -18,6 +18,8 @@ const focused = (page) =>
     return {
       tag: element.localName,
       name: (element.getAttribute("aria-label") ?? element.textContent).trim(),
+      // A control inside the player has the focus: the browser draws it.
+      inside: !element.matches(":focus"),
       outlined: style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) >= 2,
       onScreen: box.bottom > 0 && box.top < innerHeight,
     };
@@ -30,10 +32,10 @@ async function tabTo(page, name) {
     await page.keyboard.press("Tab");
     const now = await focused(page);
     if (now.tag === "body") continue;
-    stops.push(now.name);
-    assert.ok(now.outlined, `the focus on "${now.name}" (${now.tag}) is not to be seen`);
+    stops.push(now.name + (now.inside ? " (inside)" : ""));
+    assert.ok(now.outlined || now.inside, `the focus on "${now.name}" (${now.tag}) is not to be seen`);
     assert.ok(now.onScreen, `the focus on "${now.name}" (${now.tag}) is off the screen`);
-    if (now.name === name) return;
+    if (now.name === name && !now.inside) return;
   }
   assert.fail(`no "${name}" within ${MOST_TABS} stops: ${stops.join(" | ")}`);
 }
