@@ -1,3 +1,73 @@
-//! `reelpack`: one binary, many roles.
+//! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
+//! out. Results are on stdout, everything else is on stderr.
 
-fn main() {}
+mod decrypt;
+mod failure;
+mod input;
+mod inspect;
+mod interrupt;
+mod keys;
+mod output;
+mod package;
+mod progress;
+mod random;
+mod serve;
+mod text;
+mod urls;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 2 wrong usage · 65 the input is not usable · 74 a file could not be read or written.
+Results are written to stdout, everything else to stderr.";
+
+/// Packages video as encrypted MPEG-DASH and HLS, and serves it.
+#[derive(Parser)]
+#[command(name = "reelpack", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Show no progress; warnings and errors are still shown.
+    #[arg(short, long, global = true, display_order = 900)]
+    quiet: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Package(package::PackageArgs),
+    Inspect(inspect::InspectArgs),
+    Decrypt(decrypt::DecryptArgs),
+    Serve(serve::ServeArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Package(args) => package::run(&args, cli.quiet),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
+        Command::Serve(args) => serve::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+/// Says what went wrong and gives the exit code for it.
+fn report(failure: &Failure) -> ExitCode {
+    match failure {
+        // The reader has what it wanted (`reelpack inspect … | head -1`).
+        Failure::BrokenPipe => ExitCode::SUCCESS,
+        Failure::Interrupted(signal) => {
+            text::note("interrupted: nothing was left behind");
+            interrupt::die_of(*signal)
+        }
+        Failure::Usage(message) | Failure::Input(message) | Failure::Io(message) => {
+            text::note(&format!("error: {message}"));
+            ExitCode::from(failure.code())
+        }
+    }
+}

@@ -110,7 +110,7 @@ fn parse_16_bytes(text: &str) -> Result<[u8; 16], KeyError> {
     }
     // A text of hex digits alone is hex: 16 bytes are 22 or 24 characters of base64, 32 of hex.
     let hex_only = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if hex_only && !matches!(text.len(), 22 | 24) && text.len() % 2 == 0 {
+    if hex_only && !matches!(text.len(), 22 | 24) && text.len().is_multiple_of(2) {
         return to_16(decode_hex(text));
     }
     let url_safe = text.replace('+', "-").replace('/', "_");

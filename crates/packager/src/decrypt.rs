@@ -1,16 +1,207 @@
-//! Decrypts protected MP4 of any packager.
+//! Decrypts protected MP4 of any packager (ISO/IEC 23001-7).
+//!
+//! In: an init segment with media segments, or one file, fragmented or not. Out: the same boxes in the
+//! same places with the samples in the clear; boxes of the encryption become `free`, so that no offset
+//! changes. Memory is bounded by one fragment's index and one sample.
+
+mod samples;
+mod tracks;
 
 use crate::{ContentKey, Error, Source};
+use bmff::{BoxHeader, BoxView, TopLevel, read_box};
+use samples::ProtectedSample;
 use std::io::Write;
+use tracks::Tracks;
+
+/// Bytes that are copied at once.
+const COPY_LEN: usize = 1 << 20;
 
 /// Decrypts an init segment followed by media segments, or one whole file, into one MP4.
 ///
 /// # Errors
-/// [`Error::InvalidOptions`] when a key is missing, [`Error::InvalidInput`] when boxes are broken.
+/// [`Error::InvalidOptions`] when a key is missing; it names the KID. [`Error::InvalidInput`] when boxes
+/// are broken. [`Error::Unsupported`] when nothing is encrypted or the scheme is not known.
 pub fn decrypt(
-    _inputs: &[&dyn Source],
-    _keys: &[ContentKey],
-    _output: &mut dyn Write,
+    inputs: &[&dyn Source],
+    keys: &[ContentKey],
+    output: &mut dyn Write,
 ) -> Result<(), Error> {
-    Err(Error::Unsupported("not built yet".into()))
+    let mut decryptor = Decryptor {
+        keys,
+        tracks: find_tracks(inputs)?,
+        pending: Vec::new(),
+        output,
+    };
+    if !decryptor.tracks.any_protected() {
+        let what = "nothing in the input is encrypted with Common Encryption";
+        return Err(Error::Unsupported(what.into()));
+    }
+    for (input, source) in inputs.iter().enumerate() {
+        decryptor.start_input(input, *source)?;
+        for header in TopLevel::new(*source) {
+            let header = header?;
+            if header.end() > source.len() {
+                return Err(Error::InvalidInput(format!(
+                    "input {}: '{}' at {:#x} ends behind the end of the file",
+                    input + 1,
+                    header.kind,
+                    header.offset
+                )));
+            }
+            decryptor.top_level(*source, &header)?;
+        }
+    }
+    decryptor.output.flush()?;
+    Ok(())
+}
+
+/// The tracks of the one `moov` among the inputs.
+fn find_tracks(inputs: &[&dyn Source]) -> Result<Tracks, Error> {
+    for (index, source) in inputs.iter().enumerate() {
+        for header in TopLevel::new(*source) {
+            let header = header?;
+            if header.kind == b"moov" {
+                let bytes = read_box(*source, &header)?;
+                return Tracks::parse(&bytes, header.offset, index);
+            }
+        }
+    }
+    Err(Error::InvalidInput(
+        "no 'moov' among the inputs: give the init segment first".into(),
+    ))
+}
+
+struct Decryptor<'a> {
+    keys: &'a [ContentKey],
+    tracks: Tracks,
+    /// Protected samples of the current input that are not written yet.
+    pending: Vec<ProtectedSample>,
+    output: &'a mut dyn Write,
+}
+
+impl Decryptor<'_> {
+    /// Samples of an unfragmented file are known before its first box.
+    fn start_input(&mut self, input: usize, source: &dyn Source) -> Result<(), Error> {
+        self.pending = self.tracks.progressive_samples(input, source)?;
+        self.pending.sort_by_key(|sample| sample.offset);
+        Ok(())
+    }
+
+    fn top_level(&mut self, source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
+        match &header.kind.0 {
+            b"moov" => {
+                let mut bytes = read_box(source, header)?;
+                for patch in tracks::patches(&BoxView::new(&bytes, header.offset)?)? {
+                    patch.apply(&mut bytes);
+                }
+                self.output.write_all(&bytes)?;
+            }
+            b"moof" => {
+                let mut bytes = read_box(source, header)?;
+                let moof = BoxView::new(&bytes, header.offset)?;
+                let samples = samples::of_fragment(&moof, &self.tracks, source)?;
+                let patches = samples::patches(&moof)?;
+                self.pending.extend(samples);
+                self.pending.sort_by_key(|sample| sample.offset);
+                for patch in patches {
+                    patch.apply(&mut bytes);
+                }
+                self.output.write_all(&bytes)?;
+            }
+            b"pssh" => self.copy_as(source, header, *b"free")?,
+            b"mdat" => self.media(source, header)?,
+            _ => self.copy(source, header.offset, header.end())?,
+        }
+        Ok(())
+    }
+
+    /// Writes a `mdat`: protected samples decrypted, all else as it is.
+    fn media(&mut self, source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
+        let mut at = header.offset;
+        let split = self
+            .pending
+            .partition_point(|sample| sample.offset < header.end());
+        let later = self.pending.split_off(split);
+        let here = std::mem::replace(&mut self.pending, later);
+        let mut bytes = Vec::new();
+        for sample in here {
+            let end = sample.offset.saturating_add(u64::from(sample.size));
+            if sample.offset < at || end > header.end() {
+                return Err(Error::InvalidInput(format!(
+                    "a sample at {:#x} to {end:#x} overlaps another or leaves its 'mdat'",
+                    sample.offset
+                )));
+            }
+            self.copy(source, at, sample.offset)?;
+            bytes.resize(sample.size as usize, 0);
+            source.read_at(sample.offset, &mut bytes)?;
+            let key = self.key(&sample.parameters.kid)?;
+            sample.decrypt(&key, &mut bytes)?;
+            self.output.write_all(&bytes)?;
+            at = end;
+        }
+        self.copy(source, at, header.end())
+    }
+
+    fn key(&self, kid: &[u8; 16]) -> Result<ContentKey, Error> {
+        let key = self.keys.iter().find(|key| key.kid.0 == *kid);
+        key.cloned().ok_or_else(|| {
+            let kid = crate::KeyId(*kid).hex();
+            Error::InvalidOptions(format!("no key for KID {kid} was given"))
+        })
+    }
+
+    fn copy(&mut self, source: &dyn Source, mut from: u64, to: u64) -> Result<(), Error> {
+        let mut bytes = vec![0; COPY_LEN.min(usize::try_from(to - from).unwrap_or(COPY_LEN))];
+        while from < to {
+            let length = bytes
+                .len()
+                .min(usize::try_from(to - from).unwrap_or(COPY_LEN));
+            let Some(part) = bytes.get_mut(..length) else {
+                break;
+            };
+            source.read_at(from, part)?;
+            self.output.write_all(part)?;
+            from += length as u64;
+        }
+        Ok(())
+    }
+
+    fn copy_as(
+        &mut self,
+        source: &dyn Source,
+        header: &BoxHeader,
+        kind: [u8; 4],
+    ) -> Result<(), Error> {
+        let mut bytes = read_box(source, header)?;
+        if let Some(place) = bytes.get_mut(4..8) {
+            place.copy_from_slice(&kind);
+        }
+        self.output.write_all(&bytes)?;
+        Ok(())
+    }
+}
+
+/// A box of the encryption gets another type; its size stays.
+pub(crate) struct Patch {
+    /// Position of the four characters in the buffer.
+    at: usize,
+    kind: [u8; 4],
+}
+
+impl Patch {
+    /// Gives `view` the type `kind`; the buffer begins at `base` in the file.
+    fn rename(view: &BoxView<'_>, base: u64, kind: [u8; 4]) -> Self {
+        let at = usize::try_from(view.offset.saturating_sub(base)).unwrap_or(usize::MAX);
+        Self {
+            at: at.saturating_add(4),
+            kind,
+        }
+    }
+
+    fn apply(&self, bytes: &mut [u8]) {
+        if let Some(place) = bytes.get_mut(self.at..self.at.saturating_add(4)) {
+            place.copy_from_slice(&self.kind);
+        }
+    }
 }

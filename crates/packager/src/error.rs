@@ -22,3 +22,12 @@ pub enum Error {
     #[error("the input could not be read: {0}")]
     Io(#[from] std::io::Error),
 }
+
+impl From<bmff::Error> for Error {
+    fn from(error: bmff::Error) -> Self {
+        match error {
+            bmff::Error::Io(error) => Self::Io(error),
+            malformed => Self::InvalidInput(malformed.to_string()),
+        }
+    }
+}

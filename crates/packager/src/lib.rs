@@ -9,12 +9,19 @@
 )]
 
 mod boxes;
+mod cenc;
+mod codec;
 mod content_key;
 mod decrypt;
 mod error;
+mod fragment;
+mod init;
+mod manifest;
 mod movie;
 mod options;
 mod plan;
+mod presentation;
+mod sample;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};

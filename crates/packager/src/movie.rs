@@ -1,6 +1,22 @@
 //! The index of an input: its tracks, codecs and timing, and no media bytes.
+//!
+//! In: an MP4 or MOV through `read_at`, progressive or fragmented. Out: a [`Movie`] that holds the
+//! tables of the file in the form in which they lie there.
 
+mod entry;
+pub(crate) mod fragments;
+mod timing;
+
+use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
+use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
+use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
+pub(crate) use entry::{Colour, SampleEntry};
+use std::sync::Arc;
+pub(crate) use timing::Timing;
+
+/// How many tracks a file may have.
+const MAX_TRACKS: usize = 256;
 
 /// An input, probed.
 #[derive(Debug)]
@@ -34,18 +50,27 @@ pub struct Track {
     pub timescale: u32,
     /// Number of samples.
     pub sample_count: u64,
-    /// Presented start in seconds on the movie's timeline (after the edit list).
+    /// Presented start in seconds on the movie's timeline (after the edit list); negative when samples
+    /// lie before it (encoder priming).
     pub start_seconds: f64,
     /// Presented length in seconds.
     pub duration_seconds: f64,
     /// Bits a second, over the whole track.
     pub average_bitrate: u64,
-    /// Presented picture size in pixels, before rotation; video only.
+    /// Picture size in pixels, before rotation and pixel aspect; video only.
     pub size: Option<(u32, u32)>,
     /// Samples a second; audio only.
     pub sample_rate: Option<u32>,
     /// Number of channels; audio only.
     pub channels: Option<u16>,
+    /// Rotation matrix and presented size of `tkhd`.
+    pub(crate) header: Tkhd,
+    /// From media time to the movie's timeline.
+    pub(crate) timing: Timing,
+    /// What decoders need to know; `None` when the track cannot be packaged.
+    pub(crate) entry: Option<SampleEntry>,
+    /// Where the samples are.
+    pub(crate) samples: Arc<SampleTable>,
 }
 
 /// What a track is.
@@ -86,6 +111,354 @@ pub struct Warning(pub String);
 /// # Errors
 /// [`Error::InvalidInput`] names the box, its offset and what is wrong; [`Error::Unsupported`] names
 /// the container.
-pub fn probe(_source: &dyn Source) -> Result<Movie, Error> {
-    Err(Error::Unsupported("not built yet".into()))
+pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
+    let layout = Layout::read(source)?;
+    let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
+    let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
+    check_nesting(&moov)?;
+    let movie_timescale = Mvhd::parse(&moov.need(b"mvhd")?)?.timescale;
+    if movie_timescale == 0 {
+        return Err(moov.error("'mvhd' has a timescale of 0").into());
+    }
+    let fragmented = !layout.moofs.is_empty() || moov.child(b"mvex")?.is_some();
+    let mut builders = Vec::new();
+    for child in moov.children() {
+        let child = child?;
+        if child.kind != b"trak" {
+            continue;
+        }
+        if builders.len() >= MAX_TRACKS {
+            return Err(Error::LimitExceeded(format!(
+                "the file has more than {MAX_TRACKS} tracks"
+            )));
+        }
+        builders.push(TrackBuilder::parse(
+            &child,
+            &moov_bytes,
+            &layout,
+            movie_timescale,
+            fragmented,
+        )?);
+    }
+    if fragmented {
+        fragments::collect(source, &moov, &layout.moofs, &mut builders)?;
+    }
+    let mut tracks = Vec::new();
+    for builder in builders {
+        tracks.push(builder.finish(source)?);
+    }
+    let ends = tracks
+        .iter()
+        .filter(|track: &&Track| track.packageable == Packageable::Yes)
+        .map(|track| track.start_seconds.max(0.0) + track.duration_seconds);
+    Ok(Movie {
+        duration_seconds: ends.fold(0.0, f64::max),
+        brand: layout.brand,
+        fragmented,
+        size: source.len(),
+        tracks,
+    })
+}
+
+/// Checks that the boxes of an index fill the ones around them: one wrong size hides all that follow.
+fn check_nesting(parent: &BoxView<'_>) -> Result<(), Error> {
+    for child in parent.children() {
+        let child = child?;
+        // Each of these holds others of the list only, so that the depth is bounded.
+        if matches!(
+            (&parent.kind.0, &child.kind.0),
+            (b"moov", b"trak" | b"mvex")
+                | (b"trak", b"mdia" | b"edts")
+                | (b"mdia", b"minf")
+                | (b"minf", b"stbl")
+        ) {
+            check_nesting(&child)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the top-level boxes lie.
+struct Layout {
+    brand: String,
+    moov: BoxHeader,
+    moofs: Vec<BoxHeader>,
+}
+
+impl Layout {
+    fn read(source: &dyn Source) -> Result<Self, Error> {
+        refuse_other_containers(source)?;
+        let mut brand = String::new();
+        let mut moov = None;
+        let mut moofs = Vec::new();
+        for header in TopLevel::new(source) {
+            let header = match header {
+                Ok(header) => header,
+                // Some writers leave a few bytes behind the last box.
+                Err(_) if moov.is_some() && moofs.is_empty() => break,
+                Err(error) => return Err(error.into()),
+            };
+            if header.end() > source.len() {
+                return Err(cut_short(source, &header, moov.is_some()));
+            }
+            match &header.kind.0 {
+                b"ftyp" => {
+                    let bytes = read_box(source, &header)?;
+                    let ftyp = Ftyp::parse(&BoxView::new(&bytes, header.offset)?)?;
+                    brand = ftyp.major_brand.to_string();
+                }
+                b"moov" if moov.is_none() => moov = Some(header),
+                b"moov" => {
+                    let what = format!("a second 'moov' at {:#x}", header.offset);
+                    return Err(Error::InvalidInput(what));
+                }
+                b"moof" => moofs.push(header),
+                _ => {}
+            }
+        }
+        let Some(moov) = moov else {
+            return Err(Error::InvalidInput(format!(
+                "the file has no 'moov' box: it is cut short or was never finished (it ends at {:#x})",
+                source.len()
+            )));
+        };
+        Ok(Self { brand, moov, moofs })
+    }
+}
+
+fn cut_short(source: &dyn Source, header: &BoxHeader, index_known: bool) -> Error {
+    let hint = match index_known {
+        true => "",
+        false => "; the index ('moov') was not reached",
+    };
+    Error::InvalidInput(format!(
+        "the file is cut short: '{}' at {:#x} says that it ends at {:#x}, the file ends at {:#x} ({} bytes are missing{hint})",
+        header.kind,
+        header.offset,
+        header.end(),
+        source.len(),
+        header.end() - source.len(),
+    ))
+}
+
+/// Names what a file is when it is plainly no MP4.
+fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
+    if source.is_empty() {
+        return Err(Error::InvalidInput("the file is empty".into()));
+    }
+    let mut start = [0; 12];
+    let known = start
+        .len()
+        .min(usize::try_from(source.len()).unwrap_or(usize::MAX));
+    if let Some(start) = start.get_mut(..known) {
+        source.read_at(0, start)?;
+    }
+    let name = match &start {
+        // Packets of 192 bytes, as cameras write them, begin with a time stamp.
+        [_, _, _, _, 0x47, ..] if has_transport_packets(source)? => "MPEG transport stream",
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => "Matroska or WebM",
+        [0x47, ..] if known == 12 && !start.starts_with(b"GIF") => "MPEG transport stream",
+        [0x89, b'P', b'N', b'G', ..] => "PNG picture",
+        [0xff, 0xd8, 0xff, ..] => "JPEG picture",
+        [b'G', b'I', b'F', ..] => "GIF picture",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', ..] => "AVI",
+        [b'F', b'L', b'V', ..] => "FLV",
+        [b'O', b'g', b'g', b'S', ..] => "Ogg",
+        [b'I', b'D', b'3', ..] => "MP3",
+        _ => {
+            let kind: FourCc = FourCc([start[4], start[5], start[6], start[7]]);
+            let plausible = kind.0.iter().all(|byte| matches!(byte, 0x20..=0x7e | 0xa9));
+            if known < 8 || !plausible {
+                let what = "the file does not begin with a box: it is no MP4 or MOV file (at 0x0)";
+                return Err(Error::InvalidInput(what.into()));
+            }
+            return Ok(());
+        }
+    };
+    Err(Error::Unsupported(format!(
+        "the file is {name}, not MP4 or MOV; this version packages MP4 and MOV: convert it first, for instance with `ffmpeg -i INPUT -c copy OUTPUT.mp4`"
+    )))
+}
+
+/// Whether packets of 192 bytes follow one another.
+fn has_transport_packets(source: &dyn Source) -> Result<bool, Error> {
+    let mut byte = [0];
+    for packet in 0..3 {
+        let at = 4 + 192 * packet;
+        if at >= source.len() {
+            return Ok(false);
+        }
+        source.read_at(at, &mut byte)?;
+        if byte != [0x47] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A track whose samples are not all known yet.
+struct TrackBuilder {
+    id: u32,
+    kind: TrackKind,
+    language: String,
+    timescale: u32,
+    header: Tkhd,
+    timing: Result<Timing, String>,
+    entry: entry::Parsed,
+    samples: SampleTable,
+    changes_description: bool,
+    path: String,
+}
+
+impl TrackBuilder {
+    fn parse(
+        trak: &BoxView<'_>,
+        moov: &Arc<[u8]>,
+        layout: &Layout,
+        movie_timescale: u32,
+        fragmented: bool,
+    ) -> Result<Self, Error> {
+        let header = Tkhd::parse(&trak.need(b"tkhd")?)?;
+        let mdia = trak.need(b"mdia")?;
+        let mdhd = Mdhd::parse(&mdia.need(b"mdhd")?)?;
+        if mdhd.timescale == 0 {
+            return Err(mdia.error("'mdhd' has a timescale of 0").into());
+        }
+        let kind = match Hdlr::parse(&mdia.need(b"hdlr")?)?.handler.0 {
+            [b'v', b'i', b'd', b'e'] => TrackKind::Video,
+            [b's', b'o', b'u', b'n'] => TrackKind::Audio,
+            other => TrackKind::Other(other),
+        };
+        let stbl = mdia.need(b"minf")?.need(b"stbl")?;
+        let entry = entry::parse(&stbl.need(b"stsd")?, kind)?;
+        let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
+        let base = layout.moov.offset;
+        let has_fragments = !layout.moofs.is_empty();
+        let (samples, changes_description) = if has_fragments {
+            (SampleTable::Fragmented(Default::default()), false)
+        } else {
+            let table = ProgressiveTable::parse(&stbl, moov, base)?;
+            let changes = table.changes_description();
+            (SampleTable::Progressive(table), changes)
+        };
+        Ok(Self {
+            id: header.track_id,
+            kind,
+            language: mdhd.language,
+            timescale: mdhd.timescale,
+            header,
+            timing,
+            entry,
+            samples,
+            changes_description,
+            path: trak.path.clone(),
+        })
+    }
+
+    fn finish(self, source: &dyn Source) -> Result<Track, Error> {
+        let timing = self.timing.clone().unwrap_or_default();
+        let extent = Extent::measure(&self, &timing, source.len())?;
+        let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
+        let duration_seconds = seconds(extent.end.saturating_sub(extent.start).max(0));
+        let packageable = self.judge(&extent);
+        let entry = match packageable {
+            Packageable::Yes => self.entry.entry,
+            Packageable::No(_) => None,
+        };
+        Ok(Track {
+            id: self.id,
+            kind: self.kind,
+            codec: self.entry.codec,
+            packageable,
+            language: self.language,
+            timescale: self.timescale,
+            sample_count: self.samples.count(),
+            start_seconds: seconds(extent.start),
+            duration_seconds,
+            average_bitrate: match duration_seconds > 0.0 {
+                true => (extent.bytes as f64 * 8.0 / duration_seconds) as u64,
+                false => 0,
+            },
+            size: self.entry.size,
+            sample_rate: self.entry.sample_rate,
+            channels: self.entry.channels,
+            header: self.header,
+            timing,
+            entry,
+            samples: Arc::new(self.samples),
+        })
+    }
+
+    fn judge(&self, extent: &Extent) -> Packageable {
+        if let Some(reason) = &self.entry.obstacle {
+            return Packageable::No(reason.clone());
+        }
+        if let Err(reason) = &self.timing {
+            return Packageable::No(reason.clone());
+        }
+        if self.samples.count() == 0 {
+            return Packageable::No("it has no samples".into());
+        }
+        if self.changes_description {
+            return Packageable::No("its codec configuration changes in the middle".into());
+        }
+        if extent.end <= extent.start {
+            return Packageable::No("it lasts no time".into());
+        }
+        Packageable::Yes
+    }
+}
+
+/// What all samples of a track span.
+struct Extent {
+    /// First presentation time, in ticks on the movie's timeline.
+    start: i64,
+    /// Behind the last sample.
+    end: i64,
+    bytes: u64,
+}
+
+impl Extent {
+    fn measure(track: &TrackBuilder, timing: &Timing, file_size: u64) -> Result<Self, Error> {
+        let mut extent = Self {
+            start: i64::MAX,
+            end: i64::MIN,
+            bytes: 0,
+        };
+        for (index, sample) in track.samples.iter().enumerate() {
+            let end = sample.offset.saturating_add(u64::from(sample.size));
+            if end > file_size {
+                return Err(Error::InvalidInput(format!(
+                    "{}: sample {index} lies at {:#x} to {end:#x}, the file ends at {file_size:#x}: it is cut short, or its index is wrong",
+                    track.path, sample.offset,
+                )));
+            }
+            if sample.dts > i64::MAX as u64 / 4 {
+                let what = format!("{}: sample {index} lies beyond the end of time", track.path);
+                return Err(Error::InvalidInput(what));
+            }
+            let shown = timing.presentation(&sample);
+            extent.start = extent.start.min(shown);
+            extent.end = extent.end.max(shown + i64::from(sample.duration));
+            extent.bytes += u64::from(sample.size);
+        }
+        if let Some(end) = timing.end {
+            extent.end = extent.end.min(end);
+        }
+        if extent.start == i64::MAX {
+            (extent.start, extent.end) = (0, 0);
+        }
+        Ok(extent)
+    }
+}
+
+impl TrackKind {
+    /// The word for people: `video`, `audio`, or the handler's four characters.
+    pub fn name(self) -> String {
+        match self {
+            Self::Video => "video".into(),
+            Self::Audio => "audio".into(),
+            Self::Other(handler) => FourCc(handler).to_string().trim().to_string(),
+        }
+    }
 }

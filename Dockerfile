@@ -1,0 +1,31 @@
+# The page, the binary, and a small image that holds nothing else.
+
+FROM node:20-bookworm-slim AS page
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN npm ci
+COPY web/ ./
+RUN npm run build
+
+FROM rust:1.95-slim-bookworm AS binary
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY crates/ crates/
+COPY --from=page /src/web/dist web/dist/
+RUN cargo build --release --locked --package reelpack --bin reelpack
+
+FROM debian:bookworm-slim
+# A numeric user, so that an orchestrator can see that it is not root.
+RUN groupadd --gid 10001 reelpack \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin reelpack \
+    && install --directory --owner 10001 --group 10001 --mode 0700 /data
+COPY --from=binary /src/target/release/reelpack /usr/local/bin/reelpack
+USER 10001:10001
+WORKDIR /data
+VOLUME /data
+EXPOSE 5000
+# The image has no program that could ask the server for its health, and none is added for it.
+HEALTHCHECK NONE
+ENTRYPOINT ["/usr/local/bin/reelpack"]
+# Inside the container every address; outside, publish the port on loopback (compose.yaml does).
+CMD ["serve", "--listen", "0.0.0.0:5000", "--data-dir", "/data"]

@@ -1,0 +1,338 @@
+//! Boxes in memory as views, and the cursor that reads their fields.
+
+use crate::header::parse_header;
+use crate::{BoxHeader, Error, FourCc, Source};
+use std::ops::Range;
+
+/// The largest box that is read into memory whole (`moov`, `moof`), in bytes. An hour of video needs
+/// about 3 MiB.
+pub const MAX_BOX_IN_MEMORY: u64 = 48 << 20;
+
+/// How many boxes may follow one another in a container; more are refused.
+const MAX_CHILDREN: usize = 10_000;
+
+/// Reads a box whole, header included.
+///
+/// # Errors
+/// When the box goes beyond the end of the source or above [`MAX_BOX_IN_MEMORY`].
+pub fn read_box(source: &dyn Source, header: &BoxHeader) -> Result<Vec<u8>, Error> {
+    if header.end() > source.len() {
+        let what = format!(
+            "the box says {} bytes, the file ends at {:#x} ({} bytes are missing)",
+            header.size,
+            source.len(),
+            header.end() - source.len()
+        );
+        return Err(Error::malformed(
+            header.kind.to_string(),
+            header.offset,
+            what,
+        ));
+    }
+    if header.size > MAX_BOX_IN_MEMORY {
+        let what = format!(
+            "{} bytes are more than the {MAX_BOX_IN_MEMORY} that an index may have",
+            header.size
+        );
+        return Err(Error::malformed(
+            header.kind.to_string(),
+            header.offset,
+            what,
+        ));
+    }
+    let mut bytes = vec![0; usize::try_from(header.size).unwrap_or_default()];
+    source.read_at(header.offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// A box whose bytes are in memory.
+#[derive(Debug, Clone)]
+pub struct BoxView<'a> {
+    /// The type of the box.
+    pub kind: FourCc,
+    /// The way down from the file: `moov/trak[1]/mdia`.
+    pub path: String,
+    /// Where the box begins in the file.
+    pub offset: u64,
+    /// Bytes of the header.
+    pub header_len: u64,
+    /// What follows the header.
+    pub body: &'a [u8],
+}
+
+impl<'a> BoxView<'a> {
+    /// A view of `bytes`, which begin with the header of a top-level box at `offset` in the file.
+    ///
+    /// # Errors
+    /// When the header or the body is cut short.
+    pub fn new(bytes: &'a [u8], offset: u64) -> Result<Self, Error> {
+        let mut children = Children {
+            parent: String::new(),
+            rest: bytes,
+            offset,
+            seen: Vec::new(),
+        };
+        children
+            .next()
+            .unwrap_or_else(|| Err(Error::malformed("file", offset, "no box")))
+    }
+
+    /// Bytes of the whole box, header included.
+    pub fn size(&self) -> u64 {
+        self.header_len + self.body.len() as u64
+    }
+
+    /// Where the body begins in the file.
+    pub fn body_offset(&self) -> u64 {
+        self.offset + self.header_len
+    }
+
+    /// Where the body lies in a buffer whose first byte is at `base` in the file.
+    pub fn body_range(&self, base: u64) -> Range<usize> {
+        let start = usize::try_from(self.body_offset().saturating_sub(base)).unwrap_or(usize::MAX);
+        start..start.saturating_add(self.body.len())
+    }
+
+    /// The boxes in the body, from `skip` bytes on.
+    pub fn children_after(&self, skip: usize) -> Children<'a> {
+        Children {
+            parent: self.path.clone(),
+            rest: self.body.get(skip..).unwrap_or_default(),
+            offset: self.body_offset() + skip as u64,
+            seen: Vec::new(),
+        }
+    }
+
+    /// The boxes in the body.
+    pub fn children(&self) -> Children<'a> {
+        self.children_after(0)
+    }
+
+    /// The first child of a type, if there is one.
+    ///
+    /// # Errors
+    /// When a box before it is malformed.
+    pub fn child(&self, kind: &[u8; 4]) -> Result<Option<BoxView<'a>>, Error> {
+        for child in self.children() {
+            let child = child?;
+            if child.kind == kind {
+                return Ok(Some(child));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first child of a type.
+    ///
+    /// # Errors
+    /// When it is missing.
+    pub fn need(&self, kind: &[u8; 4]) -> Result<BoxView<'a>, Error> {
+        self.child(kind)?
+            .ok_or_else(|| self.error(format!("no '{}' box inside", FourCc(*kind))))
+    }
+
+    /// Reads the fields of the body.
+    pub fn cursor(&self) -> Cursor<'a> {
+        Cursor {
+            bytes: self.body,
+            at: 0,
+            path: self.path.clone(),
+            offset: self.body_offset(),
+        }
+    }
+
+    /// An error at this box.
+    pub fn error(&self, what: impl Into<String>) -> Error {
+        Error::malformed(self.path.clone(), self.offset, what)
+    }
+}
+
+/// The boxes of a container, in order.
+pub struct Children<'a> {
+    parent: String,
+    rest: &'a [u8],
+    offset: u64,
+    seen: Vec<FourCc>,
+}
+
+impl<'a> Children<'a> {
+    fn path_of(&mut self, kind: FourCc) -> String {
+        let before = self.seen.iter().filter(|seen| **seen == kind).count();
+        self.seen.push(kind);
+        let parent = &self.parent;
+        match (parent.is_empty(), before) {
+            (true, _) => kind.to_string(),
+            (false, 0) => format!("{parent}/{kind}"),
+            (false, nth) => format!("{parent}/{kind}[{nth}]"),
+        }
+    }
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Result<BoxView<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // QuickTime ends some containers with a 32-bit zero; fewer than 8 bytes hold no box.
+        if self.rest.len() < 8 {
+            return None;
+        }
+        if self.seen.len() >= MAX_CHILDREN {
+            self.rest = &[];
+            let what = format!("more than {MAX_CHILDREN} boxes");
+            return Some(Err(Error::malformed(
+                self.parent.clone(),
+                self.offset,
+                what,
+            )));
+        }
+        let left = self.rest.len() as u64;
+        let header = match parse_header(self.rest, self.offset, left) {
+            Ok(header) => header,
+            Err(error) => {
+                self.rest = &[];
+                return Some(Err(error));
+            }
+        };
+        let path = self.path_of(header.kind);
+        // "To the end of the file" (4.2) is for the last box of a file only.
+        if !self.parent.is_empty() && self.rest.starts_with(&[0; 4]) {
+            self.rest = &[];
+            let what = "a size of 0 inside another box";
+            return Some(Err(Error::malformed(path, header.offset, what)));
+        }
+        let body = usize::try_from(header.size)
+            .ok()
+            .and_then(|size| self.rest.get(..size))
+            .and_then(|whole| whole.get(usize::try_from(header.header_len).ok()?..));
+        let Some(body) = body else {
+            self.rest = &[];
+            let what = format!(
+                "the box says {} bytes, {left} are left in the one around it",
+                header.size
+            );
+            return Some(Err(Error::malformed(path, header.offset, what)));
+        };
+        let size = usize::try_from(header.size).unwrap_or(usize::MAX);
+        self.rest = self.rest.get(size..).unwrap_or_default();
+        self.offset = header.end();
+        Some(Ok(BoxView {
+            kind: header.kind,
+            path,
+            offset: header.offset,
+            header_len: header.header_len,
+            body,
+        }))
+    }
+}
+
+/// Reads big-endian fields one after another; an error names the box and the offset.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    path: String,
+    offset: u64,
+}
+
+impl<'a> Cursor<'a> {
+    /// The next `count` bytes.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn bytes(&mut self, count: usize) -> Result<&'a [u8], Error> {
+        let bytes = self
+            .at
+            .checked_add(count)
+            .and_then(|end| self.bytes.get(self.at..end));
+        let Some(bytes) = bytes else {
+            let what = format!(
+                "{count} bytes needed, {} left in the box",
+                self.bytes.len().saturating_sub(self.at)
+            );
+            return Err(self.error(what));
+        };
+        self.at += count;
+        Ok(bytes)
+    }
+
+    /// The next `N` bytes, as an array.
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let bytes = self.bytes(N)?;
+        bytes
+            .try_into()
+            .map_err(|_| self.error("bytes of another length"))
+    }
+
+    /// An unsigned byte.
+    pub fn u8(&mut self) -> Result<u8, Error> {
+        self.array::<1>().map(u8::from_be_bytes)
+    }
+
+    /// 16 bits, unsigned.
+    pub fn u16(&mut self) -> Result<u16, Error> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// 32 bits, unsigned.
+    pub fn u32(&mut self) -> Result<u32, Error> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// 64 bits, unsigned.
+    pub fn u64(&mut self) -> Result<u64, Error> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// Four characters.
+    pub fn fourcc(&mut self) -> Result<FourCc, Error> {
+        self.array().map(FourCc)
+    }
+
+    /// Version and flags of a full box (4.2.2).
+    pub fn version_flags(&mut self) -> Result<(u8, u32), Error> {
+        let word = self.u32()?;
+        Ok(((word >> 24) as u8, word & 0x00ff_ffff))
+    }
+
+    /// A number that has 64 bits when `wide`, else 32.
+    pub fn uint(&mut self, wide: bool) -> Result<u64, Error> {
+        if wide {
+            self.u64()
+        } else {
+            self.u32().map(u64::from)
+        }
+    }
+
+    /// Passes over `count` bytes.
+    pub fn skip(&mut self, count: usize) -> Result<(), Error> {
+        self.bytes(count).map(|_| ())
+    }
+
+    /// What is left.
+    pub fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
+    /// How far the cursor is in the body, in bytes.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next `count` entries of `entry_len` bytes each, checked against the box before anything is
+    /// allocated.
+    pub fn table(&mut self, count: u32, entry_len: usize) -> Result<&'a [u8], Error> {
+        let wanted = (count as usize).checked_mul(entry_len);
+        match wanted {
+            Some(wanted) if wanted <= self.rest().len() => self.bytes(wanted),
+            _ => Err(self.error(format!(
+                "{count} entries of {entry_len} bytes exceed the box ({} bytes left)",
+                self.rest().len()
+            ))),
+        }
+    }
+
+    /// An error at the cursor.
+    pub fn error(&self, what: impl Into<String>) -> Error {
+        Error::malformed(self.path.clone(), self.offset + self.at as u64, what)
+    }
+}

@@ -1,0 +1,54 @@
+//! Why a run failed, sorted by what its exit code is.
+
+use std::io;
+use std::path::Path;
+
+/// A failure of a subcommand. The text says what and where; it never holds a content key.
+#[derive(Debug)]
+pub enum Failure {
+    /// The command line asks for something that does not fit together: exit code 2.
+    Usage(String),
+    /// The input is not usable, why and where: exit code 65.
+    Input(String),
+    /// A file could not be read or written: exit code 74.
+    Io(String),
+    /// A signal asked the run to end; its number.
+    Interrupted(i32),
+    /// Nobody reads stdout any more. This is no error.
+    BrokenPipe,
+}
+
+impl Failure {
+    /// The exit code of `sysexits.h` that the failure has.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::BrokenPipe => 0,
+            Self::Usage(_) => 2,
+            Self::Input(_) => 65,
+            Self::Io(_) => 74,
+            // What a shell says of a process that died of a signal.
+            Self::Interrupted(signal) => 128_u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),
+        }
+    }
+
+    /// A failed operation on a file: `cannot <doing> <path>: <why>`.
+    pub fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
+        Self::Io(format!("cannot {doing} {}: {error}", path.display()))
+    }
+
+    /// A failure of the engine with `subject`, the file that it was about.
+    pub fn engine(subject: &Path, error: &packager::Error) -> Self {
+        Self::sorted(error, format!("{}: {error}", subject.display()))
+    }
+
+    /// A failure of the engine in the words of `message`.
+    pub fn sorted(error: &packager::Error, message: String) -> Self {
+        use packager::Error;
+        match error {
+            Error::InvalidOptions(_) => Self::Usage(message),
+            Error::Io(_) => Self::Io(message),
+            // What the engine adds later is about the input until it is named here.
+            _ => Self::Input(message),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Progress on stderr: a bar on a terminal, plain lines otherwise. The work only adds to a counter.
+
+use crate::text;
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// How often the counter is looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// Plain lines fill a log: one at most in this time.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Where progress is shown.
+pub struct Progress {
+    title: String,
+    total: u64,
+    show: Show,
+}
+
+enum Show {
+    Nothing,
+    Lines,
+    Bar(ProgressBar),
+}
+
+impl Progress {
+    /// Announces work on `total` bytes. On anything but a terminal the title is written at once.
+    pub fn start(title: String, total: u64, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let show = if quiet {
+            Show::Nothing
+        } else if terminal {
+            Show::Bar(bar(&title, total))
+        } else {
+            text::note(&format!("{title} ({})", HumanBytes(total)));
+            Show::Lines
+        };
+        Self { title, total, show }
+    }
+
+    /// Does `work` on another thread and shows what `done` counts until it is finished.
+    pub fn watch<T: Send>(&self, done: &AtomicU64, work: impl FnOnce() -> T + Send) -> T {
+        let began = Instant::now();
+        let (finished, wait) = channel::<()>();
+        let result = std::thread::scope(|scope| {
+            let worker = scope.spawn(move || {
+                // Dropped when the work ends, also by a panic; that ends the wait below.
+                let _finished = finished;
+                work()
+            });
+            let mut last_line = began;
+            while wait.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                self.show(done.load(Ordering::Relaxed), &mut last_line);
+            }
+            worker.join()
+        });
+        if let Show::Bar(bar) = &self.show {
+            bar.finish_and_clear();
+        }
+        match result {
+            Ok(value) => value,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    fn show(&self, done: u64, last_line: &mut Instant) {
+        match &self.show {
+            Show::Nothing => {}
+            Show::Bar(bar) => bar.set_position(done),
+            Show::Lines if last_line.elapsed() >= LINE_EVERY => {
+                *last_line = Instant::now();
+                let percent = done.saturating_mul(100) / self.total.max(1);
+                text::note(&format!("{}: {percent} %", self.title));
+            }
+            Show::Lines => {}
+        }
+    }
+}
+
+/// No colour in it: there is nothing that `NO_COLOR` could turn off.
+fn bar(title: &str, total: u64) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let template = "{msg} [{bar:30}] {percent:>3} % of {total_bytes}, {bytes_per_sec}, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.set_message(text::printable(title));
+    bar
+}

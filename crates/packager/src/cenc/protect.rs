@@ -1,0 +1,320 @@
+//! Encrypts samples in place: which bytes, under which IV, and what `senc` says about them.
+//!
+//! In: the clear samples of a fragment, one behind the other. Out: the same bytes encrypted, and one
+//! [`SampleAuxiliary`] a sample. Sizes do not change.
+
+use super::cipher::{BLOCK, Cipher, CounterMode, Pattern};
+use crate::codec::avc::{self, AvcConfig};
+use crate::{ContentKey, Error, KeyId, Scheme};
+use bmff::boxes::{SampleAuxiliary, Subsample};
+
+/// How one rendition is encrypted; decided by the plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Protection {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The key.
+    pub content_key: ContentKey,
+    /// `cbcs`: the IV of every sample. `cenc`: the first sample's IV in its first 8 bytes.
+    pub iv: [u8; BLOCK],
+    /// Whether the pattern of video applies.
+    pub is_video: bool,
+}
+
+/// How the bytes of a sample are split.
+pub(crate) enum Layout<'a> {
+    /// The whole sample is protected.
+    Full,
+    /// NAL units behind length fields: slice data are protected, all else is clear.
+    Avc(&'a AvcConfig),
+}
+
+/// `saiz` counts a sample's auxiliary bytes in 8 bits (ISO/IEC 14496-12, 8.7.8).
+const MAX_AUXILIARY_LEN: usize = 255;
+
+impl Protection {
+    /// The key id.
+    pub fn kid(&self) -> KeyId {
+        self.content_key.kid
+    }
+
+    /// Bytes of IV in each sample's auxiliary information.
+    pub fn iv_size(&self) -> usize {
+        match self.scheme {
+            Scheme::Cbcs => 0,
+            Scheme::Cenc => 8,
+        }
+    }
+
+    /// The pattern of this rendition.
+    pub fn pattern(&self) -> Pattern {
+        match (self.scheme, self.is_video) {
+            (Scheme::Cbcs, true) => Pattern::ONE_IN_TEN,
+            _ => Pattern::FULL,
+        }
+    }
+
+    /// Encrypts consecutive samples; `first_index` is the first one's number in the rendition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when a sample's NAL units do not fit it; it names the sample.
+    pub fn encrypt(
+        &self,
+        payload: &mut [u8],
+        sizes: &[u32],
+        layout: &Layout<'_>,
+        first_index: u64,
+    ) -> Result<Vec<SampleAuxiliary>, Error> {
+        let cipher = Cipher::new(&self.content_key.value);
+        // Parameter sets may be sent again among the samples.
+        let mut config = match layout {
+            Layout::Full => None,
+            Layout::Avc(config) => Some((*config).clone()),
+        };
+        let mut rest = payload;
+        let mut auxiliaries = Vec::with_capacity(sizes.len());
+        for (index, size) in (first_index..).zip(sizes) {
+            let Some((sample, behind)) = rest.split_at_mut_checked(*size as usize) else {
+                return Err(Error::InvalidInput(format!("sample {index} is cut short")));
+            };
+            rest = behind;
+            let subsamples = match &mut config {
+                None => Vec::new(),
+                Some(config) => self
+                    .split_avc(sample, config)
+                    .map_err(|what| Error::InvalidInput(format!("sample {index}: {what}")))?,
+            };
+            auxiliaries.push(SampleAuxiliary {
+                iv: self.encrypt_sample(&cipher, sample, &subsamples, index),
+                subsamples,
+            });
+        }
+        // A constant IV and whole samples need no word on each sample (ISO/IEC 23001-7, 8.2.2.1).
+        if auxiliaries
+            .iter()
+            .all(|auxiliary| *auxiliary == SampleAuxiliary::default())
+        {
+            auxiliaries.clear();
+        }
+        Ok(auxiliaries)
+    }
+
+    /// Gives the IV that the sample brings with it.
+    fn encrypt_sample(
+        &self,
+        cipher: &Cipher,
+        sample: &mut [u8],
+        subsamples: &[Subsample],
+        index: u64,
+    ) -> Vec<u8> {
+        match self.scheme {
+            Scheme::Cbcs => {
+                for_each_protected(sample, subsamples, |range| {
+                    cipher.cbc_encrypt(range, self.iv, self.pattern());
+                });
+                Vec::new()
+            }
+            Scheme::Cenc => {
+                let start = self.iv.first_chunk().copied().unwrap_or_default();
+                let iv = u64::from_be_bytes(start).wrapping_add(index).to_be_bytes();
+                let mut block = [0; BLOCK];
+                if let Some(place) = block.first_chunk_mut() {
+                    *place = iv;
+                }
+                let mut mode: CounterMode = cipher.counter_mode(block);
+                for_each_protected(sample, subsamples, |range| {
+                    mode.apply(range, Pattern::FULL);
+                });
+                iv.to_vec()
+            }
+        }
+    }
+
+    /// Splits a sample of H.264: of slices, what follows the slice header is protected; in `cenc`
+    /// whole blocks only (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
+    fn split_avc(&self, sample: &[u8], config: &mut AvcConfig) -> Result<Vec<Subsample>, String> {
+        let mut split = Splitter::new((MAX_AUXILIARY_LEN - self.iv_size() - 2) / 6);
+        for nal in nal_units(sample, config.nal_length_size()) {
+            let nal = nal?;
+            let framed = nal.len() + config.nal_length_size();
+            let is_slice = nal.first().is_some_and(|header| avc::is_vcl(*header));
+            if !is_slice {
+                config
+                    .learn(nal)
+                    .map_err(|error| format!("a parameter set cannot be read: {error}"))?;
+                split.clear(framed);
+                continue;
+            }
+            let header = config
+                .slice_header_len(nal)
+                .map_err(|error| format!("a slice header cannot be read: {error}"))?;
+            let mut protected = nal.len().saturating_sub(header);
+            if self.scheme == Scheme::Cenc {
+                protected -= protected % BLOCK;
+            }
+            split.clear(framed - protected);
+            split.protected(protected);
+        }
+        let most = split.most;
+        let subsamples = split.finish();
+        match subsamples.len() > most {
+            true => Err(format!("more than {most} subsamples would be needed")),
+            false => Ok(subsamples),
+        }
+    }
+}
+
+/// Calls `work` for the protected ranges of a sample; without subsamples it is one range.
+pub(crate) fn for_each_protected(
+    sample: &mut [u8],
+    subsamples: &[Subsample],
+    mut work: impl FnMut(&mut [u8]),
+) {
+    if subsamples.is_empty() {
+        return work(sample);
+    }
+    let mut rest = sample;
+    for subsample in subsamples {
+        let clear = usize::from(subsample.clear).min(rest.len());
+        let (_, behind) = rest.split_at_mut(clear);
+        let (range, behind) = behind.split_at_mut((subsample.protected as usize).min(behind.len()));
+        work(range);
+        rest = behind;
+    }
+}
+
+/// Gathers clear and protected runs into subsamples.
+struct Splitter {
+    subsamples: Vec<Subsample>,
+    clear: usize,
+    most: usize,
+}
+
+impl Splitter {
+    fn new(most: usize) -> Self {
+        Self {
+            subsamples: Vec::with_capacity(2),
+            clear: 0,
+            most,
+        }
+    }
+
+    fn clear(&mut self, count: usize) {
+        self.clear += count;
+    }
+
+    fn protected(&mut self, count: usize) {
+        // Entries for the clear bytes before, one for these, and room for the clear bytes at the end of
+        // a large sample: what would not fit stays clear.
+        let entries = self.clear / usize::from(u16::MAX) + 1;
+        if count < BLOCK || self.subsamples.len() + entries + 2 > self.most {
+            return self.clear(count);
+        }
+        self.flush_clear();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match self.subsamples.last_mut() {
+            Some(last) if last.protected == 0 && self.clear == 0 => last.protected = count,
+            _ => {
+                let clear = std::mem::take(&mut self.clear) as u16;
+                self.subsamples.push(Subsample {
+                    clear,
+                    protected: count,
+                });
+            }
+        }
+    }
+
+    /// Leaves at most what one entry can hold.
+    fn flush_clear(&mut self) {
+        while self.clear > usize::from(u16::MAX) {
+            self.subsamples.push(Subsample {
+                clear: u16::MAX,
+                protected: 0,
+            });
+            self.clear -= usize::from(u16::MAX);
+        }
+    }
+
+    fn finish(mut self) -> Vec<Subsample> {
+        self.flush_clear();
+        // A sample without a protected byte needs an entry all the same: none would mean "all of it".
+        if self.clear > 0 || self.subsamples.is_empty() {
+            let clear = self.clear as u16;
+            self.subsamples.push(Subsample {
+                clear,
+                protected: 0,
+            });
+        }
+        self.subsamples
+    }
+}
+
+/// The NAL units of a sample, without their length fields (ISO/IEC 14496-15, 5.3.4.2).
+fn nal_units(sample: &[u8], length_size: usize) -> impl Iterator<Item = Result<&[u8], String>> {
+    let mut rest = sample;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let nal = rest
+            .split_at_checked(length_size)
+            .and_then(|(length, behind)| {
+                let length = length
+                    .iter()
+                    .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+                behind.split_at_checked(length)
+            });
+        let left = std::mem::take(&mut rest).len();
+        let Some((nal, behind)) = nal else {
+            return Some(Err(format!(
+                "a NAL unit goes beyond the end of the sample ({left} bytes left)"
+            )));
+        };
+        rest = behind;
+        Some(Ok(nal))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(runs: &[(usize, usize)], most: usize, expect: &[(u16, u32)]) {
+        let mut split = Splitter::new(most);
+        for (clear, protected) in runs {
+            split.clear(*clear);
+            split.protected(*protected);
+        }
+        let subsamples: Vec<_> = split
+            .finish()
+            .iter()
+            .map(|subsample| (subsample.clear, subsample.protected))
+            .collect();
+        assert_eq!(subsamples, expect, "{runs:?}");
+        let total = |(clear, protected): &(usize, usize)| clear + protected;
+        let sum: usize = subsamples
+            .iter()
+            .map(|s| usize::from(s.0) + s.1 as usize)
+            .sum();
+        assert_eq!(sum, runs.iter().map(total).sum::<usize>());
+        assert!(subsamples.len() <= most);
+    }
+
+    #[test]
+    fn runs_become_subsamples_that_fit() {
+        check(&[(10, 160)], 42, &[(10, 160)]);
+        check(&[(10, 160), (5, 0)], 42, &[(10, 160), (5, 0)]);
+        check(&[(70_000, 160)], 42, &[(65_535, 0), (4465, 160)]);
+        check(&[(0, 0)], 42, &[(0, 0)]);
+        check(&[(10, 15), (10, 160)], 42, &[(35, 160)]);
+        check(&[(1, 32); 6], 5, &[(1, 32), (1, 32), (1, 32), (99, 0)]);
+    }
+
+    #[test]
+    fn nal_units_must_fill_the_sample() {
+        let units = |bytes: &'static [u8]| nal_units(bytes, 2).collect::<Result<Vec<_>, _>>();
+        assert_eq!(units(&[0, 1, 9, 0, 2, 7, 8]), Ok(vec![&[9][..], &[7, 8]]));
+        assert!(units(&[0, 1, 9, 0]).is_err());
+        assert!(units(&[0, 3, 9, 0]).is_err());
+    }
+}

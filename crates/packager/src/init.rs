@@ -1,0 +1,324 @@
+//! Writes init segments: `ftyp` and `moov` of one CMAF track (ISO/IEC 23000-19, 7.3.1).
+
+use crate::cenc::protect::Protection;
+use crate::cenc::pssh;
+use crate::movie::{Colour, SampleEntry, Track};
+use crate::{Scheme, TrackKind};
+use bmff::Writer;
+
+/// The track id in every output: a CMAF track file holds one track.
+pub(crate) const TRACK_ID: u32 = 1;
+
+/// What an init segment is made of.
+pub(crate) struct Init<'a> {
+    /// The input's track.
+    pub track: &'a TrackFacts,
+    /// Composition time of what is shown at time 0 of the track: `media_time` of the edit list.
+    pub media_time: u64,
+    /// How the samples are encrypted.
+    pub protection: Option<&'a Protection>,
+}
+
+/// What the plan keeps of an input's track for its init segment.
+#[derive(Debug)]
+pub(crate) struct TrackFacts {
+    /// Picture or sound.
+    pub kind: TrackKind,
+    /// Ticks a second.
+    pub timescale: u32,
+    /// ISO 639-2.
+    pub language: String,
+    /// Rotation, as in `tkhd`.
+    pub matrix: [u8; 36],
+    /// Presented picture size, 16.16; 0 for sound.
+    pub presented_size: (u32, u32),
+    /// The sample entry.
+    pub entry: SampleEntry,
+}
+
+const UNITY_MATRIX: [u32; 9] = [0x0001_0000, 0, 0, 0, 0x0001_0000, 0, 0, 0, 0x4000_0000];
+
+/// Appends an init segment to a buffer.
+pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
+    let mut w = Writer::new(buffer);
+    w.boxed(b"ftyp", |w| {
+        w.put(b"cmfc");
+        w.u32(0);
+        w.put(b"cmfciso6dash");
+    });
+    w.boxed(b"moov", |w| {
+        w.full(b"mvhd", 0, 0, |w| {
+            w.zeros(8);
+            w.u32(init.track.timescale);
+            w.u32(0);
+            w.u32(0x0001_0000);
+            w.u16(0x0100);
+            w.zeros(10);
+            unity(w);
+            w.zeros(24);
+            w.u32(TRACK_ID + 1);
+        });
+        write_track(w, init);
+        w.boxed(b"mvex", |w| {
+            w.full(b"trex", 0, 0, |w| {
+                w.u32(TRACK_ID);
+                w.u32(1);
+                w.zeros(12);
+            });
+        });
+        if let Some(protection) = init.protection {
+            pssh::write_common(w, &[protection.kid()]);
+        }
+    });
+    w.into_bytes()
+}
+
+fn unity(w: &mut Writer) {
+    for value in UNITY_MATRIX {
+        w.u32(value);
+    }
+}
+
+fn write_track(w: &mut Writer, init: &Init<'_>) {
+    let facts = init.track;
+    let is_video = facts.kind == TrackKind::Video;
+    w.boxed(b"trak", |w| {
+        // Enabled, in the movie.
+        w.full(b"tkhd", 0, 3, |w| {
+            w.zeros(8);
+            w.u32(TRACK_ID);
+            w.zeros(4);
+            w.u32(0);
+            w.zeros(12);
+            w.u16(if is_video { 0 } else { 0x0100 });
+            w.u16(0);
+            w.put(&facts.matrix);
+            w.u32(facts.presented_size.0);
+            w.u32(facts.presented_size.1);
+        });
+        if init.media_time > 0 {
+            w.boxed(b"edts", |w| write_edit(w, init.media_time));
+        }
+        w.boxed(b"mdia", |w| {
+            w.full(b"mdhd", 0, 0, |w| {
+                w.zeros(8);
+                w.u32(facts.timescale);
+                w.u32(0);
+                w.u16(pack_language(&facts.language));
+                w.u16(0);
+            });
+            w.full(b"hdlr", 0, 0, |w| {
+                w.u32(0);
+                w.put(if is_video { b"vide" } else { b"soun" });
+                w.zeros(12);
+                w.put(b"Reelpack\0");
+            });
+            w.boxed(b"minf", |w| write_media_information(w, init));
+        });
+    });
+}
+
+fn write_edit(w: &mut Writer, media_time: u64) {
+    // In a movie of fragments the piece reaches to the end: its duration is 0.
+    match i32::try_from(media_time) {
+        Ok(media_time) => w.full(b"elst", 0, 0, |w| {
+            w.u32(1);
+            w.u32(0);
+            w.i32(media_time);
+            w.u32(0x0001_0000);
+        }),
+        Err(_) => w.full(b"elst", 1, 0, |w| {
+            w.u32(1);
+            w.u64(0);
+            w.u64(media_time);
+            w.u32(0x0001_0000);
+        }),
+    }
+}
+
+fn write_media_information(w: &mut Writer, init: &Init<'_>) {
+    match init.track.kind {
+        TrackKind::Video => w.full(b"vmhd", 0, 1, |w| w.zeros(8)),
+        _ => w.full(b"smhd", 0, 0, |w| w.zeros(4)),
+    }
+    w.boxed(b"dinf", |w| {
+        w.full(b"dref", 0, 0, |w| {
+            w.u32(1);
+            // The media are in this file.
+            w.full(b"url ", 0, 1, |_| {});
+        });
+    });
+    w.boxed(b"stbl", |w| {
+        w.full(b"stsd", 0, 0, |w| {
+            w.u32(1);
+            match &init.track.entry {
+                SampleEntry::Avc { .. } => write_avc(w, init),
+                SampleEntry::Aac(_) => write_aac(w, init),
+            }
+        });
+        for table in [b"stts", b"stsc"] {
+            w.full(table, 0, 0, |w| w.u32(0));
+        }
+        w.full(b"stsz", 0, 0, |w| w.zeros(8));
+        w.full(b"stco", 0, 0, |w| w.u32(0));
+    });
+}
+
+fn write_avc(w: &mut Writer, init: &Init<'_>) {
+    let SampleEntry::Avc {
+        record,
+        width,
+        height,
+        pixel_aspect,
+        colour,
+        ..
+    } = &init.track.entry
+    else {
+        return;
+    };
+    let kind = if init.protection.is_some() {
+        b"encv"
+    } else {
+        b"avc1"
+    };
+    w.boxed(kind, |w| {
+        w.zeros(6);
+        w.u16(1);
+        w.zeros(16);
+        w.u16(*width);
+        w.u16(*height);
+        // 72 dpi, one frame a sample, no name, 24 bits.
+        w.u32(0x0048_0000);
+        w.u32(0x0048_0000);
+        w.u32(0);
+        w.u16(1);
+        w.zeros(32);
+        w.u16(0x0018);
+        w.u16(0xffff);
+        w.boxed(b"avcC", |w| w.put(record));
+        if let Some(colour) = colour {
+            write_colour(w, colour);
+        }
+        w.boxed(b"pasp", |w| {
+            w.u32(pixel_aspect.0);
+            w.u32(pixel_aspect.1);
+        });
+        if let Some(protection) = init.protection {
+            write_protection(w, b"avc1", protection);
+        }
+    });
+}
+
+fn write_colour(w: &mut Writer, colour: &Colour) {
+    w.boxed(b"colr", |w| {
+        w.put(b"nclx");
+        w.u16(colour.primaries);
+        w.u16(colour.transfer);
+        w.u16(colour.matrix);
+        w.u8(if colour.full_range { 0x80 } else { 0 });
+    });
+}
+
+fn write_aac(w: &mut Writer, init: &Init<'_>) {
+    let SampleEntry::Aac(config) = &init.track.entry else {
+        return;
+    };
+    let kind = if init.protection.is_some() {
+        b"enca"
+    } else {
+        b"mp4a"
+    };
+    w.boxed(kind, |w| {
+        w.zeros(6);
+        w.u16(1);
+        w.zeros(8);
+        w.u16(config.channels());
+        w.u16(16);
+        w.zeros(4);
+        // 16.16; rates that do not fit are in the decoder's configuration only.
+        w.u16(u16::try_from(config.sample_rate()).unwrap_or(0));
+        w.u16(0);
+        w.full(b"esds", 0, 0, |w| w.put(&config.canonical_esds()));
+        if let Some(protection) = init.protection {
+            write_protection(w, b"mp4a", protection);
+        }
+    });
+}
+
+/// `sinf` with the defaults of the track's encryption (ISO/IEC 23001-7, 8.2).
+fn write_protection(w: &mut Writer, original: &[u8; 4], protection: &Protection) {
+    let pattern = protection.pattern();
+    w.boxed(b"sinf", |w| {
+        w.boxed(b"frma", |w| w.put(original));
+        w.full(b"schm", 0, 0, |w| {
+            w.put(protection.scheme.fourcc().as_bytes());
+            w.u32(0x0001_0000);
+        });
+        w.boxed(b"schi", |w| {
+            let has_pattern = pattern.skip > 0;
+            w.full(b"tenc", u8::from(has_pattern), 0, |w| {
+                w.u8(0);
+                w.u8(if has_pattern {
+                    pattern.crypt << 4 | pattern.skip
+                } else {
+                    0
+                });
+                w.u8(1);
+                w.u8(protection.iv_size() as u8);
+                w.put(&protection.kid().0);
+                if protection.scheme == Scheme::Cbcs {
+                    w.u8(16);
+                    w.put(&protection.iv);
+                }
+            });
+        });
+    });
+}
+
+/// Three letters of 5 bits each (ISO/IEC 14496-12, 8.4.2.3).
+fn pack_language(language: &str) -> u16 {
+    let letters: Vec<u16> = language
+        .bytes()
+        .filter(u8::is_ascii_lowercase)
+        .map(|letter| u16::from(letter - 0x60))
+        .collect();
+    match letters.as_slice() {
+        [first, second, third] => first << 10 | second << 5 | third,
+        _ => pack_language("und"),
+    }
+}
+
+impl TrackFacts {
+    /// Takes what the output needs from an input's track.
+    pub fn of(track: &Track) -> Option<Self> {
+        let entry = track.entry.clone()?;
+        let is_video = track.kind == TrackKind::Video;
+        let mut matrix = track.header.matrix;
+        if !is_video {
+            let unity: Vec<u8> = UNITY_MATRIX.iter().flat_map(|v| v.to_be_bytes()).collect();
+            matrix = unity.try_into().unwrap_or(matrix);
+        }
+        Some(Self {
+            kind: track.kind,
+            timescale: track.timescale,
+            language: track.language.clone(),
+            matrix,
+            presented_size: match &entry {
+                SampleEntry::Avc {
+                    width,
+                    height,
+                    pixel_aspect: (h, v),
+                    ..
+                } => {
+                    let wide = (u64::from(*width) << 16) * u64::from(*h) / u64::from(*v).max(1);
+                    (
+                        u32::try_from(wide).unwrap_or(u32::MAX),
+                        u32::from(*height) << 16,
+                    )
+                }
+                SampleEntry::Aac(_) => (0, 0),
+            },
+            entry,
+        })
+    }
+}

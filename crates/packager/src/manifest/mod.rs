@@ -1,0 +1,35 @@
+//! Writes manifests from a [`Presentation`]: the MPD and the playlists over the same segments.
+
+mod dash;
+mod hls;
+mod language;
+
+use crate::presentation::Presentation;
+use crate::{Error, Manifest};
+
+/// All manifests of a package.
+///
+/// # Errors
+/// Only when XML cannot be written, which has no known cause.
+pub(crate) fn write(presentation: &Presentation<'_>) -> Result<Vec<Manifest>, Error> {
+    let mut manifests = vec![
+        Manifest {
+            path: "stream.mpd".into(),
+            text: dash::write(presentation)?,
+        },
+        Manifest {
+            path: "master.m3u8".into(),
+            text: hls::write_multivariant(presentation),
+        },
+    ];
+    for rendition in &presentation.renditions {
+        manifests.push(Manifest {
+            path: format!("{}/playlist.m3u8", rendition.name),
+            text: hls::write_media(presentation, rendition),
+        });
+    }
+    Ok(manifests)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! Collects the samples of movie fragments (ISO/IEC 14496-12, 8.8).
+
+use super::TrackBuilder;
+use crate::sample::{FragmentedTable, Run, SampleTable};
+use crate::{Error, Source};
+use bmff::boxes::{Tfdt, Tfhd, Trex, Trun};
+use bmff::{BoxHeader, BoxView, read_box};
+use std::collections::HashMap;
+
+/// How many samples the fragments of a file may have together.
+const MAX_SAMPLES: u64 = 20_000_000;
+
+/// Reads every `moof` and gives its runs to the tracks.
+pub(super) fn collect(
+    source: &dyn Source,
+    moov: &BoxView<'_>,
+    moofs: &[BoxHeader],
+    tracks: &mut [TrackBuilder],
+) -> Result<(), Error> {
+    let mut collector = Collector {
+        defaults: track_defaults(moov)?,
+        next_dts: HashMap::new(),
+        samples: 0,
+    };
+    for header in moofs {
+        let bytes = read_box(source, header)?;
+        let moof = BoxView::new(&bytes, header.offset)?;
+        collector.fragment(&moof, tracks)?;
+    }
+    Ok(())
+}
+
+struct Collector {
+    defaults: HashMap<u32, Trex>,
+    /// Decode time behind the last fragment, by track: for fragments without `tfdt`.
+    next_dts: HashMap<u32, u64>,
+    samples: u64,
+}
+
+impl Collector {
+    fn fragment(&mut self, moof: &BoxView<'_>, tracks: &mut [TrackBuilder]) -> Result<(), Error> {
+        // Without any base, the first track's data count from the moof, the next behind it (8.8.7.1).
+        let mut implicit_base = moof.offset;
+        for child in moof.children() {
+            let traf = child?;
+            if traf.kind != b"traf" {
+                continue;
+            }
+            let tfhd = Tfhd::parse(&traf.need(b"tfhd")?)?;
+            let base = data_base(&tfhd, moof.offset, implicit_base);
+            let track = tracks.iter_mut().find(|track| track.id == tfhd.track_id);
+            let Some(track) = track else {
+                let what = format!("track {} is not in the 'moov'", tfhd.track_id);
+                return Err(traf.error(what).into());
+            };
+            implicit_base = self.track_fragment(&traf, &tfhd, base, track)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the offset behind the fragment's data.
+    fn track_fragment(
+        &mut self,
+        traf: &BoxView<'_>,
+        tfhd: &Tfhd,
+        base: u64,
+        track: &mut TrackBuilder,
+    ) -> Result<u64, Error> {
+        let trex = self
+            .defaults
+            .get(&tfhd.track_id)
+            .copied()
+            .unwrap_or_default();
+        let description = tfhd.sample_description.unwrap_or(trex.sample_description);
+        track.changes_description |= description > 1;
+        let dts = match traf.child(b"tfdt")? {
+            Some(view) => Tfdt::parse(&view)?.base_media_decode_time,
+            None => self
+                .next_dts
+                .get(&tfhd.track_id)
+                .copied()
+                .unwrap_or_default(),
+        };
+        let SampleTable::Fragmented(table) = &mut track.samples else {
+            return Ok(base);
+        };
+        let before = table.count();
+        let most = MAX_SAMPLES.saturating_sub(self.samples);
+        let (dts, offset) = push_runs(traf, tfhd, &trex, (dts, base), most, table)?;
+        self.samples += table.count() - before;
+        self.next_dts.insert(tfhd.track_id, dts);
+        Ok(offset)
+    }
+}
+
+/// Adds the runs of a `traf` to a table; `start` is the decode time and the base of its data offsets, at
+/// most `most` samples are taken. Gives the decode time and the offset behind them.
+///
+/// # Errors
+/// When a run is malformed or there are too many samples.
+pub(crate) fn push_runs(
+    traf: &BoxView<'_>,
+    tfhd: &Tfhd,
+    trex: &Trex,
+    start: (u64, u64),
+    most: u64,
+    table: &mut FragmentedTable,
+) -> Result<(u64, u64), Error> {
+    let (mut dts, base) = start;
+    let mut offset = base;
+    let mut left = most;
+    for child in traf.children() {
+        let view = child?;
+        if view.kind != b"trun" {
+            continue;
+        }
+        let trun = Trun::parse(&view)?;
+        left = left
+            .checked_sub(u64::from(trun.count))
+            .ok_or_else(|| view.error("the fragments hold too many samples"))?;
+        if let Some(data_offset) = trun.data_offset {
+            offset = base
+                .checked_add_signed(i64::from(data_offset))
+                .ok_or_else(|| view.error("its data lie before the start of the file"))?;
+        }
+        let run = Run {
+            dts,
+            offset,
+            count: trun.count,
+            flags: trun.flags,
+            duration: tfhd.duration.unwrap_or(trex.duration),
+            size: tfhd.size.unwrap_or(trex.size),
+            sample_flags: tfhd.flags.unwrap_or(trex.flags),
+            first_sample_flags: trun.first_sample_flags,
+            entries: 0..0,
+        };
+        (dts, offset) = table.push(run, trun.entries);
+    }
+    Ok((dts, offset))
+}
+
+/// What the data offsets of a `traf` count from (8.8.7.1); `implicit` is the end of the data of the `traf`
+/// before it, or the start of the `moof`.
+pub(crate) fn data_base(tfhd: &Tfhd, moof: u64, implicit: u64) -> u64 {
+    match (tfhd.base_data_offset, tfhd.default_base_is_moof) {
+        (Some(base), _) => base,
+        (None, true) => moof,
+        (None, false) => implicit,
+    }
+}
+
+/// The `trex` boxes of a `moov`, by track.
+///
+/// # Errors
+/// When one is malformed.
+pub(crate) fn track_defaults(moov: &BoxView<'_>) -> Result<HashMap<u32, Trex>, Error> {
+    let mut defaults = HashMap::new();
+    if let Some(mvex) = moov.child(b"mvex")? {
+        for child in mvex.children() {
+            let child = child?;
+            if child.kind == b"trex" {
+                let trex = Trex::parse(&child)?;
+                defaults.insert(trex.track_id, trex);
+            }
+        }
+    }
+    Ok(defaults)
+}

@@ -1,0 +1,274 @@
+//! Cuts a track into segments.
+//!
+//! In: the samples of a track and the length that segments aim at (or the boundaries of the picture).
+//! Out: one [`Segment`] each, with the place of its first sample. Media bytes are not read.
+
+use crate::movie::Timing;
+use crate::sample::{Sample, SampleCursor, SampleTable};
+
+/// Samples that make one media segment.
+#[derive(Debug, Clone)]
+pub(crate) struct Segment {
+    /// Before its first sample.
+    pub cursor: SampleCursor,
+    /// Number of samples.
+    pub samples: u32,
+    /// Bytes of all samples.
+    pub bytes: u64,
+    /// Decode time of its first sample in the source, in ticks.
+    pub decode_time: u64,
+    /// Durations of its samples added up, in ticks.
+    pub ticks: u64,
+    /// When its first sample is shown, on the movie's timeline, in ticks.
+    pub start: i64,
+    /// When its last picture or sound is over, on the movie's timeline, in ticks.
+    pub end: i64,
+}
+
+/// Which samples of a track are packaged.
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
+    /// Before the first one.
+    pub cursor: SampleCursor,
+    /// Index behind the last one.
+    pub end: u64,
+    /// The lowest composition offset of the track, in ticks; 0 when none is negative.
+    pub lowest_composition_offset: i32,
+}
+
+/// Sound that is decoded before the start of the presentation, at most this many milliseconds: codecs
+/// need up to 2048 + 962 samples to settle.
+const AUDIO_PREROLL_MS: u64 = 200;
+
+impl Selection {
+    /// Leaves out what an edit list trims: pictures before the last key frame that is needed, sound long
+    /// before the start, samples behind the end. `None` when nothing is left.
+    pub fn of(
+        table: &SampleTable,
+        timing: &Timing,
+        timescale: u32,
+        is_video: bool,
+    ) -> Option<Self> {
+        let preroll = i64::from(timescale) * AUDIO_PREROLL_MS as i64 / 1000;
+        let mut samples = table.iter();
+        let mut first = None;
+        let mut end = 0;
+        let mut lowest_composition_offset = 0;
+        loop {
+            let before = samples.cursor.clone();
+            let Some(sample) = samples.next() else {
+                break;
+            };
+            lowest_composition_offset = sample.composition_offset.min(lowest_composition_offset);
+            let shown = timing.presentation(&sample);
+            let starts_here = match is_video {
+                true => sample.sync && (first.is_none() || shown <= 0),
+                false => first.is_none() && shown + i64::from(sample.duration) > -preroll,
+            };
+            if starts_here {
+                first = Some(before);
+            }
+            if timing.end.is_none_or(|end| shown < end) {
+                end = samples.cursor.index;
+            }
+        }
+        let cursor = first?;
+        (cursor.index < end).then_some(Self {
+            cursor,
+            end,
+            lowest_composition_offset,
+        })
+    }
+
+    fn iter<'a>(
+        &self,
+        table: &'a SampleTable,
+    ) -> impl Iterator<Item = (SampleCursor, Sample)> + use<'a> {
+        let mut samples = table.iter_from(self.cursor.clone());
+        let end = self.end;
+        std::iter::from_fn(move || {
+            let before = samples.cursor.clone();
+            if before.index >= end {
+                return None;
+            }
+            samples.next().map(|sample| (before, sample))
+        })
+    }
+}
+
+impl Segment {
+    fn of(cursor: SampleCursor, sample: &Sample, start: i64) -> Self {
+        let mut segment = Self {
+            cursor,
+            samples: 0,
+            bytes: 0,
+            decode_time: sample.dts,
+            ticks: 0,
+            start,
+            end: start,
+        };
+        segment.add(sample, start);
+        segment
+    }
+
+    fn add(&mut self, sample: &Sample, shown: i64) {
+        self.samples += 1;
+        self.bytes += u64::from(sample.size);
+        self.ticks += u64::from(sample.duration);
+        self.end = self.end.max(shown + i64::from(sample.duration));
+    }
+
+    /// Appends the segment behind this one.
+    fn join(&mut self, next: &Self) {
+        self.samples += next.samples;
+        self.bytes += next.bytes;
+        self.ticks += next.ticks;
+        self.end = self.end.max(next.end);
+    }
+
+    /// Ticks between the starts of two segments.
+    fn until(&self, next: &Self) -> i64 {
+        next.start - self.start
+    }
+}
+
+/// Cuts at the key frames that lie nearest to multiples of `target` ticks.
+pub(crate) fn at_key_frames(
+    table: &SampleTable,
+    selection: &Selection,
+    timing: &Timing,
+    target: i64,
+) -> Vec<Segment> {
+    let mut cutter = KeyFrameCutter {
+        target,
+        done: Vec::new(),
+        head: None,
+        tail: None,
+    };
+    for (cursor, sample) in selection.iter(table) {
+        let shown = timing.presentation(&sample);
+        cutter.sample(cursor, &sample, shown);
+    }
+    cutter.finish()
+}
+
+/// Holds the segment being made in two parts: up to the last key frame where it could end, and from
+/// there on.
+struct KeyFrameCutter {
+    target: i64,
+    done: Vec<Segment>,
+    head: Option<Segment>,
+    tail: Option<Segment>,
+}
+
+impl KeyFrameCutter {
+    fn sample(&mut self, cursor: SampleCursor, sample: &Sample, shown: i64) {
+        let Some(head) = &mut self.head else {
+            self.head = Some(Segment::of(cursor, sample, shown));
+            return;
+        };
+        if sample.sync && shown > head.start {
+            self.key_frame(Segment::of(cursor, sample, shown));
+        } else {
+            self.tail.as_mut().unwrap_or(head).add(sample, shown);
+        }
+    }
+
+    fn key_frame(&mut self, next: Segment) {
+        let Some(head) = &mut self.head else {
+            return;
+        };
+        let length = head.until(&next);
+        let Some(tail) = self.tail.take() else {
+            if length * 2 < self.target {
+                head.join(&next);
+            } else if length < self.target {
+                self.tail = Some(next);
+            } else {
+                self.done.extend(self.head.replace(next));
+            }
+            return;
+        };
+        let earlier = head.until(&tail);
+        if length < self.target {
+            head.join(&tail);
+            self.tail = Some(next);
+        } else if self.target - earlier <= length - self.target {
+            self.done.extend(self.head.replace(tail));
+            self.key_frame(next);
+        } else {
+            head.join(&tail);
+            self.done.extend(self.head.replace(next));
+        }
+    }
+
+    fn finish(mut self) -> Vec<Segment> {
+        let Some(mut head) = self.head.take() else {
+            return self.done;
+        };
+        if let Some(tail) = self.tail.take() {
+            let whole = tail.end - head.start;
+            let rest = tail.end - tail.start;
+            if whole <= self.target || rest * 2 < self.target {
+                head.join(&tail);
+            } else {
+                self.done.push(head);
+                head = tail;
+            }
+        }
+        push_last(&mut self.done, head, self.target);
+        self.done
+    }
+}
+
+/// Adds the last segment; one under half the target is joined to the one before it.
+fn push_last(done: &mut Vec<Segment>, last: Segment, target: i64) {
+    match done.last_mut() {
+        Some(before) if (last.end - last.start) * 2 < target => before.join(&last),
+        _ => done.push(last),
+    }
+}
+
+/// Cuts sound where the picture is cut, to the nearest frame; behind the last boundary, or without any,
+/// at multiples of `target` ticks.
+///
+/// `boundaries` are starts of the picture's segments in ticks of this track, the first one left out.
+pub(crate) fn at_boundaries(
+    table: &SampleTable,
+    selection: &Selection,
+    timing: &Timing,
+    target: i64,
+    boundaries: &[i64],
+) -> Vec<Segment> {
+    let mut done: Vec<Segment> = Vec::new();
+    let mut current: Option<Segment> = None;
+    let mut boundaries = boundaries.iter().copied().peekable();
+    let mut last_boundary = None;
+    for (cursor, sample) in selection.iter(table) {
+        let shown = timing.presentation(&sample);
+        let half = i64::from(sample.duration / 2);
+        let Some(segment) = &mut current else {
+            current = Some(Segment::of(cursor, &sample, shown));
+            continue;
+        };
+        let mut cut = false;
+        while let Some(boundary) = boundaries.next_if(|boundary| shown + half >= *boundary) {
+            last_boundary = Some(boundary);
+            // A piece under half the target would only be there because the sound starts late.
+            cut = (shown - segment.start.max(0) + half * 2) * 2 >= target;
+        }
+        if boundaries.peek().is_none() {
+            let since = last_boundary.map_or(segment.start.max(0), |boundary| boundary);
+            cut |= shown - since.max(segment.start) + half >= target;
+        }
+        if cut {
+            done.extend(current.replace(Segment::of(cursor, &sample, shown)));
+        } else {
+            segment.add(&sample, shown);
+        }
+    }
+    if let Some(last) = current {
+        push_last(&mut done, last, target);
+    }
+    done
+}

@@ -1,0 +1,139 @@
+//! Renders one object of a plan: samples from the source, encrypted in place, behind their boxes.
+
+use super::{ObjectId, Plan, PlannedTrack, Segment};
+use crate::cenc::protect::Layout;
+use crate::fragment::{self, Fragment};
+use crate::init::{self, Init};
+use crate::movie::SampleEntry;
+use crate::sample::Sample;
+use crate::{Error, Source};
+
+/// The bytes of one rendered object. Keep one a thread and give it to every render: its memory is
+/// used again.
+#[derive(Debug, Default)]
+pub struct SegmentBuffer {
+    /// Boxes before the samples (all of an init segment).
+    pub head: Vec<u8>,
+    /// The samples: payload of `mdat`.
+    pub payload: Vec<u8>,
+}
+
+/// Memory above this is given back when a smaller object follows, in bytes.
+const KEPT_CAPACITY: usize = 16 << 20;
+
+impl Plan {
+    /// Makes one object in `buffer`; the file is `head` followed by `payload`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a source cannot be read, [`Error::InvalidInput`] when its samples are broken.
+    pub fn render(
+        &self,
+        object: ObjectId,
+        sources: &[&dyn Source],
+        buffer: &mut SegmentBuffer,
+    ) -> Result<(), Error> {
+        buffer.head.clear();
+        let (Some(track), [source]) = (self.tracks.get(object.rendition as usize), sources) else {
+            let what = format!("{object:?} is not in the plan, or its source is missing");
+            return Err(Error::InvalidOptions(what));
+        };
+        if object.segment == 0 {
+            buffer.payload.clear();
+            let init = Init {
+                track: &track.facts,
+                media_time: track.timeline.media_time,
+                protection: track.protection.as_ref(),
+            };
+            buffer.head = init::write(&init, std::mem::take(&mut buffer.head));
+            return Ok(());
+        }
+        let Some(segment) = self.segment(object) else {
+            return Err(Error::InvalidOptions(format!(
+                "{object:?} is not in the plan"
+            )));
+        };
+        track
+            .render_segment(segment, object.segment, *source, buffer)
+            .map_err(|error| match error {
+                Error::InvalidInput(what) => {
+                    Error::InvalidInput(format!("{}: {what}", self.path(object)))
+                }
+                other => other,
+            })
+    }
+}
+
+impl PlannedTrack {
+    fn render_segment(
+        &self,
+        segment: &Segment,
+        number: u32,
+        source: &dyn Source,
+        buffer: &mut SegmentBuffer,
+    ) -> Result<(), Error> {
+        let samples: Vec<Sample> = self
+            .samples
+            .iter_from(segment.cursor.clone())
+            .take(segment.samples as usize)
+            .map(|sample| Sample {
+                composition_offset: sample
+                    .composition_offset
+                    .saturating_add(self.timeline.composition_shift),
+                ..sample
+            })
+            .collect();
+        read_samples(&samples, segment.bytes, source, &mut buffer.payload)?;
+        let layout = match &self.facts.entry {
+            SampleEntry::Avc { config, .. } => Layout::Avc(config),
+            SampleEntry::Aac(_) => Layout::Full,
+        };
+        let auxiliaries = match &self.protection {
+            None => Vec::new(),
+            Some(protection) => {
+                let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
+                let first = segment.cursor.index - self.first_sample;
+                protection.encrypt(&mut buffer.payload, &sizes, &layout, first)?
+            }
+        };
+        let fragment = Fragment {
+            sequence_number: number,
+            base_media_decode_time: self.timeline.decode_time(segment.decode_time),
+            samples: &samples,
+            auxiliaries: &auxiliaries,
+            payload_len: segment.bytes,
+        };
+        buffer.head = fragment::write_head(&fragment, std::mem::take(&mut buffer.head));
+        Ok(())
+    }
+}
+
+/// Reads samples one behind the other into `payload`; neighbours in the source take one read.
+fn read_samples(
+    samples: &[Sample],
+    bytes: u64,
+    source: &dyn Source,
+    payload: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let bytes = usize::try_from(bytes)
+        .map_err(|_| Error::LimitExceeded(format!("a segment of {bytes} bytes")))?;
+    if payload.capacity() > KEPT_CAPACITY.max(bytes) {
+        *payload = Vec::new();
+    }
+    payload.resize(bytes, 0);
+    let mut rest = payload.as_mut_slice();
+    let mut samples = samples.iter().peekable();
+    while let Some(first) = samples.next() {
+        let mut length = first.size as usize;
+        let behind = |length: usize| first.offset.saturating_add(length as u64);
+        while let Some(next) = samples.next_if(|next| next.offset == behind(length)) {
+            length += next.size as usize;
+        }
+        let Some((run, after)) = rest.split_at_mut_checked(length) else {
+            let what = "its samples do not fit the plan: the source has changed";
+            return Err(Error::InvalidInput(what.into()));
+        };
+        source.read_at(first.offset, run)?;
+        rest = after;
+    }
+    Ok(())
+}

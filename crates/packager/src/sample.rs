@@ -1,0 +1,112 @@
+//! Samples: where each lies in its source and when it is shown.
+//!
+//! Tables stay in the form that they have on file (run-length tables of `stbl`, entries of `trun`); a
+//! [`SampleCursor`] walks over them. It is small and `Clone`: a plan keeps one a segment, so that any
+//! segment can be rendered alone.
+
+mod fragmented;
+mod progressive;
+
+pub(crate) use fragmented::{FragmentedTable, Run};
+pub(crate) use progressive::ProgressiveTable;
+
+/// One access unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// First byte in the source.
+    pub offset: u64,
+    /// Length in bytes.
+    pub size: u32,
+    /// Decode time in ticks of the media.
+    pub dts: u64,
+    /// Ticks until the next sample is decoded.
+    pub duration: u32,
+    /// Composition time less decode time, in ticks.
+    pub composition_offset: i32,
+    /// Whether decoding can start here.
+    pub sync: bool,
+}
+
+/// All samples of a track.
+#[derive(Debug)]
+pub(crate) enum SampleTable {
+    /// `stbl`.
+    Progressive(ProgressiveTable),
+    /// Movie fragments.
+    Fragmented(FragmentedTable),
+}
+
+/// A place in a [`SampleTable`]: before its `index`th sample.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SampleCursor {
+    /// Index of the next sample.
+    pub index: u64,
+    /// Decode time of the next sample.
+    pub dts: u64,
+    /// Offset of the next sample in its chunk or run, as an offset in the source.
+    offset: u64,
+    durations: RunPosition,
+    composition_offsets: RunPosition,
+    sync: u32,
+    chunk_run: u32,
+    chunk: u32,
+    left_in_chunk: u32,
+    run: usize,
+    in_run: u32,
+}
+
+/// A place in a run-length table.
+#[derive(Debug, Clone, Copy, Default)]
+struct RunPosition {
+    entry: u32,
+    used: u32,
+}
+
+impl SampleTable {
+    /// Number of samples.
+    pub fn count(&self) -> u64 {
+        match self {
+            Self::Progressive(table) => table.count(),
+            Self::Fragmented(table) => table.count(),
+        }
+    }
+
+    /// The samples from `cursor` on.
+    pub fn iter_from<'a>(&'a self, cursor: SampleCursor) -> Samples<'a> {
+        Samples {
+            table: self,
+            cursor,
+        }
+    }
+
+    /// All samples.
+    pub fn iter(&self) -> Samples<'_> {
+        self.iter_from(SampleCursor::default())
+    }
+}
+
+/// Walks over samples and can tell where it is.
+pub(crate) struct Samples<'a> {
+    table: &'a SampleTable,
+    /// Before the next sample.
+    pub cursor: SampleCursor,
+}
+
+impl Iterator for Samples<'_> {
+    type Item = Sample;
+
+    fn next(&mut self) -> Option<Sample> {
+        match self.table {
+            SampleTable::Progressive(table) => table.next(&mut self.cursor),
+            SampleTable::Fragmented(table) => table.next(&mut self.cursor),
+        }
+    }
+}
+
+/// The 32-bit word at an offset; 0 outside. Tables are checked against their boxes when they are read.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes
+        .get(at..at.saturating_add(4))
+        .and_then(|bytes| bytes.try_into().ok())
+        .map_or(0, u32::from_be_bytes)
+}

@@ -1,0 +1,109 @@
+//! Runs of samples in movie fragments (ISO/IEC 14496-12, 8.8).
+
+use super::{Sample, SampleCursor, word};
+use bmff::boxes::Trun;
+use std::ops::Range;
+
+/// The runs of one track, in file order.
+#[derive(Debug, Default)]
+pub(crate) struct FragmentedTable {
+    runs: Vec<Run>,
+    /// The entries of all runs, one behind the other, in on-file form.
+    entries: Vec<u8>,
+    count: u64,
+}
+
+/// One `trun` with the defaults that apply to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    /// Decode time of its first sample.
+    pub dts: u64,
+    /// Where its first sample lies in the source.
+    pub offset: u64,
+    /// Number of samples.
+    pub count: u32,
+    /// Flags of the `trun`: which fields its entries have.
+    pub flags: u32,
+    /// Defaults for the fields that entries do not have.
+    pub duration: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Sample flags.
+    pub sample_flags: u32,
+    /// Sample flags of the first sample.
+    pub first_sample_flags: Option<u32>,
+    /// Where the entries lie in the table.
+    pub entries: Range<usize>,
+}
+
+/// `sample_is_non_sync_sample` (8.8.3.1).
+const NON_SYNC: u32 = 0x0001_0000;
+
+impl FragmentedTable {
+    /// Adds a run, with its entries in on-file form. Gives the decode time and the offset behind it.
+    pub fn push(&mut self, mut run: Run, entries: &[u8]) -> (u64, u64) {
+        let start = self.entries.len();
+        self.entries.extend_from_slice(entries);
+        run.entries = start..self.entries.len();
+        let (mut dts, mut offset) = (run.dts, run.offset);
+        for index in 0..run.count {
+            let sample = self.sample(&run, index, dts, offset);
+            dts = dts.saturating_add(u64::from(sample.duration));
+            offset = offset.saturating_add(u64::from(sample.size));
+        }
+        self.count += u64::from(run.count);
+        if run.count > 0 {
+            self.runs.push(run);
+        }
+        (dts, offset)
+    }
+
+    /// Number of samples.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The sample at the cursor; moves the cursor behind it.
+    pub fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
+        let run = self.runs.get(cursor.run)?;
+        if cursor.in_run == 0 {
+            cursor.dts = run.dts;
+            cursor.offset = run.offset;
+        }
+        let sample = self.sample(run, cursor.in_run, cursor.dts, cursor.offset);
+        cursor.index += 1;
+        cursor.in_run += 1;
+        cursor.dts = cursor.dts.saturating_add(u64::from(sample.duration));
+        cursor.offset = cursor.offset.saturating_add(u64::from(sample.size));
+        if cursor.in_run == run.count {
+            cursor.run += 1;
+            cursor.in_run = 0;
+        }
+        Some(sample)
+    }
+
+    fn sample(&self, run: &Run, index: u32, dts: u64, offset: u64) -> Sample {
+        let mut at = run.entries.start + index as usize * Trun::entry_len(run.flags);
+        let mut field = |flag: u32| {
+            (run.flags & flag != 0).then(|| {
+                at += 4;
+                word(&self.entries, at - 4)
+            })
+        };
+        let duration = field(Trun::DURATION).unwrap_or(run.duration);
+        let size = field(Trun::SIZE).unwrap_or(run.size);
+        let mut flags = field(Trun::FLAGS).unwrap_or(run.sample_flags);
+        if let (0, Some(first)) = (index, run.first_sample_flags) {
+            flags = first;
+        }
+        let composition_offset = field(Trun::COMPOSITION_OFFSET).unwrap_or_default() as i32;
+        Sample {
+            offset,
+            size,
+            dts,
+            duration,
+            composition_offset,
+            sync: flags & NON_SYNC == 0,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Reelpack beside cp, ffmpeg and Shaka Packager; bench/README.md says how to read it.
+#
+# usage: scripts/bench.sh [arguments of bench/run.py]
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+"$ROOT/scripts/setup.sh" bench
+"$ROOT/scripts/build.sh"
+exec python3 "$ROOT/bench/run.py" \
+    --reelpack "$ROOT/target/release/reelpack" --shaka "$TOOLS/bin/shaka-packager" --work "$ROOT/target/bench" "$@"
