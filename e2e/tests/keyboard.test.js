@@ -42,11 +42,13 @@ async function tabTo(page, name) {
 
 test("upload, play, pause, delete", () =>
   here.withPage(async (page) => {
+    const said = [];
+    page.on("console", (message) => said.push(message.text()));
+    const chooser = page.waitForEvent("filechooser");
     await page.goto(here.server.url);
     await tabTo(page, "Choose a file");
-    const chooser = page.waitForEvent("filechooser");
     await page.keyboard.press("Enter");
-    await (await chooser).setFiles(here.clip);
+    await (await chooser.catch((error) => assert.fail(`${error.message} ${said.join("; ")}`))).setFiles(here.clip);
     await page.waitForURL(/\/assets\/ast_/);
     await waitForPlayback(page);
     assert.equal((await focused(page)).tag, "h1", "the focus is at the start of the new view");
