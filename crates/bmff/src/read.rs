@@ -194,6 +194,12 @@ impl<'a> Iterator for Children<'a> {
             }
         };
         let path = self.path_of(header.kind);
+        // "To the end of the file" (4.2) is for the last box of a file only.
+        if !self.parent.is_empty() && self.rest.starts_with(&[0; 4]) {
+            self.rest = &[];
+            let what = "a size of 0 inside another box";
+            return Some(Err(Error::malformed(path, header.offset, what)));
+        }
         let body = usize::try_from(header.size)
             .ok()
             .and_then(|size| self.rest.get(..size))

@@ -115,6 +115,7 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
     let layout = Layout::read(source)?;
     let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
     let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
+    check_nesting(&moov)?;
     let movie_timescale = Mvhd::parse(&moov.need(b"mvhd")?)?.timescale;
     if movie_timescale == 0 {
         return Err(moov.error("'mvhd' has a timescale of 0").into());
@@ -157,6 +158,24 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
         size: source.len(),
         tracks,
     })
+}
+
+/// Checks that the boxes of an index fill the ones around them: one wrong size hides all that follow.
+fn check_nesting(parent: &BoxView<'_>) -> Result<(), Error> {
+    for child in parent.children() {
+        let child = child?;
+        // Each of these holds others of the list only, so that the depth is bounded.
+        if matches!(
+            (&parent.kind.0, &child.kind.0),
+            (b"moov", b"trak" | b"mvex")
+                | (b"trak", b"mdia" | b"edts")
+                | (b"mdia", b"minf")
+                | (b"minf", b"stbl")
+        ) {
+            check_nesting(&child)?;
+        }
+    }
+    Ok(())
 }
 
 /// Where the top-level boxes lie.
@@ -235,6 +254,8 @@ fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
         source.read_at(0, start)?;
     }
     let name = match &start {
+        // Packets of 192 bytes, as cameras write them, begin with a time stamp.
+        [_, _, _, _, 0x47, ..] if has_transport_packets(source)? => "MPEG transport stream",
         [0x1a, 0x45, 0xdf, 0xa3, ..] => "Matroska or WebM",
         [0x47, ..] if known == 12 && !start.starts_with(b"GIF") => "MPEG transport stream",
         [0x89, b'P', b'N', b'G', ..] => "PNG picture",
@@ -255,8 +276,24 @@ fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
         }
     };
     Err(Error::Unsupported(format!(
-        "the file is a {name} file; this version packages MP4 and MOV: convert it first, for instance with `ffmpeg -i INPUT -c copy OUTPUT.mp4`"
+        "the file is {name}, not MP4 or MOV; this version packages MP4 and MOV: convert it first, for instance with `ffmpeg -i INPUT -c copy OUTPUT.mp4`"
     )))
+}
+
+/// Whether packets of 192 bytes follow one another.
+fn has_transport_packets(source: &dyn Source) -> Result<bool, Error> {
+    let mut byte = [0];
+    for packet in 0..3 {
+        let at = 4 + 192 * packet;
+        if at >= source.len() {
+            return Ok(false);
+        }
+        source.read_at(at, &mut byte)?;
+        if byte != [0x47] {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A track whose samples are not all known yet.

@@ -70,13 +70,23 @@ const VISUAL_LEN: usize = 78;
 
 /// Reads the first sample entry of a `stsd`.
 pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
-    let Some(entry) = stsd.children_after(8).next() else {
+    let mut cursor = stsd.cursor();
+    cursor.version_flags()?;
+    let count = cursor.u32()?;
+    let entries = stsd.children_after(8).collect::<Result<Vec<_>, _>>()?;
+    if entries.len() != count as usize {
+        let what = format!(
+            "{count} sample entries are announced, {} are there",
+            entries.len()
+        );
+        return Err(stsd.error(what).into());
+    }
+    let Some(entry) = entries.first() else {
         return Ok(Parsed::obstacle("????", "it has no sample entry"));
     };
-    let entry = entry?;
     Ok(match kind {
-        TrackKind::Video => video(&entry)?,
-        TrackKind::Audio => audio(&entry)?,
+        TrackKind::Video => video(entry)?,
+        TrackKind::Audio => audio(entry)?,
         TrackKind::Other(_) => {
             let what = "tracks of this kind are not packaged";
             Parsed::obstacle(&entry.kind.to_string(), what)
@@ -294,9 +304,10 @@ fn find_esds<'a>(entry: &BoxView<'a>, skip: usize) -> Result<Option<BoxView<'a>>
             return Ok(Some(child));
         }
         if child.kind == b"wave"
-            && let Some(esds) = child.child(b"esds")? {
-                return Ok(Some(esds));
-            }
+            && let Some(esds) = child.child(b"esds")?
+        {
+            return Ok(Some(esds));
+        }
     }
     Ok(None)
 }
