@@ -46,6 +46,23 @@ async function open(page, target) {
   for (const summary of await page.locator("summary").all()) await summary.click();
 }
 
+test("without JavaScript a file is uploaded with the form and found in the list", () =>
+  here.withPage(
+    async (page) => {
+      await page.goto(`${here.server.url}/upload_input_content`);
+      await page.locator('input[type="file"][name="file"]').setInputFiles(here.clip);
+      await page.locator('[type="submit"], form button').first().click();
+      await page.waitForURL(/\/success$/);
+      const [, id] = /input_content_id: (\d+)/.exec(await page.locator("body").innerText());
+      const { data } = await here.server.api("GET", "/api/v1/assets");
+      assert.equal(String(data[0].input_content_id), id);
+      await page.goto(`${here.server.url}/videos/`);
+      assert.match(await page.locator("body").innerText(), /clip\.mp4/);
+      await here.server.api("DELETE", `/api/v1/assets/${data[0].id}`);
+    },
+    { javaScriptEnabled: false },
+  ));
+
 test("at 360 pixels nothing is cut off, in light and in dark", async () => {
   for (const colorScheme of ["light", "dark"]) {
     await here.withPage(
