@@ -9,7 +9,7 @@ import { world } from "../lib/world.js";
 
 // One worker and a queue of long films before it: what the page asks for has to wait.
 const here = world(async () => {}, ["--workers", "1"]);
-const FILMS = 8;
+const FILMS = 30;
 const REPEATS = 500;
 
 test("a waiting package is cancelled and retried in the page, and plays when it is ready", async () => {
