@@ -35,7 +35,8 @@ test("a waiting package is cancelled and retried in the page, and plays when it 
     const [cancelled] = (await server.api("GET", `/api/v1/assets/${asset.id}`)).packages;
     assert.equal(cancelled.job.state, "cancelled");
 
-    for (const pack of queued) await cancelJob(server, pack.job.id);
+    // The last first: while those before it wait, they are cancelled at once.
+    for (const pack of queued.reverse()) await cancelJob(server, pack.job.id);
     await card.getByRole("button", { name: "Retry" }).click();
     await card.and(page.locator('[data-status="Ready"]')).waitFor();
     await expectClipPlays(page);
