@@ -24,14 +24,22 @@ filters_of() {
     case $1 in
     ingest)
         echo 'bmff:'
-        echo 'packager: movie sample codec time probe tree boxes'
+        echo 'packager: movie sample codec probe tree boxes'
+        echo 'server: assets upload wrong_inputs'
         ;;
     fragment) echo 'packager: plan fragment init golden' ;;
-    encrypt) echo 'packager: cenc decrypt content_key' ;;
-    dash) echo 'packager: manifest presentation' ;;
-    database) echo 'server: db jobs storage' ;;
+    encrypt)
+        echo 'packager: cenc decrypt content_key'
+        echo 'server: keys licenses secrets'
+        echo 'reelpack: decrypt keys'
+        ;;
+    dash)
+        echo 'packager: manifest presentation dash hls'
+        echo 'server: media links'
+        ;;
+    database) echo 'server: db jobs storage restart parallel' ;;
     app)
-        echo 'server: http'
+        echo 'server: http first_api packages page config'
         echo 'reelpack:'
         ;;
     esac

@@ -52,8 +52,7 @@ export function difference(one, other) {
  */
 export async function likeness(png, frames, seconds) {
   const pixels = await smallPicture(png);
-  const half = 0.002;
-  const due = frames.findLast((frame) => frame.seconds <= seconds + half) ?? frames[0];
+  const due = frames.findLast((frame) => frame.seconds <= seconds) ?? frames[0];
   const all = frames.map((frame) => difference(pixels, frame.pixels));
   return { difference: all[frames.indexOf(due)], best: Math.min(...all) };
 }

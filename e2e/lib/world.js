@@ -8,8 +8,11 @@ import { makeClip } from "./media.js";
 import { startPlayers } from "./players.js";
 import { startReelpack } from "./reelpack.js";
 
-/** Starts everything before the tests of a file and stops it after them. Call once a file. */
-export function world() {
+/**
+ * Starts everything before the tests of a file and stops it after them. Call once a file;
+ * `prepare` runs when everything is there (hooks of a file do not wait for each other).
+ */
+export function world(prepare = async () => {}) {
   const here = { server: null, browser: null, players: null, folder: null, clip: null };
   const stops = [];
   before(async () => {
@@ -22,6 +25,7 @@ export function world() {
     here.browser = await startBrowser();
     stops.push(() => here.browser.close());
     here.clip = await makeClip(path.join(here.folder, "clip.mp4"));
+    await prepare(here);
   });
   after(async () => {
     for (const stop of stops.reverse()) await stop();

@@ -18,6 +18,8 @@ const focused = (page) =>
     return {
       tag: element.localName,
       name: (element.getAttribute("aria-label") ?? element.textContent).trim(),
+      // A control inside the player has the focus: the browser draws it.
+      inside: !element.matches(":focus"),
       outlined: style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) >= 2,
       onScreen: box.bottom > 0 && box.top < innerHeight,
     };
@@ -30,21 +32,23 @@ async function tabTo(page, name) {
     await page.keyboard.press("Tab");
     const now = await focused(page);
     if (now.tag === "body") continue;
-    stops.push(now.name);
-    assert.ok(now.outlined, `the focus on "${now.name}" (${now.tag}) is not to be seen`);
+    stops.push(now.name + (now.inside ? " (inside)" : ""));
+    assert.ok(now.outlined || now.inside, `the focus on "${now.name}" (${now.tag}) is not to be seen`);
     assert.ok(now.onScreen, `the focus on "${now.name}" (${now.tag}) is off the screen`);
-    if (now.name === name) return;
+    if (now.name === name && !now.inside) return;
   }
   assert.fail(`no "${name}" within ${MOST_TABS} stops: ${stops.join(" | ")}`);
 }
 
 test("upload, play, pause, delete", () =>
   here.withPage(async (page) => {
+    const said = [];
+    page.on("console", (message) => said.push(message.text()));
+    const chooser = page.waitForEvent("filechooser");
     await page.goto(here.server.url);
     await tabTo(page, "Choose a file");
-    const chooser = page.waitForEvent("filechooser");
     await page.keyboard.press("Enter");
-    await (await chooser).setFiles(here.clip);
+    await (await chooser.catch((error) => assert.fail(`${error.message} ${said.join("; ")}`))).setFiles(here.clip);
     await page.waitForURL(/\/assets\/ast_/);
     await waitForPlayback(page);
     assert.equal((await focused(page)).tag, "h1", "the focus is at the start of the new view");

@@ -2,18 +2,17 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import { dropFiles } from "../lib/browser.js";
 import { packageAsset, upload } from "../lib/library.js";
 import { ffmpeg } from "../lib/tools.js";
 import { world } from "../lib/world.js";
 
-const here = world();
 let asset;
 
-before(async () => {
-  asset = await upload(here.server, here.clip);
-  await packageAsset(here.server, asset.id, {});
+const here = world(async ({ server, clip }) => {
+  asset = await upload(server, clip);
+  await packageAsset(server, asset.id, {});
 });
 
 test("without JavaScript the page tells what the first API can do", () =>

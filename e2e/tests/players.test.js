@@ -2,21 +2,20 @@
 // player can.
 import assert from "node:assert/strict";
 import path from "node:path";
-import { before, test } from "node:test";
+import { test } from "node:test";
 import { expectClipPlays, expectSourcePlays } from "../lib/expect.js";
 import { packageAsset, upload } from "../lib/library.js";
 import { realVideos, sourceFrames } from "../lib/media.js";
 import { world } from "../lib/world.js";
 
-const here = world();
 const packs = {};
 
-before(async () => {
-  const asset = await upload(here.server, here.clip);
+const here = world(async ({ server, clip }) => {
+  const asset = await upload(server, clip);
   for (const scheme of ["cbcs", "cenc", "none"]) {
-    packs[scheme] = await packageAsset(here.server, asset.id, { scheme });
+    packs[scheme] = await packageAsset(server, asset.id, { scheme });
   }
-  packs.picture = await packageAsset(here.server, asset.id, { scheme: "cbcs", encrypt: "video" });
+  packs.picture = await packageAsset(server, asset.id, { scheme: "cbcs", encrypt: "video" });
 });
 
 /** Opens one of the players and starts it; the page says what fails. */

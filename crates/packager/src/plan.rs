@@ -273,7 +273,7 @@ fn first_iv(options: &Options) -> u64 {
 struct Planner<'a> {
     options: &'a Options,
     target_ms: i64,
-    /// Starts of the first track's segments but the first, and their timescale.
+    /// Starts of the first track's segments but the first, and its end; and their timescale.
     boundaries: Option<(Vec<i64>, u32)>,
     /// Not yet used by any rendition under `cenc`.
     first_iv: u64,
@@ -311,15 +311,16 @@ impl Planner<'_> {
             }
         };
         check_segments(&segments, track)?;
+        let last_end = segments.last().map_or(0, |segment| segment.end);
+        let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
             let starts = segments.iter().skip(1).map(|segment| segment.start);
-            self.boundaries = Some((starts.collect(), track.timescale));
+            self.boundaries = Some((starts.chain([end]).collect(), track.timescale));
         }
         let sample_count: u64 = segments
             .iter()
             .map(|segment| u64::from(segment.samples))
             .sum();
-        let last_end = segments.last().map_or(0, |segment| segment.end);
         let protection = self.protection(is_video, sample_count);
         self.plan.renditions.push(Rendition {
             name,
@@ -334,7 +335,7 @@ impl Planner<'_> {
                 track.timing.shift,
                 selection.lowest_composition_offset,
             ),
-            end: track.timing.end.map_or(last_end, |end| end.min(last_end)),
+            end,
             first_sample: selection.cursor.index,
             samples: Arc::clone(table),
             facts,

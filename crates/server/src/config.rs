@@ -14,7 +14,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
-    /// How many packagings run at once.
+    /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
 }
 

@@ -18,8 +18,9 @@ const PACKAGES: &str = "packages";
 const LOCK_FILE: &str = "reelpack.lock";
 /// Folder inside of a package that holds its files; part of every media URL.
 pub(crate) const DASH: &str = "dash";
-/// Threads that wait for the disk together when a package is made durable.
-const SYNC_THREADS: usize = 8;
+/// Threads that wait for the disk together when a package is made durable: 2400 small files took 6.3 s
+/// with one thread, 0.6 s with 8 and 0.3 s with 32 (ext4).
+const SYNC_THREADS: usize = 32;
 
 /// The storage below a data folder, held by this process alone.
 #[derive(Debug)]

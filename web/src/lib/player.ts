@@ -133,7 +133,8 @@ function explain(error: unknown, media: Media): PlaybackError {
       "Check the URL, that its server is running, and that it allows other origins (CORS).",
     );
   }
-  if (category === 6) {
+  // 4012: no variant may be played, here because the keys are those of other KIDs.
+  if (category === 6 || code === 4012) {
     return new PlaybackError(
       numbered("No usable content key"),
       media.clearKeys === null

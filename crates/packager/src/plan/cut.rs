@@ -221,7 +221,7 @@ impl KeyFrameCutter {
     }
 }
 
-/// Adds the last segment; one under half the target is joined to the one before it.
+/// Adds the last segment; one under half of `target` is joined to the one before it.
 fn push_last(done: &mut Vec<Segment>, last: Segment, target: i64) {
     match done.last_mut() {
         Some(before) if (last.end - last.start) * 2 < target => before.join(&last),
@@ -232,7 +232,8 @@ fn push_last(done: &mut Vec<Segment>, last: Segment, target: i64) {
 /// Cuts sound where the picture is cut, to the nearest frame; behind the last boundary, or without any,
 /// at multiples of `target` ticks.
 ///
-/// `boundaries` are starts of the picture's segments in ticks of this track, the first one left out.
+/// `boundaries` are starts of the picture's segments in ticks of this track, the first one left out, and
+/// the end of the picture.
 pub(crate) fn at_boundaries(
     table: &SampleTable,
     selection: &Selection,
@@ -244,6 +245,8 @@ pub(crate) fn at_boundaries(
     let mut current: Option<Segment> = None;
     let mut boundaries = boundaries.iter().copied().peekable();
     let mut last_boundary = None;
+    // How long the piece at hand is to be: as the picture's.
+    let mut due = target;
     for (cursor, sample) in selection.iter(table) {
         let shown = timing.presentation(&sample);
         let half = i64::from(sample.duration / 2);
@@ -254,6 +257,9 @@ pub(crate) fn at_boundaries(
         let mut cut = false;
         while let Some(boundary) = boundaries.next_if(|boundary| shown + half >= *boundary) {
             last_boundary = Some(boundary);
+            due = boundaries
+                .peek()
+                .map_or(target, |next| target.min(next - boundary));
             // A piece under half the target would only be there because the sound starts late.
             cut = (shown - segment.start.max(0) + half * 2) * 2 >= target;
         }
@@ -268,7 +274,7 @@ pub(crate) fn at_boundaries(
         }
     }
     if let Some(last) = current {
-        push_last(&mut done, last, target);
+        push_last(&mut done, last, due);
     }
     done
 }

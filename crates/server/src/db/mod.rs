@@ -6,6 +6,7 @@
 //! ones, which loses nothing but a little work). Readers never wait for writers (WAL).
 
 pub(crate) mod assets;
+pub(crate) mod claims;
 pub(crate) mod jobs;
 pub(crate) mod packages;
 pub(crate) mod probe;

@@ -60,7 +60,9 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::status))
         .routes(routes!(library::list))
         .layer(from_fn(cors::guard));
-    let (router, document) = api.merge(licenses()).split_for_parts();
+    let (router, mut document) = api.split_for_parts();
+    let (licenses, of_licenses) = licenses();
+    document.merge(of_licenses);
     let docs = SwaggerUi::new(DOCS).url(DOCUMENT, document);
     let page = Router::new()
         .route("/", get(page::index))
@@ -71,6 +73,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .route("/videos", get(async || Redirect::permanent("/videos/")))
         .fallback(page::fallback);
     router
+        .merge(licenses)
         .merge(files("/videos/{code}/dash/{*path}"))
         .merge(page)
         .merge(docs)
@@ -81,8 +84,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
 
 /// The media and their licences alone, with the addresses that old links have.
 pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
-    let (licenses, _) = licenses().split_for_parts();
-    licenses
+    licenses()
+        .0
         .merge(files("/videos/{code}/dash/{*path}"))
         .merge(files("/{code}/dash/{*path}"))
         .route("/videos/", get(library::list))
@@ -92,16 +95,23 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .with_state(shared.clone())
 }
 
-fn licenses() -> OpenApiRouter<Arc<Shared>> {
-    OpenApiRouter::new()
+fn licenses() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
+    let (router, document) = OpenApiRouter::new()
         .routes(routes!(license::clearkey))
         .routes(routes!(license::raw_key))
         .routes(routes!(license::raw_key_of_package))
-        .layer(from_fn(cors::open))
+        .split_for_parts();
+    (for_players(router), document)
 }
 
 fn files(path: &str) -> Router<Arc<Shared>> {
-    Router::new()
-        .route(path, get(media::get))
+    for_players(Router::new().route(path, get(media::get)))
+}
+
+/// Opens routes to players of other origins. Their preflights are answered because the layer is outside
+/// of what refuses methods.
+fn for_players(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    router
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn(cors::open))
 }

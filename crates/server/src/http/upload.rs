@@ -97,7 +97,7 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
             sha256: kept.sha256.clone(),
             size: kept.size,
             container: container(&movie.brand).to_owned(),
-            brand: movie.brand.clone(),
+            brand: movie.brand.trim_end().to_owned(),
             fragmented: movie.fragmented,
             duration_seconds: movie.duration_seconds,
             probe,

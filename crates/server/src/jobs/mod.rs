@@ -9,7 +9,7 @@ mod render;
 
 use crate::app::Shared;
 use crate::clock;
-use crate::db::jobs::{Beat, Claim, Settled};
+use crate::db::claims::{Beat, Claim, Settled};
 use crate::id;
 use control::{Control, Stop, StopOnDrop};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ enum Failure {
 pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> std::io::Result<JoinSet<()>> {
     let incarnation = id::tagged("run")?;
     let mut workers = JoinSet::new();
-    for number in 1..=count.max(1) {
+    for number in 1..=count {
         workers.spawn(work(shared.clone(), format!("{incarnation}/{number}")));
     }
     Ok(workers)

@@ -6,7 +6,7 @@ use super::render::{self, Sizes};
 use crate::app::Shared;
 use crate::clock;
 use crate::db::assets::Asset;
-use crate::db::jobs::{Claim, Settled};
+use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
 use crate::links;
 use crate::storage::{DASH, PackageDir};

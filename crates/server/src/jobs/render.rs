@@ -20,7 +20,7 @@ pub(super) fn objects(
 ) -> Result<Sizes, Failure> {
     let objects = plan.objects();
     control.set_total(objects.iter().map(|object| cost(plan, *object)).sum());
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (_rendering, threads) = Rendering::begin();
     let next = AtomicUsize::new(0);
     let failed = std::sync::atomic::AtomicBool::new(false);
     let share = || {
@@ -55,6 +55,26 @@ pub(super) fn objects(
         }
         failure.map_or(Ok(sizes), Err)
     })
+}
+
+/// Counts the packagings that render at this moment.
+struct Rendering;
+
+static RENDERING: AtomicUsize = AtomicUsize::new(0);
+
+impl Rendering {
+    /// Begins one more; returns its share of the cores. Who is alone has all of them.
+    fn begin() -> (Self, usize) {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let running = RENDERING.fetch_add(1, Ordering::Relaxed) + 1;
+        (Self, (cores / running).max(1))
+    }
+}
+
+impl Drop for Rendering {
+    fn drop(&mut self) {
+        RENDERING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Checks that every object and manifest is there with the size that was recorded when it was written.

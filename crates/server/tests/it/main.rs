@@ -1,6 +1,7 @@
 //! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
 
 mod assets;
+mod catalogue;
 mod first_api;
 mod jobs;
 mod licenses;

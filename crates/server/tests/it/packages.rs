@@ -22,7 +22,8 @@ async fn a_package_is_the_video_again_when_it_is_decrypted() {
             assert_eq!(rendition["encrypted"], !clear, "{package}");
             let whole = download(&app, &package, rendition).await;
             let keys = [ContentKey::parse(&format!("{KID}:{KEY}")).expect("a key")];
-            assert_same_frames(whole, &keys, kind);
+            let keys = if clear { &[][..] } else { &keys[..] };
+            assert_same_frames(whole, keys, kind);
         }
     }
 }
@@ -44,11 +45,17 @@ async fn download(app: &TestApp, package: &Value, rendition: &Value) -> Vec<Vec<
     parts
 }
 
+/// Without keys, the parts must be clear.
 fn assert_same_frames(parts: Vec<Vec<u8>>, keys: &[ContentKey], kind: &str) {
+    let in_order = parts.concat();
     let sources: Vec<MemorySource> = parts.into_iter().map(MemorySource).collect();
     let inputs: Vec<&dyn Source> = sources.iter().map(|part| part as &dyn Source).collect();
     let mut clear = Vec::new();
-    packager::decrypt(&inputs, keys, &mut clear).expect("decrypted");
+    if keys.is_empty() {
+        clear = in_order;
+    } else {
+        packager::decrypt(&inputs, keys, &mut clear).expect("decrypted");
+    }
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("clear.mp4");
     std::fs::write(&path, clear).expect("written");
@@ -57,13 +64,16 @@ fn assert_same_frames(parts: Vec<Vec<u8>>, keys: &[ContentKey], kind: &str) {
     assert_eq!(source, output);
 }
 
-/// The hashes of the decoded frames of the first track of a kind.
+/// The hashes of the decoded frames of the first track of a kind, from the start of the presentation on.
+///
+/// ffmpeg shows the encoder's priming of a fragmented file, before the start that the edit list says.
 fn hashes(file: &Path, kind: &str) -> Vec<String> {
     let listing = clips::frames(file, kind);
     let frames = listing.lines().filter(|line| !line.starts_with('#'));
-    frames
-        .filter_map(|line| line.rsplit(',').next())
-        .map(|hash| hash.trim().to_owned())
+    let fields = frames.map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
+    fields
+        .filter(|fields| !fields[2].starts_with('-'))
+        .map(|fields| fields[5].to_owned())
         .collect()
 }
 
@@ -73,9 +83,15 @@ async fn a_package_says_all_that_was_promised() {
     let asset = app.upload(&clips::plain()).await;
     let path = format!("/api/v1/assets/{}/packages", text(&asset["id"]));
     let answer = app.post(&path).await;
-    let location = answer.headers()["location"].to_str().expect("text").to_owned();
+    let location = answer.headers()["location"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     let ordered = json_of(answer, StatusCode::ACCEPTED).await;
-    assert_eq!(location, app.url(&format!("/api/v1/packages/{}", text(&ordered["id"]))));
+    assert_eq!(
+        location,
+        app.url(&format!("/api/v1/packages/{}", text(&ordered["id"])))
+    );
     assert_eq!(ordered["dash_url"], Value::Null);
     assert_eq!(ordered["asset_id"], asset["id"]);
     let ready = app.ended(&ordered).await;
@@ -119,7 +135,12 @@ async fn options_are_checked_field_by_field() {
     }
     for body in ["{", "[]", "7", "\"text\""] {
         let request = app.client.post(app.url(&path)).body(body);
-        problem(request.send().await.expect("an answer"), 400, "invalid_request").await;
+        problem(
+            request.send().await.expect("an answer"),
+            400,
+            "invalid_request",
+        )
+        .await;
     }
     let packages = app.get_json("/api/v1/packages").await;
     assert_eq!(packages["data"], json!([]), "nothing was ordered");
@@ -132,7 +153,10 @@ async fn clear_packages_need_no_key_and_name_none() {
     assert_eq!(package["kid"], Value::Null);
     let mpd = app.get(&app.path_of(&package["dash_url"])).await;
     let mpd = mpd.text().await.expect("text");
-    assert!(!mpd.contains("ContentProtection") && !mpd.contains("license"), "{mpd}");
+    assert!(
+        !mpd.contains("ContentProtection") && !mpd.contains("license"),
+        "{mpd}"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +172,9 @@ async fn packaging_again_leaves_earlier_packages_valid() {
         let answer = app.get(&app.path_of(&package["dash_url"])).await;
         assert_eq!(answer.status(), StatusCode::OK);
     }
-    let seen = app.get_json(&format!("/api/v1/assets/{}", text(&asset["id"]))).await;
+    let seen = app
+        .get_json(&format!("/api/v1/assets/{}", text(&asset["id"])))
+        .await;
     assert_eq!(seen["packages"][0]["id"], second["id"], "newest first");
     assert_eq!(seen["packages"][1]["id"], first["id"]);
 }
@@ -165,7 +191,9 @@ async fn packages_are_listed_page_by_page_and_by_asset() {
     }
     let first = app.get_json("/api/v1/packages?limit=2").await;
     let cursor = text(&first["next_cursor"]).to_owned();
-    let second = app.get_json(&format!("/api/v1/packages?limit=2&cursor={cursor}")).await;
+    let second = app
+        .get_json(&format!("/api/v1/packages?limit=2&cursor={cursor}"))
+        .await;
     assert_eq!(second["next_cursor"], Value::Null);
     let seen: Vec<&Value> = [&first, &second]
         .iter()
@@ -194,7 +222,12 @@ async fn a_deleted_package_is_gone_with_its_files_and_keys() {
     problem(app.get(&path).await, 404, "not_found").await;
     problem(app.delete(&path).await, 404, "not_found").await;
     problem(app.get(&mpd).await, 404, "not_found").await;
-    problem(app.get(&format!("/license/key/{KID}")).await, 404, "not_found").await;
+    problem(
+        app.get(&format!("/license/key/{KID}")).await,
+        404,
+        "not_found",
+    )
+    .await;
     assert_eq!(stored_files(app.dir()).len(), 1, "the source alone is left");
     problem(app.get("/api/v1/packages/pkg_none").await, 404, "not_found").await;
     let answer = app.post("/api/v1/assets/ast_none/packages").await;

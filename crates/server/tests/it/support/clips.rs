@@ -7,7 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 const PICTURE: [&str; 4] = ["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25"];
 const SOUND: [&str; 4] = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"];
 const H264: [&str; 8] = [
-    "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p",
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-g",
+    "25",
+    "-pix_fmt",
+    "yuv420p",
 ];
 const AAC: [&str; 4] = ["-c:a", "aac", "-b:a", "64k"];
 
@@ -19,6 +26,18 @@ pub fn plain() -> PathBuf {
 /// Two minutes of picture and sound: some work to package.
 pub fn long() -> PathBuf {
     make("long.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &["-t", "120"]])
+}
+
+/// Ten minutes of picture and sound: in short segments, some thousand files to write.
+pub fn very_long() -> PathBuf {
+    let end = ["-t", "600"];
+    make("very-long.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &end])
+}
+
+/// Four seconds of picture and sound whose index comes before the media.
+pub fn index_first() -> PathBuf {
+    let end = ["-movflags", "+faststart", "-t", "4"];
+    make("index-first.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &end])
 }
 
 /// Three seconds of sound alone.
@@ -47,7 +66,7 @@ pub fn mpeg4() -> PathBuf {
 pub fn frames(file: &Path, kind: &str) -> String {
     let file = file.to_str().expect("a plain path");
     let track = format!("0:{kind}:0");
-    run(&["-i", file, "-map", &track, "-f", "framemd5", "-"])
+    run(&["-copyts", "-i", file, "-map", &track, "-f", "framemd5", "-"])
 }
 
 fn make(name: &str, arguments: &[&[&str]]) -> PathBuf {

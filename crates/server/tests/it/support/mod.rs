@@ -1,6 +1,8 @@
 //! A running app, a client, and the media to give it.
 
+pub mod child;
 pub mod clips;
+pub mod sql;
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
@@ -19,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// An app with its folder and a client.
 pub struct TestApp {
-    app: App,
+    app: Option<App>,
     dir: TempDir,
     pub client: Client,
     pub base: String,
@@ -38,24 +40,41 @@ impl TestApp {
         Self::start_in(dir, change).await
     }
 
-    async fn start_in(dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+    /// Starts an app on a folder that another one used.
+    pub async fn start_in(dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(dir.path());
         change(&mut config);
         let app = App::start(config).await.expect("the app starts");
         let base = format!("http://{}", app.addr());
         Self {
-            app,
+            app: Some(app),
             dir,
             client: Client::new(),
             base,
         }
     }
 
+    /// A client of a server in another process, and the folder that is that server's.
+    pub fn of_process(base: &str, dir: TempDir) -> Self {
+        Self {
+            app: None,
+            dir,
+            client: Client::new(),
+            base: base.to_owned(),
+        }
+    }
+
+    /// Stops the app, if it is in this process, and hands its folder back.
+    pub async fn stop(self) -> TempDir {
+        if let Some(app) = self.app {
+            app.shutdown().await;
+        }
+        self.dir
+    }
+
     /// Stops the app with care and starts another one on the same folder.
     pub async fn restart(self, change: impl FnOnce(&mut Config)) -> Self {
-        let Self { app, dir, .. } = self;
-        app.shutdown().await;
-        Self::start_in(dir, change).await
+        Self::start_in(self.stop().await, change).await
     }
 
     pub fn dir(&self) -> &Path {
@@ -63,7 +82,8 @@ impl TestApp {
     }
 
     pub fn media_base(&self) -> String {
-        let addr = self.app.media_addr().expect("a media port");
+        let addr = self.app.as_ref().and_then(App::media_addr);
+        let addr = addr.expect("a media port");
         format!("http://{addr}")
     }
 
@@ -152,7 +172,8 @@ impl TestApp {
 
     /// Sends bytes as they are and returns all that comes back.
     pub async fn raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.app.addr()).await.expect("a connection");
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("an answer");
@@ -163,7 +184,8 @@ impl TestApp {
     pub fn path_of(&self, url: &Value) -> String {
         let url = text(url);
         let path = url.strip_prefix(&self.base);
-        path.unwrap_or_else(|| panic!("{url} is not on {}", self.base)).to_owned()
+        path.unwrap_or_else(|| panic!("{url} is not on {}", self.base))
+            .to_owned()
     }
 }
 
@@ -218,7 +240,9 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 /// Files that uploads and packages left below the data folder.
 pub fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
     let folders = ["incoming", "sources", "packages"].iter();
-    folders.flat_map(|name| files(&data_dir.join(name))).collect()
+    folders
+        .flat_map(|name| files(&data_dir.join(name)))
+        .collect()
 }
 
 /// A licence request for these KIDs.

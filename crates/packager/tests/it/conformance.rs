@@ -1,0 +1,70 @@
+//! What a correct package is: the checks of `conformance.md` that need no other tool, by their numbers.
+//!
+//! [`check`] runs over every golden package and over the packages of real files. A number in a failure's
+//! text is the number of the check.
+
+mod encryption;
+mod init;
+mod manifests;
+mod segments;
+
+use crate::package::Package;
+use crate::reader::ReadRendition;
+
+/// Fails with the number of the check when `right` is false.
+#[track_caller]
+fn ensure(number: u32, right: bool, what: impl std::fmt::Display) {
+    assert!(right, "check {number}: {what}");
+}
+
+/// Everything about one rendition that checks look at.
+pub struct Checked<'a> {
+    /// Folder name.
+    pub name: &'a str,
+    /// RFC 6381 string of the plan.
+    pub codec: &'a str,
+    /// The init segment, then the media segments.
+    pub files: Vec<&'a [u8]>,
+    /// The same, read back.
+    pub read: ReadRendition,
+    /// The samples, decrypted.
+    pub clear: ReadRendition,
+}
+
+impl Checked<'_> {
+    fn seconds(&self, ticks: i64) -> f64 {
+        ticks as f64 / f64::from(self.read.init.timescale)
+    }
+
+    /// The longest sample, in seconds.
+    fn frame(&self) -> f64 {
+        let longest = self.read.samples().map(|sample| sample.duration).max();
+        self.seconds(i64::from(longest.unwrap_or(0)))
+    }
+}
+
+/// Runs all checks.
+pub fn check(package: &Package) {
+    let renditions: Vec<Checked<'_>> = package
+        .indices()
+        .zip(package.plan.renditions())
+        .map(|(index, rendition)| {
+            let files = package.rendition(index);
+            Checked {
+                name: &rendition.name,
+                codec: &rendition.codec,
+                read: ReadRendition::read(&files),
+                clear: ReadRendition::read_joined(&package.decrypted(index)),
+                files,
+            }
+        })
+        .collect();
+    for rendition in &renditions {
+        init::check(rendition);
+        segments::check(package, rendition);
+        encryption::check(package, rendition);
+    }
+    segments::check_boundaries(&renditions);
+    manifests::check_dash(package, &renditions);
+    manifests::check_hls(package, &renditions);
+}

@@ -1,0 +1,343 @@
+//! Checks 30, 31, 36–38, 41–44: manifests, read by other people's readers.
+
+use super::{Checked, ensure};
+use crate::package::{Package, content_key};
+use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
+use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
+use packager::Scheme;
+
+const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
+
+pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
+    let text = &package.manifests["stream.mpd"];
+    let mpd = dash_mpd_core::parse(text).expect("check 36: the MPD parses");
+    document(&mpd);
+    let [period] = mpd.periods.as_slice() else {
+        panic!("check 36: one Period is due");
+    };
+    ensure(
+        36,
+        period.adaptations.len() == renditions.len(),
+        "AdaptationSets",
+    );
+    let mut longest: f64 = 0.0;
+    let mut end: f64 = 0.0;
+    for (set, rendition) in period.adaptations.iter().zip(renditions) {
+        let kind = if rendition.read.init.is_video() {
+            "video"
+        } else {
+            "audio"
+        };
+        let mime = format!("{kind}/mp4");
+        ensure(36, set.mimeType.as_ref() == Some(&mime), "mimeType");
+        ensure(36, set.contentType.as_deref() == Some(kind), "contentType");
+        let [representation] = set.representations.as_slice() else {
+            panic!("check 36: one Representation is due");
+        };
+        ensure(
+            36,
+            representation.id.as_deref() == Some(rendition.name),
+            "id",
+        );
+        ensure(
+            9,
+            representation.codecs.as_deref() == Some(rendition.codec),
+            "codecs",
+        );
+        ensure(
+            36,
+            representation.bandwidth.is_some_and(|b| b > 0),
+            "bandwidth",
+        );
+        protection(package, set, rendition);
+        let template = representation.SegmentTemplate.as_ref();
+        let template = template.expect("check 37: SegmentTemplate");
+        let (of_segments, of_track) = timeline(package, template, rendition);
+        longest = longest.max(of_segments);
+        end = end.max(of_track);
+    }
+    let most = mpd.maxSegmentDuration.expect("check 37").as_secs_f64();
+    ensure(
+        37,
+        longest <= most + 1e-3,
+        format!("a segment of {longest} s, {most} s"),
+    );
+    let offset = presentation_offset(renditions);
+    let total = mpd.mediaPresentationDuration.unwrap().as_secs_f64();
+    let frame = renditions.iter().map(Checked::frame).fold(0.0, f64::max);
+    let off = (total - (end - offset)).abs();
+    ensure(
+        38,
+        off <= frame + 1e-3,
+        format!("{total} s, tracks end at {end} s"),
+    );
+}
+
+/// When the presentation starts on the tracks' common timeline, in seconds.
+fn presentation_offset(renditions: &[Checked<'_>]) -> f64 {
+    let starts = renditions.iter().map(|rendition| {
+        let init = &rendition.read.init;
+        rendition.seconds(rendition.read.segments[0].start(init).max(0))
+    });
+    starts.fold(f64::INFINITY, f64::min)
+}
+
+fn document(mpd: &MPD) {
+    ensure(36, mpd.mpdtype.as_deref() == Some("static"), "type");
+    ensure(36, mpd.mediaPresentationDuration.is_some(), "the duration");
+    ensure(36, mpd.minBufferTime.is_some(), "minBufferTime");
+    ensure(36, mpd.minimumUpdatePeriod.is_none(), "minimumUpdatePeriod");
+    ensure(
+        36,
+        mpd.timeShiftBufferDepth.is_none(),
+        "timeShiftBufferDepth",
+    );
+    let profiles = mpd.profiles.as_deref().unwrap_or_default();
+    ensure(36, profiles.contains("isoff-live:2011"), "profiles");
+}
+
+fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
+    let found = &set.ContentProtection;
+    let Some(scheme) = &rendition.read.init.scheme else {
+        ensure(31, found.is_empty(), "a clear set is protected");
+        return;
+    };
+    let kid = content_key().kid.uuid();
+    for element in found {
+        ensure(
+            30,
+            element.default_KID.as_ref() == Some(&kid),
+            "default_KID",
+        );
+    }
+    let [common, clear_key] = found.as_slice() else {
+        panic!("check 31: two ContentProtection elements are due");
+    };
+    let id = common.schemeIdUri.as_str();
+    ensure(31, id == "urn:mpeg:dash:mp4protection:2011", id);
+    let fourcc = scheme.scheme_type.to_string();
+    ensure(31, common.value.as_ref() == Some(&fourcc), "the scheme");
+    ensure(31, clear_key.schemeIdUri == CLEAR_KEY, "the key system");
+    let url = clear_key
+        .clearkey_laurl
+        .as_ref()
+        .or(clear_key.laurl.as_ref());
+    let url = url.and_then(|url| url.content.as_ref());
+    ensure(
+        31,
+        url == package.options.license_url.as_ref(),
+        "the licence URL",
+    );
+}
+
+/// Gives the longest segment and the end of the track, in seconds.
+fn timeline(package: &Package, template: &SegmentTemplate, rendition: &Checked<'_>) -> (f64, f64) {
+    let init = &rendition.read.init;
+    let timescale = template.timescale.expect("check 8: a timescale");
+    ensure(8, timescale == u64::from(init.timescale), "the timescale");
+    let path = |template: &str, number: usize| {
+        template
+            .replace("$RepresentationID$", rendition.name)
+            .replace("$Number$", &number.to_string())
+    };
+    let files = package.files();
+    let initialization = path(template.initialization.as_ref().unwrap(), 0);
+    ensure(37, files.contains_key(&initialization), &initialization);
+    let start_number = template.startNumber.unwrap_or(1) as usize;
+    let mut segments = Vec::new();
+    let mut time = 0;
+    for s in &template.SegmentTimeline.as_ref().unwrap().segments {
+        time = s.t.unwrap_or(time);
+        for _ in 0..=s.r.unwrap_or(0) {
+            segments.push((time, s.d));
+            time += s.d;
+        }
+    }
+    ensure(
+        37,
+        segments.len() == rendition.read.segments.len(),
+        "segments",
+    );
+    let longest = rendition.read.samples().map(|s| s.duration).max().unwrap();
+    for (index, ((t, d), segment)) in segments.iter().zip(&rendition.read.segments).enumerate() {
+        let media = path(template.media.as_ref().unwrap(), index + start_number);
+        let size = files.get(&media).map_or(0, Vec::len);
+        ensure(37, size > 0, &media);
+        let start = segment.start(init).max(0) as u64;
+        ensure(
+            37,
+            *t == start,
+            format!("{media} at {t}, its first sample at {start}"),
+        );
+        let trimmed = start as i64 - segment.start(init);
+        let ticks = segment.ticks() as i64 - trimmed;
+        let last = index + 1 == segments.len();
+        let off = ticks - *d as i64;
+        // An edit list may cut off the end of the last segment.
+        let right = off.unsigned_abs() <= u64::from(longest) || (last && off > 0);
+        ensure(
+            37,
+            right,
+            format!("{media} lasts {ticks}, the MPD says {d}"),
+        );
+    }
+    let offset = template.presentationTimeOffset.unwrap_or(0);
+    ensure(37, offset <= segments[0].0, "presentationTimeOffset");
+    let most = segments.iter().map(|(_, d)| *d).max().unwrap();
+    (
+        rendition.seconds(most as i64),
+        rendition.seconds(time as i64),
+    )
+}
+
+pub fn check_hls(package: &Package, renditions: &[Checked<'_>]) {
+    let text = &package.manifests["master.m3u8"];
+    let (_, master) = m3u8_rs::parse_master_playlist(text.as_bytes()).expect("check 43");
+    head(text, 43);
+    multivariant(&master, renditions);
+    let mut targets = Vec::new();
+    for rendition in renditions {
+        let text = &package.manifests[&format!("{}/playlist.m3u8", rendition.name)];
+        let (_, playlist) = m3u8_rs::parse_media_playlist(text.as_bytes()).expect("check 41");
+        head(text, 41);
+        media_playlist(text, &playlist, rendition);
+        keys(package, text, &playlist, rendition);
+        targets.push(playlist.target_duration);
+    }
+    ensure(
+        42,
+        targets.windows(2).all(|pair| pair[0] == pair[1]),
+        "target durations",
+    );
+}
+
+fn head(text: &str, number: u32) {
+    ensure(number, text.starts_with("#EXTM3U\n"), "the first line");
+    let versions: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("#EXT-X-VERSION"))
+        .collect();
+    ensure(
+        number,
+        versions == ["#EXT-X-VERSION:7"],
+        format!("{versions:?}"),
+    );
+}
+
+fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
+    ensure(43, master.independent_segments, "INDEPENDENT-SEGMENTS");
+    let [variant] = master.variants.as_slice() else {
+        panic!("check 43: one variant is due");
+    };
+    ensure(43, variant.bandwidth > 0, "BANDWIDTH");
+    let average = variant
+        .average_bandwidth
+        .expect("check 43: AVERAGE-BANDWIDTH");
+    ensure(
+        43,
+        average <= variant.bandwidth,
+        "an average above the peak",
+    );
+    let codecs = variant.codecs.as_deref().unwrap_or_default();
+    for rendition in renditions {
+        ensure(
+            43,
+            codecs.split(',').any(|codec| codec == rendition.codec),
+            codecs,
+        );
+    }
+    let has_video = renditions[0].read.init.is_video();
+    ensure(43, variant.resolution.is_some() == has_video, "RESOLUTION");
+    ensure(43, variant.frame_rate.is_some() == has_video, "FRAME-RATE");
+    let sounds = renditions.iter().filter(|r| !r.read.init.is_video());
+    let sounds: Vec<_> = sounds.collect();
+    if has_video || sounds.len() > 1 {
+        ensure(43, master.alternatives.len() == sounds.len(), "EXT-X-MEDIA");
+    }
+    if let Some(group) = &variant.audio {
+        let mut names = Vec::new();
+        for media in &master.alternatives {
+            ensure(43, media.group_id == *group, "the group");
+            ensure(43, !names.contains(&&media.name), "two of one name");
+            ensure(43, media.channels.is_some() && media.autoselect, "CHANNELS");
+            names.push(&media.name);
+        }
+        ensure(43, !names.is_empty(), "the group has no member");
+        let defaults = master.alternatives.iter().filter(|m| m.default).count();
+        ensure(43, defaults == 1, "DEFAULT");
+    }
+}
+
+fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
+    ensure(41, playlist.end_list, "ENDLIST");
+    let vod = playlist.playlist_type == Some(MediaPlaylistType::Vod);
+    ensure(41, vod, "PLAYLIST-TYPE");
+    let maps = text.matches("#EXT-X-MAP:URI=\"init.mp4\"\n").count();
+    ensure(42, maps == 1, "EXT-X-MAP");
+    let lengths: Vec<f64> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(','))
+        .map(|length| length.parse().expect("check 42: EXTINF"))
+        .collect();
+    let segments = &rendition.read.segments;
+    ensure(
+        42,
+        lengths.len() == segments.len(),
+        "the number of segments",
+    );
+    ensure(42, playlist.segments.len() == segments.len(), "segments");
+    let init = &rendition.read.init;
+    for (index, (length, segment)) in lengths.iter().zip(segments).enumerate() {
+        let rounded = length.round() as u64;
+        ensure(41, rounded <= playlist.target_duration, "above the target");
+        let uri = format!("{}.m4s", index + 1);
+        ensure(42, playlist.segments[index].uri == uri, "the URI");
+        let trimmed = (-segment.start(init)).max(0);
+        let media = rendition.seconds(segment.ticks() as i64 - trimmed);
+        let last = index + 1 == segments.len();
+        let right = (length - media).abs() <= rendition.frame() + 1e-5 || (last && *length < media);
+        ensure(42, right, format!("{uri} lasts {media} s, not {length} s"));
+    }
+}
+
+fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
+    let lines: Vec<_> = text
+        .lines()
+        .filter(|l| l.starts_with("#EXT-X-KEY:"))
+        .collect();
+    if rendition.read.init.scheme.is_none() {
+        ensure(44, lines.is_empty(), "a clear playlist has keys");
+        return;
+    }
+    let scheme = package.options.scheme.unwrap();
+    let method = match scheme {
+        Scheme::Cbcs => "METHOD=SAMPLE-AES,",
+        Scheme::Cenc => "METHOD=SAMPLE-AES-CTR,",
+    };
+    ensure(44, lines.len() == 2, format!("{lines:?}"));
+    let second = match scheme {
+        Scheme::Cbcs => "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
+        Scheme::Cenc => "KEYFORMAT=\"identity\"",
+    };
+    for (line, format) in lines.iter().zip(["KEYFORMAT=\"org.w3.clearkey\"", second]) {
+        ensure(44, line.contains(method) && line.contains(format), line);
+        ensure(44, line.contains("KEYFORMATVERSIONS=\"1\""), line);
+        let kid = format!("KEYID=0x{}", content_key().kid.hex());
+        ensure(44, line.contains(&kid), line);
+    }
+    if let Some(url) = &package.options.license_url {
+        ensure(44, lines[0].contains(&format!("URI=\"{url}\"")), lines[0]);
+    }
+    let key = playlist.segments[0].key.as_ref().expect("check 44: a key");
+    let none = matches!(key.method, KeyMethod::None | KeyMethod::AES128);
+    ensure(44, !none, "the method");
+    // No file of a package may hold the key itself.
+    let value: String = content_key()
+        .value
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    for (path, text) in &package.manifests {
+        ensure(35, !text.to_lowercase().contains(&value), path);
+    }
+}

@@ -1,0 +1,181 @@
+//! Checks 11–18, 20: media segments.
+
+use super::{Checked, ensure};
+use crate::package::Package;
+use crate::reader::{kinds, nal_units, top_level};
+use bmff::boxes::Trun;
+use std::collections::BTreeSet;
+
+pub fn check(package: &Package, rendition: &Checked<'_>) {
+    for file in &rendition.files[1..] {
+        boxes(file);
+    }
+    times(rendition);
+    key_frames(rendition);
+    lengths(package, rendition);
+}
+
+fn boxes(file: &[u8]) {
+    let boxes = top_level(file);
+    let types: Vec<String> = boxes.iter().map(|view| view.kind.to_string()).collect();
+    ensure(11, types == ["styp", "moof", "mdat"], format!("{types:?}"));
+    let [styp, moof, mdat] = boxes.as_slice() else {
+        return;
+    };
+    ensure(
+        20,
+        &styp.body[..8] == b"cmfs\0\0\0\0",
+        "the segment's brand",
+    );
+    ensure(
+        11,
+        kinds(moof) == ["mfhd", "traf"],
+        format!("{:?}", kinds(moof)),
+    );
+    let traf = moof.need(b"traf").unwrap();
+    let order = kinds(&traf);
+    ensure(
+        11,
+        order[..3] == ["tfhd", "tfdt", "trun"],
+        format!("{order:?}"),
+    );
+    let tfhd = traf.need(b"tfhd").unwrap();
+    let (_, flags) = tfhd.cursor().version_flags().unwrap();
+    ensure(
+        12,
+        flags & 0x02_0000 != 0,
+        "default-base-is-moof is not set",
+    );
+    ensure(12, flags & 1 == 0, "base-data-offset is there");
+    let trun = traf.need(b"trun").unwrap();
+    let trun = Trun::parse(&trun).unwrap();
+    let offset = trun.data_offset.expect("check 12: no data offset");
+    let first = moof.offset + offset as u64;
+    ensure(12, first == mdat.body_offset(), "the data offset");
+    let negative = trun.flags & Trun::COMPOSITION_OFFSET != 0 && {
+        let words: Vec<i32> = trun
+            .entries
+            .chunks_exact(Trun::entry_len(trun.flags))
+            .map(|entry| i32::from_be_bytes(entry[entry.len() - 4..].try_into().unwrap()))
+            .collect();
+        words.iter().any(|offset| *offset < 0)
+    };
+    ensure(
+        18,
+        !negative || trun.version == 1,
+        "negative offsets in version 0",
+    );
+}
+
+fn times(rendition: &Checked<'_>) {
+    let init = &rendition.read.init;
+    let mut due = None;
+    let mut shown = BTreeSet::new();
+    for (index, segment) in rendition.read.segments.iter().enumerate() {
+        let time = segment.decode_time;
+        let expected = due.unwrap_or(time);
+        ensure(
+            13,
+            time == expected,
+            format!("tfdt {time}, {expected} is due"),
+        );
+        due = Some(time + segment.ticks());
+        let number = segment.sequence_number;
+        ensure(14, number as usize == index + 1, format!("number {number}"));
+        for sample in &segment.samples {
+            let fresh = shown.insert(sample.shown(init));
+            ensure(18, fresh, format!("two pictures at {}", sample.shown(init)));
+        }
+        let payload: usize = segment.samples.iter().map(|s| s.data.len()).sum();
+        let boxes = top_level(rendition.files[index + 1]);
+        let mdat = boxes[2].body.len();
+        ensure(12, payload == mdat, format!("{payload} of {mdat} bytes"));
+    }
+}
+
+fn key_frames(rendition: &Checked<'_>) {
+    let init = &rendition.clear.init;
+    for segment in &rendition.clear.segments {
+        ensure(
+            15,
+            segment.samples[0].sync,
+            "a segment starts in the middle",
+        );
+        if !init.is_video() {
+            continue;
+        }
+        let first = segment.samples[0].shown(init);
+        let earlier = segment.samples.iter().any(|s| s.shown(init) < first);
+        let length_size = usize::from(init.avc_record[4] & 3) + 1;
+        let idr = |sample: &[u8]| {
+            let units = nal_units(sample, length_size);
+            units
+                .iter()
+                .any(|(_, nal)| nal.first().is_some_and(|b| b & 31 == 5))
+        };
+        if idr(&segment.samples[0].data) {
+            ensure(15, !earlier, "pictures are shown before the IDR picture");
+        }
+        for sample in &segment.samples {
+            let agrees = sample.sync || !idr(&sample.data);
+            ensure(15, agrees, "an IDR picture is flagged as none");
+        }
+    }
+}
+
+fn lengths(package: &Package, rendition: &Checked<'_>) {
+    let target = package.options.segment_duration.as_secs_f64();
+    let init = &rendition.read.init;
+    let segments = &rendition.read.segments;
+    ensure(17, !segments.is_empty(), "no segments");
+    for (index, segment) in segments.iter().enumerate() {
+        ensure(17, !segment.samples.is_empty(), "an empty segment");
+        let Some(next) = segments.get(index + 1) else {
+            continue;
+        };
+        let length = rendition.seconds(next.start(init) - segment.start(init).max(0));
+        let short = length < 0.5 * target - rendition.frame();
+        ensure(
+            17,
+            !short,
+            format!("segment {} lasts {length} s", index + 1),
+        );
+    }
+    // The last one may be short, but not a few frames that would fit the one before. Sound follows the
+    // picture, whose own last segment may last half the target.
+    if let [.., before, last] = segments.as_slice() {
+        let whole = rendition.seconds((before.ticks() + last.ticks()) as i64);
+        let tail = rendition.seconds(last.ticks() as i64);
+        let stray = tail < 0.25 * target - rendition.frame() && whole < 2.0 * target;
+        ensure(17, !stray, format!("the last segment lasts {tail} s"));
+    }
+}
+
+/// Check 16: sound is cut where the picture is cut, as long as there is a picture.
+pub fn check_boundaries(renditions: &[Checked<'_>]) {
+    let starts = |rendition: &Checked<'_>| -> Vec<f64> {
+        let init = &rendition.read.init;
+        let segments = rendition.read.segments.iter();
+        segments
+            .map(|segment| rendition.seconds(segment.start(init).max(0)))
+            .collect()
+    };
+    let Some((picture, sounds)) = renditions.split_first() else {
+        return;
+    };
+    if !picture.read.init.is_video() {
+        return;
+    }
+    let cuts = starts(picture);
+    let last = picture.read.segments.last().unwrap();
+    let picture_end = cuts.last().unwrap() + picture.seconds(last.ticks() as i64);
+    for sound in sounds {
+        for start in starts(sound).iter().skip(1) {
+            let nearest = cuts.iter().map(|cut| (cut - start).abs());
+            let off = nearest.fold(f64::INFINITY, f64::min);
+            let behind = *start >= picture_end - sound.frame();
+            let what = format!("{}: cut at {start} s, picture {cuts:?}", sound.name);
+            ensure(16, off <= sound.frame() || behind, what);
+        }
+    }
+}

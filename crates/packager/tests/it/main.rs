@@ -1,0 +1,13 @@
+//! The engine as its callers see it: packages of synthetic movies and of real ones, read by other readers.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p packager golden` writes the golden packages again.
+
+mod avc_reader;
+mod avc_writer;
+mod conformance;
+mod faithful;
+mod golden;
+mod movie_builder;
+mod package;
+mod properties;
+mod reader;

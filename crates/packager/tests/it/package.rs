@@ -1,0 +1,114 @@
+//! Packages a source in memory, as a caller would.
+
+use packager::{ContentKey, KeyId, ObjectId, Options, Plan, Scheme, SegmentBuffer, Source};
+use std::collections::BTreeMap;
+
+/// The key of all tests.
+pub fn content_key() -> ContentKey {
+    ContentKey {
+        kid: KeyId(*b"\xa1\x6e\x40\x2b\x90\x56\xe3\x71\xf3\x6d\x34\x8a\xa6\x2b\xb7\x49"),
+        value: *b"\x87\x23\x7d\x20\xa1\x9f\x58\xa7\x40\xc0\x56\x84\xe6\x99\xb4\xaa",
+    }
+}
+
+/// Options with a scheme, its key and a fixed seed.
+pub fn options(scheme: Option<Scheme>) -> Options {
+    Options {
+        scheme,
+        content_key: scheme.map(|_| content_key()),
+        iv_seed: *b"a seed of a test",
+        license_url: Some("https://example.org/license/clearkey".into()),
+        hls_key_url: Some("https://example.org/license/key/".into()),
+        ..Options::default()
+    }
+}
+
+/// A package, with all of its files.
+pub struct Package {
+    pub options: Options,
+    pub plan: Plan,
+    /// Media by object.
+    pub objects: BTreeMap<ObjectId, Vec<u8>>,
+    /// Manifests by path.
+    pub manifests: BTreeMap<String, String>,
+}
+
+impl Package {
+    /// Probes, plans and renders all.
+    pub fn make(source: &dyn Source, options: &Options) -> Result<Self, packager::Error> {
+        let movie = packager::probe(source)?;
+        let plan = packager::plan(&[movie], options)?;
+        let mut buffer = SegmentBuffer::default();
+        let mut objects = BTreeMap::new();
+        for object in plan.objects() {
+            plan.render(object, &[source], &mut buffer)?;
+            objects.insert(object, file(&buffer));
+        }
+        let sizes = |object: ObjectId| objects[&object].len() as u64;
+        let manifests = plan.manifests(&sizes)?;
+        let manifests = manifests
+            .into_iter()
+            .map(|manifest| (manifest.path, manifest.text))
+            .collect();
+        Ok(Self {
+            options: options.clone(),
+            plan,
+            objects,
+            manifests,
+        })
+    }
+
+    /// All files of the package, by path.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let objects = self.objects.iter();
+        let objects = objects.map(|(object, bytes)| (self.plan.path(*object), bytes.clone()));
+        let manifests = self.manifests.iter();
+        objects
+            .chain(manifests.map(|(path, text)| (path.clone(), text.clone().into_bytes())))
+            .collect()
+    }
+
+    /// The init segment and the media segments of a rendition.
+    pub fn rendition(&self, index: u32) -> Vec<&[u8]> {
+        self.objects
+            .iter()
+            .filter(|(object, _)| object.rendition == index)
+            .map(|(_, bytes)| bytes.as_slice())
+            .collect()
+    }
+
+    /// The files of a rendition, one behind the other.
+    pub fn joined(&self, index: u32) -> Vec<u8> {
+        self.rendition(index).concat()
+    }
+
+    /// A rendition, decrypted by the engine when it is encrypted.
+    pub fn decrypted(&self, index: u32) -> Vec<u8> {
+        if !self.plan.renditions()[index as usize].encrypted {
+            return self.joined(index);
+        }
+        decrypt(&self.rendition(index))
+    }
+
+    /// Numbers of the renditions.
+    pub fn indices(&self) -> std::ops::Range<u32> {
+        0..self.plan.renditions().len() as u32
+    }
+}
+
+/// The file of an object.
+pub fn file(buffer: &SegmentBuffer) -> Vec<u8> {
+    [buffer.head.as_slice(), &buffer.payload].concat()
+}
+
+/// Decrypts init and media segments with the key of the tests.
+pub fn decrypt(inputs: &[&[u8]]) -> Vec<u8> {
+    let sources: Vec<_> = inputs
+        .iter()
+        .map(|bytes| packager::MemorySource(bytes.to_vec()))
+        .collect();
+    let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
+    let mut output = Vec::new();
+    packager::decrypt(&sources, &[content_key()], &mut output).expect("decrypts");
+    output
+}
