@@ -213,17 +213,17 @@ def report(runs: dict[str, list[Run]]) -> None:
         values = [of(run) for run in list]
         return statistics.median(values), min(values)
 
-    print("| | wall s, median (min) | ÷ cp | CPU s, median (min) | ÷ cp | peak memory MiB | files | bytes |")
+    print("| median (min) | wall s | ÷ cp | CPU s | ÷ cp | peak memory MiB | files | bytes |")
     print("|---|---|---|---|---|---|---|---|")
     for name, list in runs.items():
         wall, wall_min = cell(lambda run: run.wall, list)
         cpu, cpu_min = cell(lambda run: run.cpu, list)
-        wall_ratio = wall / statistics.median(run.wall for run in base)
-        cpu_ratio = cpu / statistics.median(run.cpu for run in base)
+        base_wall, base_wall_min = cell(lambda run: run.wall, base)
+        base_cpu, base_cpu_min = cell(lambda run: run.cpu, base)
         memory = max(run.memory for run in list) / (1 << 20)
         print(
-            f"| {name} | {wall:.2f} ({wall_min:.2f}) | {wall_ratio:.2f} | {cpu:.2f} ({cpu_min:.2f}) | {cpu_ratio:.2f} "
-            f"| {memory:.1f} | {list[-1].files} | {list[-1].size:,} |"
+            f"| {name} | {wall:.2f} ({wall_min:.2f}) | {wall / base_wall:.2f} ({wall_min / base_wall_min:.2f}) "
+            f"| {cpu:.2f} ({cpu_min:.2f}) | {cpu / base_cpu:.2f} ({cpu_min / base_cpu_min:.2f}) | {memory:.1f} | {list[-1].files} | {list[-1].size:,} |"
         )
 
 

@@ -24,14 +24,22 @@ filters_of() {
     case $1 in
     ingest)
         echo 'bmff:'
-        echo 'packager: movie sample codec time probe tree boxes'
+        echo 'packager: movie sample codec probe tree boxes'
+        echo 'server: assets upload wrong_inputs'
         ;;
     fragment) echo 'packager: plan fragment init golden' ;;
-    encrypt) echo 'packager: cenc decrypt content_key' ;;
-    dash) echo 'packager: manifest presentation' ;;
-    database) echo 'server: db jobs storage' ;;
+    encrypt)
+        echo 'packager: cenc decrypt content_key'
+        echo 'server: keys licenses secrets'
+        echo 'reelpack: decrypt keys'
+        ;;
+    dash)
+        echo 'packager: manifest presentation dash hls'
+        echo 'server: media links'
+        ;;
+    database) echo 'server: db jobs storage restart parallel' ;;
     app)
-        echo 'server: http'
+        echo 'server: http first_api packages page config'
         echo 'reelpack:'
         ;;
     esac
@@ -66,7 +74,7 @@ tests() {
     fi
 }
 
-# Adds up the closing lines of cargo test, Node's test runner and Vitest.
+# Adds up the closing lines of cargo test, Node's test runner (and what imitates it) and Vitest.
 count() {
     local p f s
     read -r p f s < <(sed 's/\x1b\[[0-9;]*m//g' "$1" | awk '
@@ -103,17 +111,20 @@ run_part() {
     done < <(filters_of "$part")
 }
 
+# The page by itself.
 page() {
     step page-check npm run --silent --prefix "$ROOT/web" check
     tests page-unit npm test --silent --prefix "$ROOT/web"
 }
 
-browser() {
+# The release binary, through other people's players.
+product() {
     step build "$ROOT/scripts/build.sh"
     if ((last != 0)); then
-        failures+=("browser (not run: there is no binary)")
+        failures+=("vlc, browser (not run: there is no binary)")
         return
     fi
+    tests vlc "$ROOT/scripts/test-vlc.sh" "$ROOT/target/release/reelpack" "$ROOT/testdata/generated/clip-short.mp4"
     npm_install e2e
     tests browser npm test --silent --prefix "$ROOT/e2e"
 }
@@ -129,7 +140,7 @@ everything() {
     step page-build "$ROOT/scripts/build.sh" page
     step clippy cargo clippy --workspace --all-targets --locked -- -D warnings
     tests rust cargo test --workspace --locked --no-fail-fast
-    browser
+    product
 }
 
 if [[ -n $only && " $PARTS " != *" $only "* ]]; then
@@ -150,7 +161,7 @@ case $only in
 '') everything ;;
 app)
     run_part app
-    browser
+    product
     ;;
 *) run_part "$only" ;;
 esac

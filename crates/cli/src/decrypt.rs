@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Small writes of the engine are collected up to this size; larger ones go straight to the file.
@@ -160,13 +160,24 @@ fn decrypt(
     if let Some(error) = &writer.get_ref().failure {
         return Err(Failure::io("write", &args.output, error));
     }
-    result.map_err(|error| Failure::engine(subject(args), &error))?;
+    result.map_err(|error| explain(&args.input, &error))?;
     Ok(done.load(Ordering::Relaxed))
 }
 
-/// The input that messages are about: the engine says which of several it is.
-fn subject(args: &DecryptArgs) -> &Path {
-    args.input.first().map_or(Path::new(""), PathBuf::as_path)
+/// The failure with the path of the input that it is about: the engine numbers inputs from 1.
+fn explain(inputs: &[PathBuf], error: &packager::Error) -> Failure {
+    let text = error.to_string();
+    let numbered = text
+        .strip_prefix("input ")
+        .and_then(|rest| rest.split_once(": "))
+        .and_then(|(number, why)| Some((number.parse::<usize>().ok()?.checked_sub(1)?, why)))
+        .and_then(|(index, why)| Some((inputs.get(index)?, why)));
+    let message = match (numbered, inputs) {
+        (Some((path, why)), _) => format!("{}: {why}", path.display()),
+        (None, [path]) => format!("{}: {text}", path.display()),
+        (None, _) => text,
+    };
+    Failure::sorted(error, message)
 }
 
 /// An input that cannot be read any more once a signal has come.

@@ -38,8 +38,12 @@ impl Failure {
 
     /// A failure of the engine with `subject`, the file that it was about.
     pub fn engine(subject: &Path, error: &packager::Error) -> Self {
+        Self::sorted(error, format!("{}: {error}", subject.display()))
+    }
+
+    /// A failure of the engine in the words of `message`.
+    pub fn sorted(error: &packager::Error, message: String) -> Self {
         use packager::Error;
-        let message = format!("{}: {error}", subject.display());
         match error {
             Error::InvalidOptions(_) => Self::Usage(message),
             Error::Io(_) => Self::Io(message),

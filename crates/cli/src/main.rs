@@ -30,7 +30,7 @@ struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Show no progress; warnings and errors are still shown.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 900)]
     quiet: bool,
 }
 

@@ -82,9 +82,9 @@ pub struct PackageArgs {
 /// `--scheme`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SchemeArg {
-    /// AES-CBC, a tenth of the picture: plays everywhere
+    /// AES-CBC on a tenth of the picture and all of the sound; what Apple's players want
     Cbcs,
-    /// AES-CTR, everything: older players
+    /// AES-CTR on everything, for players that do not know cbcs
     Cenc,
     /// No encryption
     None,
@@ -95,7 +95,7 @@ enum SchemeArg {
 enum EncryptArg {
     /// Every track
     All,
-    /// The picture only; sound stays audible without a key
+    /// The picture only: sound stays audible without a key
     Video,
 }
 

@@ -62,14 +62,15 @@ pub fn json_path(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// Seconds as `1:02:03.045`, without hours below one hour.
+/// Seconds as `1:02:03.045`, without hours below one hour; `-0:00.021` before time 0.
 pub fn clock(seconds: f64) -> String {
-    let millis = (seconds.max(0.0) * 1000.0).round() as u64;
+    let millis = (seconds.abs() * 1000.0).round() as u64;
+    let sign = if seconds < 0.0 && millis > 0 { "-" } else { "" };
     let (hours, minutes) = (millis / 3_600_000, millis / 60_000 % 60);
     let (seconds, millis) = (millis / 1000 % 60, millis % 1000);
     match hours {
-        0 => format!("{minutes}:{seconds:02}.{millis:03}"),
-        _ => format!("{hours}:{minutes:02}:{seconds:02}.{millis:03}"),
+        0 => format!("{sign}{minutes}:{seconds:02}.{millis:03}"),
+        _ => format!("{sign}{hours}:{minutes:02}:{seconds:02}.{millis:03}"),
     }
 }
 
@@ -82,7 +83,8 @@ mod tests {
         assert_eq!(clock(0.0), "0:00.000");
         assert_eq!(clock(63.12), "1:03.120");
         assert_eq!(clock(3723.0456), "1:02:03.046");
-        assert_eq!(clock(-1.0), "0:00.000");
+        assert_eq!(clock(-0.021_333), "-0:00.021");
+        assert_eq!(clock(-0.000_1), "0:00.000");
     }
 
     #[test]

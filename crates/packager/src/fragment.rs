@@ -136,12 +136,8 @@ fn write_trun(w: &mut Writer, fragment: &Fragment<'_>, defaults: &Defaults) -> u
         | flag(defaults.size.is_none(), Trun::SIZE)
         | flag(defaults.flags.is_none(), Trun::FLAGS)
         | flag(defaults.composition_offsets, Trun::COMPOSITION_OFFSET);
-    let negative = fragment
-        .samples
-        .iter()
-        .any(|sample| sample.composition_offset < 0);
     let mut data_offset_at = 0;
-    w.full(b"trun", u8::from(negative), flags, |w| {
+    w.full(b"trun", 0, flags, |w| {
         w.u32(fragment.samples.len() as u32);
         data_offset_at = w.len();
         w.u32(0);

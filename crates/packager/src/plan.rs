@@ -330,7 +330,11 @@ impl Planner<'_> {
             encrypted: protection.is_some(),
         });
         self.plan.tracks.push(PlannedTrack {
-            timeline: Timeline::starting_with(&segments, track.timing.shift),
+            timeline: Timeline::starting_with(
+                &segments,
+                track.timing.shift,
+                selection.lowest_composition_offset,
+            ),
             end,
             first_sample: selection.cursor.index,
             samples: Arc::clone(table),

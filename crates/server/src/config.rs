@@ -14,6 +14,50 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
-    /// How many packagings run at once.
+    /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
+}
+
+/// Checks a public URL; returns it without a slash at its end.
+///
+/// It lands in manifests and links, so only what needs no escaping there may be in it.
+pub(crate) fn public_url(text: &str) -> Result<String, String> {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))
+        .ok_or_else(|| format!("the public URL {text:?} must begin with http:// or https://"))?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:[]-_~/%".contains(&byte);
+    if rest.is_empty() || rest.starts_with('/') || !rest.bytes().all(plain) {
+        return Err(format!(
+            "the public URL {text:?} must be a host with an optional port and path, \
+             like https://video.example"
+        ));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::public_url;
+
+    #[test]
+    fn public_urls_are_plain() {
+        let good = "https://video.example:8443/reel";
+        assert_eq!(
+            public_url("https://video.example:8443/reel/").as_deref(),
+            Ok(good)
+        );
+        for bad in [
+            "",
+            "video.example",
+            "ftp://x",
+            "http://",
+            "http:///x",
+            "http://a\"b",
+            "http://a b",
+            "http://a?b",
+        ] {
+            assert!(public_url(bad).is_err(), "{bad:?}");
+        }
+    }
 }

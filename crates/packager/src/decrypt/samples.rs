@@ -229,9 +229,18 @@ impl ProtectedSample {
         let iv = self.iv();
         let subsamples = &self.auxiliary.subsamples;
         match &self.scheme.0 {
-            b"cenc" | b"cens" => {
+            b"cenc" => {
                 let mut mode = cipher.counter_mode(iv);
-                for_each_protected(bytes, subsamples, |range| mode.apply(range, pattern));
+                for_each_protected(bytes, subsamples, |range| mode.apply(range, Pattern::FULL));
+            }
+            b"cens" => {
+                let mut mode = cipher.counter_mode(iv);
+                for_each_protected(bytes, subsamples, |range| {
+                    // Whole blocks only, without a pattern too (9.7).
+                    let whole = range.len() - range.len() % BLOCK;
+                    let (blocks, _) = range.split_at_mut(whole);
+                    mode.apply(blocks, pattern);
+                });
             }
             b"cbc1" => {
                 let mut chain = iv;

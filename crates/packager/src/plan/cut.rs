@@ -32,6 +32,8 @@ pub(crate) struct Selection {
     pub cursor: SampleCursor,
     /// Index behind the last one.
     pub end: u64,
+    /// The lowest composition offset of the track, in ticks; 0 when none is negative.
+    pub lowest_composition_offset: i32,
 }
 
 /// Sound that is decoded before the start of the presentation, at most this many milliseconds: codecs
@@ -51,11 +53,13 @@ impl Selection {
         let mut samples = table.iter();
         let mut first = None;
         let mut end = 0;
+        let mut lowest_composition_offset = 0;
         loop {
             let before = samples.cursor.clone();
             let Some(sample) = samples.next() else {
                 break;
             };
+            lowest_composition_offset = sample.composition_offset.min(lowest_composition_offset);
             let shown = timing.presentation(&sample);
             let starts_here = match is_video {
                 true => sample.sync && (first.is_none() || shown <= 0),
@@ -69,7 +73,11 @@ impl Selection {
             }
         }
         let cursor = first?;
-        (cursor.index < end).then_some(Self { cursor, end })
+        (cursor.index < end).then_some(Self {
+            cursor,
+            end,
+            lowest_composition_offset,
+        })
     }
 
     fn iter<'a>(

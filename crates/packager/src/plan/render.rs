@@ -75,6 +75,12 @@ impl PlannedTrack {
             .samples
             .iter_from(segment.cursor.clone())
             .take(segment.samples as usize)
+            .map(|sample| Sample {
+                composition_offset: sample
+                    .composition_offset
+                    .saturating_add(self.timeline.composition_shift),
+                ..sample
+            })
             .collect();
         read_samples(&samples, segment.bytes, source, &mut buffer.payload)?;
         let layout = match &self.facts.entry {

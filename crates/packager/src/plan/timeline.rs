@@ -2,28 +2,33 @@
 
 use super::cut::Segment;
 
-/// What is added to decode times, and what the output's edit list takes away again.
+/// What is added to times, and what the output's edit list takes away again.
 ///
-/// A presentation time on the movie's timeline is `dts + composition offset + shift`. The output keeps
-/// composition offsets, has no negative decode time, and one edit: `media_time`.
+/// A presentation time on the movie's timeline is `dts + composition offset + shift`. The output has no
+/// negative decode time, no negative composition offset (readers disagree about those in fragments), and
+/// one edit: `media_time`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Timeline {
     /// Added to a decode time of the source, in ticks.
     decode_shift: i64,
+    /// Added to a composition offset of the source, in ticks.
+    pub composition_shift: i32,
     /// `media_time` of the edit list: composition time of what is shown at 0; 0 means no edit list.
     pub media_time: u64,
 }
 
 impl Timeline {
     /// The timeline of a track that begins with these segments; `shift` is its edit list's.
-    pub fn starting_with(segments: &[Segment], shift: i64) -> Self {
+    pub fn starting_with(segments: &[Segment], shift: i64, lowest_composition_offset: i32) -> Self {
         let first = segments
             .first()
             .map_or(0, |segment| segment.decode_time as i64);
-        let media_time = 0.max(-(first + shift));
+        let composition_shift = lowest_composition_offset.saturating_neg().max(0);
+        let lead = 0.max(-(first + shift));
         Self {
-            decode_shift: shift + media_time,
-            media_time: media_time as u64,
+            decode_shift: shift + lead,
+            composition_shift,
+            media_time: lead as u64 + composition_shift as u64,
         }
     }
 

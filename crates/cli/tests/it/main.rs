@@ -1,0 +1,13 @@
+//! The real binary, run on real files.
+
+mod atomic;
+mod decrypt;
+mod input;
+mod inspect;
+mod keys;
+mod media;
+mod package;
+mod signals;
+mod streams;
+mod support;
+mod usage;

@@ -1,0 +1,193 @@
+//! Assets: delivered files and what was found in them.
+
+use super::probe::Probe;
+use super::{Database, Page, Result};
+use crate::clock;
+use sqlx::types::Json;
+use std::collections::HashSet;
+
+/// A row of `assets`.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Asset {
+    pub(crate) input_content_id: i64,
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Path of the file below the data folder.
+    pub(crate) input_content_origin: String,
+    pub(crate) sha256: String,
+    /// Bytes.
+    pub(crate) size: i64,
+    pub(crate) container: String,
+    pub(crate) brand: String,
+    pub(crate) fragmented: bool,
+    pub(crate) duration_seconds: f64,
+    pub(crate) probe: Json<Probe>,
+    pub(crate) created_at_ms: i64,
+    pub(crate) updated_at_ms: i64,
+}
+
+/// What a new asset needs.
+#[derive(Debug)]
+pub(crate) struct NewAsset {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) input_content_origin: String,
+    pub(crate) sha256: String,
+    pub(crate) size: u64,
+    pub(crate) container: String,
+    pub(crate) brand: String,
+    pub(crate) fragmented: bool,
+    pub(crate) duration_seconds: f64,
+    pub(crate) probe: Probe,
+}
+
+/// What became of a wish to delete something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Deleted<T> {
+    /// It is gone; its files are to be removed.
+    Done(T),
+    /// There is no such thing.
+    Unknown,
+    /// A job of it runs.
+    Busy,
+}
+
+/// Files of an asset that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AssetFiles {
+    /// Path of the delivered file below the data folder.
+    pub(crate) origin: String,
+    /// Folders of its packages.
+    pub(crate) codes: Vec<String>,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        concat!(
+            "SELECT input_content_id, id, name, input_content_origin, sha256, size, container, brand, \
+             fragmented, duration_seconds, probe, created_at_ms, updated_at_ms FROM assets ",
+            $tail
+        )
+    };
+}
+
+impl Database {
+    /// Adds an asset, durably.
+    pub(crate) async fn add_asset(&self, new: NewAsset) -> Result<Asset> {
+        let now = clock::now_ms();
+        let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+        let bitrate = if new.duration_seconds > 0.0 {
+            (size as f64 * 8.0 / new.duration_seconds) as i64
+        } else {
+            0
+        };
+        let mut writers = self.writers().await;
+        let mut transaction = writers.durable().await?;
+        let row = sqlx::query_as(
+            "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
+             fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, created_at_ms, \
+             updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        )
+        .bind(new.id)
+        .bind(new.name)
+        .bind(new.input_content_origin)
+        .bind(new.sha256)
+        .bind(size)
+        .bind(new.container)
+        .bind(new.brand)
+        .bind(new.fragmented)
+        .bind(new.duration_seconds)
+        .bind(new.probe.codecs())
+        .bind(bitrate)
+        .bind(new.probe.video_track())
+        .bind(Json(new.probe))
+        .bind(now)
+        .bind(now)
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(row)
+    }
+
+    /// An asset by its id.
+    pub(crate) async fn asset(&self, id: &str) -> Result<Option<Asset>> {
+        sqlx::query_as(select!("WHERE id = ?"))
+            .bind(id)
+            .fetch_optional(&self.readers)
+            .await
+    }
+
+    /// An asset by its number.
+    pub(crate) async fn asset_by_number(&self, number: i64) -> Result<Option<Asset>> {
+        sqlx::query_as(select!("WHERE input_content_id = ?"))
+            .bind(number)
+            .fetch_optional(&self.readers)
+            .await
+    }
+
+    /// A page of all assets, newest first.
+    pub(crate) async fn assets(&self, page: Page) -> Result<Vec<Asset>> {
+        sqlx::query_as(select!(
+            "WHERE input_content_id < ? ORDER BY input_content_id DESC LIMIT ?"
+        ))
+        .bind(page.before)
+        .bind(page.limit)
+        .fetch_all(&self.readers)
+        .await
+    }
+
+    /// Numbers of the assets of a name that are older than `before`, oldest first.
+    pub(crate) async fn earlier_of_name(&self, name: &str, before: i64) -> Result<Vec<i64>> {
+        sqlx::query_scalar(
+            "SELECT input_content_id FROM assets WHERE name = ? AND input_content_id < ? \
+             ORDER BY input_content_id",
+        )
+        .bind(name)
+        .bind(before)
+        .fetch_all(&self.readers)
+        .await
+    }
+
+    /// Paths of all delivered files, below the data folder.
+    pub(crate) async fn origins(&self) -> Result<HashSet<String>> {
+        let origins: Vec<String> = sqlx::query_scalar("SELECT input_content_origin FROM assets")
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(origins.into_iter().collect())
+    }
+
+    /// Deletes an asset with its packages and jobs, durably, unless one of the jobs runs.
+    pub(crate) async fn delete_asset(&self, id: &str) -> Result<Deleted<AssetFiles>> {
+        let mut writers = self.writers().await;
+        let mut transaction = writers.durable().await?;
+        let found: Option<(i64, String)> = sqlx::query_as(
+            "SELECT input_content_id, input_content_origin FROM assets WHERE id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let Some((number, origin)) = found else {
+            return Ok(Deleted::Unknown);
+        };
+        let running: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM jobs JOIN packages USING (packaged_content_id) \
+             WHERE input_content_id = ? AND state = 'running'",
+        )
+        .bind(number)
+        .fetch_one(&mut *transaction)
+        .await?;
+        if running > 0 {
+            return Ok(Deleted::Busy);
+        }
+        let codes = sqlx::query_scalar("SELECT code FROM packages WHERE input_content_id = ?")
+            .bind(number)
+            .fetch_all(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM assets WHERE input_content_id = ?")
+            .bind(number)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(Deleted::Done(AssetFiles { origin, codes }))
+    }
+}

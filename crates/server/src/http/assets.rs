@@ -1,0 +1,233 @@
+//! `/api/v1/assets`: what was delivered.
+
+use super::base_url::BaseUrl;
+use super::error::{Problem, ProblemBody, Result};
+use super::packages::{self, Package};
+use super::paging::{self, Paging};
+use super::time::rfc3339;
+use super::upload::{self, Demand};
+use crate::app::Shared;
+use crate::db::assets::{self, Deleted};
+use crate::db::probe::ProbedTrack;
+use axum::Json;
+use axum::extract::multipart::{Multipart, MultipartRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// An asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Asset {
+    #[schema(example = "ast_9f3k…")]
+    id: String,
+    /// The number by which the first API knows it.
+    input_content_id: i64,
+    #[schema(example = "holiday.mp4")]
+    name: String,
+    /// Bytes.
+    size: i64,
+    /// `mp4` or `mov`.
+    container: String,
+    /// Major brand of the file.
+    brand: String,
+    fragmented: bool,
+    duration_seconds: f64,
+    /// Hex digits.
+    sha256: String,
+    /// RFC 3339, UTC.
+    created_at: String,
+    updated_at: String,
+    tracks: Vec<Track>,
+    /// Newest first.
+    packages: Vec<Package>,
+}
+
+/// A track of the delivered file.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Track {
+    /// The container's track id.
+    id: u32,
+    /// `video`, `audio`, or the four characters of the handler.
+    kind: String,
+    /// RFC 6381.
+    codec: String,
+    /// ISO 639-2.
+    language: String,
+    packageable: bool,
+    /// Why it is not packageable.
+    reason: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    sample_rate: Option<u32>,
+    channels: Option<u16>,
+    /// Bits a second.
+    bitrate: u64,
+    sample_count: u64,
+    start_seconds: f64,
+    duration_seconds: f64,
+}
+
+/// A page of assets.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AssetList {
+    data: Vec<Asset>,
+    /// Give it as `cursor` for the next page; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// The form of an upload.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes the request; the form is streamed")]
+pub(super) struct UploadForm {
+    /// The video: MP4 or MOV.
+    #[schema(format = Binary, content_media_type = "application/octet-stream")]
+    file: String,
+}
+
+impl Asset {
+    fn new(row: assets::Asset, packages: Vec<Package>) -> Self {
+        Self {
+            id: row.id,
+            input_content_id: row.input_content_id,
+            name: row.name,
+            size: row.size,
+            container: row.container,
+            brand: row.brand,
+            fragmented: row.fragmented,
+            duration_seconds: row.duration_seconds,
+            sha256: row.sha256,
+            created_at: rfc3339(row.created_at_ms),
+            updated_at: rfc3339(row.updated_at_ms),
+            tracks: row.probe.0.tracks.into_iter().map(Track::from).collect(),
+            packages,
+        }
+    }
+}
+
+impl From<ProbedTrack> for Track {
+    fn from(track: ProbedTrack) -> Self {
+        Self {
+            id: track.id,
+            kind: track.kind,
+            codec: track.codec,
+            language: track.language,
+            packageable: track.reason.is_none(),
+            reason: track.reason,
+            width: track.width,
+            height: track.height,
+            sample_rate: track.sample_rate,
+            channels: track.channels,
+            bitrate: track.bitrate,
+            sample_count: track.sample_count,
+            start_seconds: track.start_seconds,
+            duration_seconds: track.duration_seconds,
+        }
+    }
+}
+
+/// Takes a video in. It is probed at once; packaging it is a request of its own.
+#[utoipa::path(post, path = "/api/v1/assets", tag = "assets",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    responses((status = 201, body = Asset, headers(("Location" = String))),
+    (status = 400, description = "no file", body = ProblemBody),
+    (status = 413, body = ProblemBody),
+    (status = 422, description = "no usable video or audio", body = ProblemBody)))]
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    form: std::result::Result<Multipart, MultipartRejection>,
+) -> Result<Response> {
+    let form = form.map_err(|error| Problem::field("file", format_args!("is missing: {error}")))?;
+    let row = upload::receive(&shared, form, Demand::AnyTrack).await?;
+    let location = format!("{}/api/v1/assets/{}", base.0, row.id);
+    let asset = Asset::new(row, Vec::new());
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::CREATED, headers, Json(asset)).into_response())
+}
+
+/// Lists assets with their packages, newest first.
+#[utoipa::path(get, path = "/api/v1/assets", tag = "assets", params(
+    ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+), responses((status = 200, body = AssetList), (status = 400, body = ProblemBody)))]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Query(paging): Query<Paging>,
+) -> Result<Json<AssetList>> {
+    let page = paging.page()?;
+    let mut rows = shared.db.assets(page).await?;
+    let next_cursor = paging::cut(&mut rows, page, |row| row.input_content_id);
+    let data = with_packages(&shared, &base, rows).await?;
+    Ok(Json(AssetList { data, next_cursor }))
+}
+
+/// One asset with its packages.
+#[utoipa::path(get, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 200, body = Asset), (status = 404, body = ProblemBody)))]
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Path(id): Path<String>,
+) -> Result<Json<Asset>> {
+    let row = shared.db.asset(&id).await?.ok_or_else(|| unknown(&id))?;
+    let mut assets = with_packages(&shared, &base, vec![row]).await?;
+    assets.pop().map(Json).ok_or_else(|| unknown(&id))
+}
+
+/// Deletes an asset, its packages, their jobs and all files.
+#[utoipa::path(delete, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 409, description = "one of its jobs runs", body = ProblemBody)))]
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let files = match shared.db.delete_asset(&id).await? {
+        Deleted::Done(files) => files,
+        Deleted::Unknown => return Err(unknown(&id)),
+        Deleted::Busy => {
+            let text = "a job of this asset runs; cancel it first";
+            return Err(Problem::conflict(text));
+        }
+    };
+    // Those who wait for its packages learn that they are gone.
+    shared.announce();
+    let storage = shared.clone();
+    super::blocking(move || {
+        for code in &files.codes {
+            storage.storage.package(code).remove()?;
+        }
+        Ok(storage.storage.remove_source(&files.origin)?)
+    })
+    .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn with_packages(
+    shared: &Shared,
+    base: &BaseUrl,
+    rows: Vec<assets::Asset>,
+) -> Result<Vec<Asset>> {
+    let found = shared
+        .db
+        .packages_of(rows.iter().map(|row| row.input_content_id));
+    let mut by_asset: HashMap<String, Vec<Package>> = HashMap::new();
+    for package in packages::to_wire(shared, base, found.await?).await? {
+        let of_asset = by_asset.entry(package.asset_id().to_owned());
+        of_asset.or_default().push(package);
+    }
+    let wire = |row: assets::Asset| {
+        let packages = by_asset.remove(&row.id).unwrap_or_default();
+        Asset::new(row, packages)
+    };
+    Ok(rows.into_iter().map(wire).collect())
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format_args!("the asset {id:?}"))
+}

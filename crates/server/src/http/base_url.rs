@@ -1,0 +1,58 @@
+//! What the URLs in answers and manifests begin with.
+
+use super::error::Problem;
+use crate::app::Shared;
+use axum::extract::FromRequestParts;
+use axum::http::header;
+use axum::http::request::Parts;
+use std::sync::Arc;
+
+/// `http://host:port` of the request, or the configured public URL; no slash at its end.
+#[derive(Debug, Clone)]
+pub(super) struct BaseUrl(pub(super) String);
+
+impl FromRequestParts<Arc<Shared>> for BaseUrl {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        shared: &Arc<Shared>,
+    ) -> Result<Self, Self::Rejection> {
+        if let Some(url) = &shared.public_url {
+            return Ok(Self(url.clone()));
+        }
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .ok_or_else(|| Problem::field("Host", "is missing"))?;
+        if !is_plain_host(host) {
+            return Err(Problem::field(
+                "Host",
+                "may have letters, digits and . : - [ ] only",
+            ));
+        }
+        Ok(Self(format!("http://{host}")))
+    }
+}
+
+/// The host lands in manifests and pages, so nothing else may be in it.
+fn is_plain_host(host: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:[]-".contains(&byte);
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_plain_host;
+
+    #[test]
+    fn hosts_are_plain() {
+        for host in ["localhost:5000", "127.0.0.1", "[::1]:80", "a-b.example"] {
+            assert!(is_plain_host(host), "{host}");
+        }
+        for host in ["", "a b", "a\"b", "a<b", "a/b", "a@b", "ä.example", "a_b"] {
+            assert!(!is_plain_host(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Errors for programs: `application/problem+json` (RFC 9457) with stable codes.
+
+use crate::id;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The body of every error.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ProblemBody {
+    /// Names the kind of problem; the last part is `code`.
+    #[schema(example = "urn:reelpack:problem:not_found")]
+    r#type: String,
+    /// The kind, for people.
+    title: &'static str,
+    /// The HTTP status.
+    #[schema(example = 404)]
+    status: u16,
+    /// The kind, for programs; it never changes.
+    #[schema(example = "not_found")]
+    code: &'static str,
+    /// This very problem, and what to do.
+    detail: String,
+    /// The field of the request that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<String>,
+}
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: String,
+    field: Option<String>,
+}
+
+/// The kinds of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    InvalidRequest,
+    CrossSite,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    TooLarge,
+    UnusableMedia,
+    PackagingFailed,
+    Internal,
+    Stopping,
+    StorageFull,
+}
+
+/// The result of a handler.
+pub(super) type Result<T> = std::result::Result<T, Problem>;
+
+impl Kind {
+    fn facts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::InvalidRequest => (
+                StatusCode::BAD_REQUEST,
+                "invalid_request",
+                "The request is not valid",
+            ),
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "Pages of other sites may not change anything here",
+            ),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "The method is not for this address",
+            ),
+            Self::Conflict => (
+                StatusCode::CONFLICT,
+                "conflict",
+                "The state of the thing does not allow it",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The request is too large",
+            ),
+            Self::UnusableMedia => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unusable_media",
+                "The file cannot be used",
+            ),
+            Self::PackagingFailed => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "packaging_failed",
+                "The package could not be made",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "internal",
+                "The server failed",
+            ),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "The server is stopping",
+            ),
+            Self::StorageFull => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "storage_full",
+                "The server's disk is full",
+            ),
+        }
+    }
+}
+
+impl Problem {
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+
+    /// 400 for the whole request.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidRequest, detail)
+    }
+
+    /// 400 for one field; the detail begins with its name.
+    pub(super) fn field(field: &str, what: impl std::fmt::Display) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::invalid(format!("{field} {what}"))
+        }
+    }
+
+    /// 403 for a page of another site.
+    pub(super) fn cross_site() -> Self {
+        Self::new(
+            Kind::CrossSite,
+            "a browser sent this request for a page of another site; use the page of this server, \
+             or a client that is no browser",
+        )
+    }
+
+    /// 404.
+    pub(super) fn not_found(what: impl std::fmt::Display) -> Self {
+        Self::new(Kind::NotFound, format!("{what} does not exist"))
+    }
+
+    /// 405.
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(
+            Kind::MethodNotAllowed,
+            "see /api/v1/docs for the methods of each address",
+        )
+    }
+
+    /// 409.
+    pub(super) fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, detail)
+    }
+
+    /// 413.
+    pub(super) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooLarge, detail)
+    }
+
+    /// 422 for a file that is no usable video.
+    pub(super) fn unusable_media(detail: impl Into<String>) -> Self {
+        Self::new(Kind::UnusableMedia, detail)
+    }
+
+    /// 422 for a packaging that failed while its client waited.
+    pub(super) fn packaging_failed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::PackagingFailed, detail)
+    }
+
+    /// 503.
+    pub(super) fn stopping() -> Self {
+        Self::new(
+            Kind::Stopping,
+            "the packaging goes on when the server runs again; ask for its state then",
+        )
+    }
+
+    /// 500. The cause goes to the log; the client gets a reference to the line.
+    pub(super) fn internal(cause: impl std::fmt::Display) -> Self {
+        let reference = id::tagged("err").unwrap_or_else(|_| "err_unknown".to_owned());
+        tracing::error!(reference, %cause, "a request failed");
+        Self::new(
+            Kind::Internal,
+            format!("the server's log says why, at {reference}"),
+        )
+    }
+
+    /// The HTTP status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.kind.facts().0
+    }
+
+    /// The text for people.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, code, title) = self.kind.facts();
+        let body = ProblemBody {
+            r#type: format!("urn:reelpack:problem:{code}"),
+            title,
+            status: status.as_u16(),
+            code,
+            detail: self.detail,
+            field: self.field,
+        };
+        let mut response = (status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        let no_store = HeaderValue::from_static("no-store");
+        headers.insert(header::CACHE_CONTROL, no_store);
+        if self.kind == Kind::Stopping {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response
+    }
+}
+
+impl From<crate::db::Error> for Problem {
+    fn from(error: crate::db::Error) -> Self {
+        Self::internal(format_args!("database: {error}"))
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::new(
+                Kind::StorageFull,
+                "delete assets that are no longer needed, or give the data folder more space",
+            ),
+            _ => Self::internal(format_args!("storage: {error}")),
+        }
+    }
+}
+
+impl From<crate::order::OrderError> for Problem {
+    fn from(error: crate::order::OrderError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<crate::license::LicenseError> for Problem {
+    fn from(error: crate::license::LicenseError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<crate::keys::KeysError> for Problem {
+    fn from(error: crate::keys::KeysError) -> Self {
+        Self::internal(error)
+    }
+}

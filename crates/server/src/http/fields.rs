@@ -1,0 +1,95 @@
+//! Reads the fields of a JSON body, and names the one that is wrong.
+
+use super::error::{Problem, Result};
+use serde_json::{Map, Value};
+
+/// The fields of a JSON object.
+#[derive(Debug)]
+pub(super) struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// Reads a body; an empty one has no fields when `may_be_empty`.
+    pub(super) fn parse(body: &[u8], may_be_empty: bool) -> Result<Self> {
+        if may_be_empty && body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self(Map::new()));
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(fields)) => Ok(Self(fields)),
+            Ok(_) => Err(Problem::invalid("the body must be a JSON object")),
+            // The parser's own text could repeat a piece of a secret.
+            Err(error) => Err(Problem::invalid(format!(
+                "the body is not JSON: something is wrong at line {}, column {}",
+                error.line(),
+                error.column()
+            ))),
+        }
+    }
+
+    /// Refuses fields that nobody knows, for they are likely misspelt.
+    pub(super) fn only(&self, known: &[&str]) -> Result<()> {
+        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(name) => Err(Problem::field(
+                name,
+                format_args!(
+                    "is not a field of this request; known are {}",
+                    known.join(", ")
+                ),
+            )),
+        }
+    }
+
+    /// A text, when it is there and not `null`.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Problem::field(name, "must be a text")),
+        }
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed_text(&self, name: &str) -> Result<&str> {
+        self.text(name)?
+            .ok_or_else(|| Problem::field(name, "is missing"))
+    }
+
+    /// A whole number that must be there; it may be written as a text.
+    pub(super) fn needed_number(&self, name: &str) -> Result<i64> {
+        let number = match self.0.get(name) {
+            None | Some(Value::Null) => return Err(Problem::field(name, "is missing")),
+            Some(Value::String(text)) => text.trim().parse().ok(),
+            Some(other) => other.as_i64(),
+        };
+        number.ok_or_else(|| Problem::field(name, "must be a whole number"))
+    }
+
+    /// A length of time in seconds between two bounds, in milliseconds.
+    pub(super) fn seconds(&self, name: &str, bounds: (f64, f64)) -> Result<Option<i64>> {
+        let (from, to) = bounds;
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(seconds) if (from..=to).contains(&seconds) => {
+                    Ok(Some((seconds * 1000.0).round() as i64))
+                }
+                _ => Err(Problem::field(
+                    name,
+                    format_args!("must be a number of seconds from {from} to {to}"),
+                )),
+            },
+        }
+    }
+
+    /// One word of a set, with its meaning.
+    pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let found = words.iter().find(|(word, _)| *word == text);
+        found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            Problem::field(name, format_args!("must be one of {}", known.join(", ")))
+        })
+    }
+}

@@ -1,0 +1,200 @@
+//! `/api/v1/jobs`: the work that makes packages.
+
+use super::error::{Problem, ProblemBody, Result};
+use super::paging::{self, Paging};
+use super::time::rfc3339;
+use crate::app::Shared;
+use crate::db::jobs::{self, JobState, Wish};
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// How long an answer to a wish to cancel waits for the worker to let go.
+const CANCEL_WAIT: Duration = Duration::from_secs(2);
+
+/// A job.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Job {
+    #[schema(example = "job_3kq0…")]
+    id: String,
+    /// What it does: `package`.
+    kind: String,
+    package_id: String,
+    asset_id: String,
+    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    state: &'static str,
+    /// 0 to 1.
+    progress: f64,
+    /// How often a worker began it since it was last put into the queue by a client.
+    attempts: i64,
+    /// Why it failed, or why its last attempt did.
+    error: Option<String>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    started_at: Option<String>,
+    finished_at: Option<String>,
+}
+
+impl From<jobs::Job> for Job {
+    fn from(row: jobs::Job) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            package_id: row.package_id,
+            asset_id: row.asset_id,
+            state: row.state.as_str(),
+            progress: row.progress,
+            attempts: row.attempts,
+            error: row.error,
+            created_at: rfc3339(row.created_at_ms),
+            started_at: row.started_at_ms.map(rfc3339),
+            finished_at: row.finished_at_ms.map(rfc3339),
+        }
+    }
+}
+
+/// A page of jobs.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct JobList {
+    data: Vec<Job>,
+    /// Give it as `cursor` for the next page; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Filter {
+    state: Option<String>,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
+/// Lists jobs, newest first.
+#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(
+    ("state" = Option<String>, Query, description = "queued, running, done, failed or cancelled"),
+    ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+), responses((status = 200, body = JobList), (status = 400, body = ProblemBody)))]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<JobList>> {
+    let state = filter.state.as_deref().map(parse_state).transpose()?;
+    let page = filter.paging.page()?;
+    let mut rows = shared.db.jobs(state, page).await?;
+    let next_cursor = paging::cut(&mut rows, page, |row| row.seq);
+    let data = rows.into_iter().map(Job::from).collect();
+    Ok(Json(JobList { data, next_cursor }))
+}
+
+/// One job.
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody)))]
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>> {
+    find(&shared, &id).await.map(Json)
+}
+
+/// Cancels a job that waits or runs; what it wrote is deleted. Waits up to 2 s for its worker.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+    (status = 409, description = "the job has ended", body = ProblemBody)))]
+pub(super) async fn cancel(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>> {
+    let mut ended = shared.ended();
+    let wish = shared.db.cancel_job(&id).await?;
+    granted(wish, &id, "cancelled")?;
+    shared.wake_heartbeats();
+    let settled = async {
+        loop {
+            let row = shared.db.job(&id).await?;
+            let over = row.is_none_or(|row| row.state.is_final());
+            if over || ended.changed().await.is_err() {
+                return Ok::<(), Problem>(());
+            }
+        }
+    };
+    // When the worker takes longer, the answer says that the job still runs.
+    if let Ok(settled) = tokio::time::timeout(CANCEL_WAIT, settled).await {
+        settled?;
+    }
+    shared.announce();
+    let job = find(&shared, &id).await?;
+    if job.state == JobState::Cancelled.as_str() {
+        remove_files(&shared, &job.package_id).await?;
+    }
+    Ok(Json(job))
+}
+
+/// Puts a job that failed or was cancelled back into the queue; it keeps its IV seed and its keys.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+    (status = 409, description = "the job waits, runs or is done", body = ProblemBody)))]
+pub(super) async fn retry(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>> {
+    let wish = shared.db.retry_job(&id).await?;
+    granted(wish, &id, "retried")?;
+    shared.wake_workers();
+    find(&shared, &id).await.map(Json)
+}
+
+/// Deletes the record of a job that has ended; its package stays.
+#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 409, description = "the job waits or runs", body = ProblemBody)))]
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let wish = shared.db.delete_job(&id).await?;
+    granted(wish, &id, "deleted")?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find(shared: &Shared, id: &str) -> Result<Job> {
+    let row = shared.db.job(id).await?;
+    row.map(Job::from).ok_or_else(|| unknown(id))
+}
+
+async fn remove_files(shared: &Shared, package: &str) -> Result<()> {
+    if let Some(package) = shared.db.package(package).await? {
+        let folder = shared.storage.package(&package.code);
+        super::blocking(move || Ok(folder.remove()?)).await?;
+    }
+    Ok(())
+}
+
+fn granted(wish: Wish, id: &str, verb: &str) -> Result<()> {
+    match wish {
+        Wish::Granted => Ok(()),
+        Wish::Unknown => Err(unknown(id)),
+        Wish::Refused(state) => Err(Problem::conflict(format!(
+            "the job is {} and cannot be {verb}",
+            state.as_str()
+        ))),
+    }
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format_args!("the job {id:?}"))
+}
+
+fn parse_state(text: &str) -> Result<JobState> {
+    let mut all = JobState::ALL.into_iter();
+    all.find(|state| state.as_str() == text).ok_or_else(|| {
+        Problem::field(
+            "state",
+            "must be one of queued, running, done, failed, cancelled",
+        )
+    })
+}

@@ -1,0 +1,312 @@
+//! `/api/v1/packages` and `/api/v1/assets/{id}/packages`: packagings and what came of them.
+
+use super::base_url::BaseUrl;
+use super::error::{Problem, ProblemBody, Result};
+use super::fields::Fields;
+use super::jobs::Job;
+use super::paging::{self, Paging};
+use super::time::rfc3339;
+use crate::app::Shared;
+use crate::db::assets::Deleted;
+use crate::db::packages;
+use crate::order::{GivenKey, Order};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use packager::{EncryptScope, Scheme, parse_key_id};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Length that segments aim at unless the client says otherwise.
+pub(super) const SEGMENT_DURATION_MS: i64 = 4_000;
+/// Shortest and longest segments that a client may ask for, in seconds.
+const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
+
+/// A package.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Package {
+    #[schema(example = "pkg_7mz2…")]
+    id: String,
+    /// The number by which the first API knows it.
+    packaged_content_id: i64,
+    asset_id: String,
+    /// `Ingested`, `Fragmented`, `Encrypted`, `Ready` or `Failed`.
+    status: &'static str,
+    /// Why it failed.
+    error: Option<String>,
+    /// `cbcs`, `cenc` or `none`.
+    scheme: String,
+    /// `all` or `video`.
+    encrypt: String,
+    /// The key id, a UUID; `null` in the clear.
+    kid: Option<String>,
+    /// Seconds that segments aim at.
+    segment_duration: f64,
+    /// Absolute; `null` until the package is ready.
+    dash_url: Option<String>,
+    /// Absolute; `null` until the package is ready.
+    hls_url: Option<String>,
+    /// Bytes of all its files.
+    size: Option<i64>,
+    renditions: Vec<Rendition>,
+    warnings: Vec<String>,
+    /// `null` when the record of the job was deleted.
+    job: Option<Job>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    updated_at: String,
+    ready_at: Option<String>,
+}
+
+/// An output track.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Rendition {
+    name: String,
+    /// RFC 6381.
+    codec: String,
+    segments: u32,
+    encrypted: bool,
+}
+
+/// A page of packages.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PackageList {
+    data: Vec<Package>,
+    /// Give it as `cursor` for the next page; `null` at the end.
+    next_cursor: Option<String>,
+}
+
+/// What can be said about a packaging; all of it is optional.
+#[derive(Debug, Deserialize, ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes the request; the fields are read one by one"
+)]
+pub(super) struct PackageRequest {
+    /// `cbcs` (unless given), `cenc` or `none`.
+    scheme: Option<String>,
+    /// `all` (unless given) or `video`: the picture only.
+    encrypt: Option<String>,
+    /// 32 hex digits, a UUID or base64 of 16 bytes; made when not given.
+    kid: Option<String>,
+    /// The content key, in the forms of `kid`; made when not given.
+    key: Option<String>,
+    /// Seconds, 0.5 to 60; 4 unless given.
+    segment_duration: Option<f64>,
+}
+
+/// Makes wire packages of rows: their jobs are looked up, their URLs made absolute.
+pub(super) async fn to_wire(
+    shared: &Shared,
+    base: &BaseUrl,
+    rows: Vec<packages::Package>,
+) -> Result<Vec<Package>> {
+    let jobs = shared
+        .db
+        .jobs_of(rows.iter().map(|row| row.packaged_content_id));
+    let mut jobs: HashMap<i64, Job> = jobs
+        .await?
+        .into_iter()
+        .map(|job| (job.packaged_content_id, Job::from(job)))
+        .collect();
+    let wire = |row: packages::Package| {
+        let job = jobs.remove(&row.packaged_content_id);
+        Package::new(row, job, base)
+    };
+    Ok(rows.into_iter().map(wire).collect())
+}
+
+impl Package {
+    fn new(row: packages::Package, job: Option<Job>, base: &BaseUrl) -> Self {
+        let dash_url = row.url.as_ref().map(|url| format!("{}{url}", base.0));
+        let kid = row.kid.as_deref().and_then(|kid| parse_key_id(kid).ok());
+        let rendition = |stored: packages::StoredRendition| Rendition {
+            name: stored.name,
+            codec: stored.codec,
+            segments: stored.segments,
+            encrypted: stored.encrypted,
+        };
+        Self {
+            hls_url: dash_url.as_ref().map(|url| sibling(url, "master.m3u8")),
+            dash_url,
+            id: row.id,
+            packaged_content_id: row.packaged_content_id,
+            asset_id: row.asset_id,
+            status: row.status.as_str(),
+            error: row.error,
+            scheme: row.scheme,
+            encrypt: row.encrypt,
+            kid: kid.map(|kid| kid.uuid()),
+            segment_duration: row.segment_duration_ms as f64 / 1000.0,
+            size: row.size,
+            renditions: row.renditions.0.into_iter().map(rendition).collect(),
+            warnings: row.warnings.0,
+            job,
+            created_at: rfc3339(row.created_at_ms),
+            updated_at: rfc3339(row.updated_at_ms),
+            ready_at: row.ready_at_ms.map(rfc3339),
+        }
+    }
+
+    /// The asset's id.
+    pub(super) fn asset_id(&self) -> &str {
+        &self.asset_id
+    }
+}
+
+/// The URL of a file beside another one.
+fn sibling(url: &str, name: &str) -> String {
+    let folder = url.rsplit_once('/').map_or("", |(folder, _)| folder);
+    format!("{folder}/{name}")
+}
+
+/// Packages an asset, once more if it was packaged before: every packaging has its own id.
+#[utoipa::path(post, path = "/api/v1/assets/{id}/packages", tag = "packages",
+    params(("id" = String, Path)), request_body = Option<PackageRequest>,
+    responses((status = 202, body = Package, headers(("Location" = String))),
+    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response> {
+    let order = parse_order(&body)?;
+    let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
+    let asset = shared.db.asset(&id).await?.ok_or_else(unknown)?;
+    let number = shared.order(asset.input_content_id, order).await?;
+    let row = shared
+        .db
+        .package_by_number(number.ok_or_else(unknown)?)
+        .await?;
+    let package = one(&shared, &base, row.ok_or_else(unknown)?).await?;
+    let location = format!("{}/api/v1/packages/{}", base.0, package.id);
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
+}
+
+/// Which packages to list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Filter {
+    asset_id: Option<String>,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
+/// Lists packages, newest first.
+#[utoipa::path(get, path = "/api/v1/packages", tag = "packages", params(
+    ("asset_id" = Option<String>, Query, description = "those of one asset"),
+    ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
+    ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+), responses((status = 200, body = PackageList), (status = 400, body = ProblemBody)))]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Query(filter): Query<Filter>,
+) -> Result<Json<PackageList>> {
+    let page = filter.paging.page()?;
+    let mut rows = shared.db.packages(filter.asset_id.as_deref(), page).await?;
+    let next_cursor = paging::cut(&mut rows, page, |row| row.packaged_content_id);
+    let data = to_wire(&shared, &base, rows).await?;
+    Ok(Json(PackageList { data, next_cursor }))
+}
+
+/// One package.
+#[utoipa::path(get, path = "/api/v1/packages/{id}", tag = "packages", params(("id" = String, Path)),
+    responses((status = 200, body = Package), (status = 404, body = ProblemBody)))]
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Path(id): Path<String>,
+) -> Result<Json<Package>> {
+    let row = shared.db.package(&id).await?.ok_or_else(|| unknown(&id))?;
+    one(&shared, &base, row).await.map(Json)
+}
+
+/// Deletes a package, its files and its job.
+#[utoipa::path(delete, path = "/api/v1/packages/{id}", tag = "packages",
+    params(("id" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 409, description = "its job runs", body = ProblemBody)))]
+pub(super) async fn delete(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    let code = match shared.db.delete_package(&id).await? {
+        Deleted::Done(code) => code,
+        Deleted::Unknown => return Err(unknown(&id)),
+        Deleted::Busy => {
+            let text = "the job of this package runs; cancel it first";
+            return Err(Problem::conflict(text));
+        }
+    };
+    // Those who wait for this package learn that it is gone.
+    shared.announce();
+    let folder = shared.storage.package(&code);
+    super::blocking(move || Ok(folder.remove()?)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn one(shared: &Shared, base: &BaseUrl, row: packages::Package) -> Result<Package> {
+    let job = shared.db.jobs_of([row.packaged_content_id].into_iter());
+    let job = job.await?.pop().map(Job::from);
+    Ok(Package::new(row, job, base))
+}
+
+fn parse_order(body: &[u8]) -> Result<Order> {
+    let fields = Fields::parse(body, true)?;
+    fields.only(&["scheme", "encrypt", "kid", "key", "segment_duration"])?;
+    let schemes = [
+        ("cbcs", Some(Scheme::Cbcs)),
+        ("cenc", Some(Scheme::Cenc)),
+        ("none", None),
+    ];
+    let scheme = fields.word("scheme", &schemes)?;
+    let scheme = scheme.unwrap_or(Some(Scheme::Cbcs));
+    let kid = given_kid(&fields)?;
+    let key = given_key(&fields)?;
+    if scheme.is_none() && (kid.is_some() || key.is_some()) {
+        let text = "is none, which goes with neither kid nor key";
+        return Err(Problem::field("scheme", text));
+    }
+    Ok(Order {
+        scheme,
+        encrypt: encrypt(&fields)?.unwrap_or(EncryptScope::All),
+        kid,
+        key,
+        segment_duration_ms: fields
+            .seconds("segment_duration", SEGMENT_SECONDS)?
+            .unwrap_or(SEGMENT_DURATION_MS),
+    })
+}
+
+/// Reads `encrypt`.
+pub(super) fn encrypt(fields: &Fields) -> Result<Option<EncryptScope>> {
+    let words = [("all", EncryptScope::All), ("video", EncryptScope::Video)];
+    fields.word("encrypt", &words)
+}
+
+/// Reads `kid`, and keeps its text.
+pub(super) fn given_kid(fields: &Fields) -> Result<Option<(packager::KeyId, String)>> {
+    let Some(text) = fields.text("kid")? else {
+        return Ok(None);
+    };
+    let kid = parse_key_id(text).map_err(|error| Problem::field("kid", error))?;
+    Ok(Some((kid, text.to_owned())))
+}
+
+/// Reads `key`.
+pub(super) fn given_key(fields: &Fields) -> Result<Option<GivenKey>> {
+    let Some(text) = fields.text("key")? else {
+        return Ok(None);
+    };
+    let key = GivenKey::parse(text).map_err(|error| Problem::field("key", error))?;
+    Ok(Some(key))
+}
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format_args!("the package {id:?}"))
+}

@@ -1,0 +1,117 @@
+//! Which address is answered by what, and the document that describes it.
+
+use super::error::Problem;
+use super::{assets, cors, first_api, jobs, library, license, media, packages, page};
+use crate::app::Shared;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::response::Redirect;
+use axum::routing::get;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::SwaggerUi;
+
+const DOCUMENT: &str = "/api/v1/openapi.json";
+const DOCS: &str = "/api/v1/docs";
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(media::get),
+    info(
+        title = "Reelpack",
+        description = "Upload a video, package it encrypted as DASH and HLS, play it. Errors are \
+                       application/problem+json (RFC 9457) with stable codes; times are RFC 3339, UTC.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "assets", description = "What was delivered"),
+        (name = "packages", description = "Packagings and what came of them"),
+        (name = "jobs", description = "The work that makes packages"),
+        (name = "licences", description = "Content keys for players of any origin"),
+        (name = "media", description = "Manifests and segments for players of any origin"),
+        (name = "first API", description = "The API of the platform that Reelpack succeeds, kept")
+    )
+)]
+struct Document;
+
+/// Everything: page, API, media, licences.
+pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
+    let uploads = OpenApiRouter::new()
+        .routes(routes!(assets::list, assets::create))
+        .routes(routes!(first_api::success))
+        // Uploads are streamed and counted; all else keeps the small limit of the framework.
+        .layer(DefaultBodyLimit::disable());
+    let api = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(uploads)
+        .routes(routes!(assets::get, assets::delete))
+        .routes(routes!(packages::create))
+        .routes(routes!(packages::list))
+        .routes(routes!(packages::get, packages::delete))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::get, jobs::delete))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(first_api::form))
+        .routes(routes!(first_api::package))
+        .routes(routes!(first_api::url_and_keys))
+        .routes(routes!(first_api::status))
+        .routes(routes!(library::list))
+        .layer(from_fn(cors::guard));
+    let (router, mut document) = api.split_for_parts();
+    let (licenses, of_licenses) = licenses();
+    document.merge(of_licenses);
+    let docs = SwaggerUi::new(DOCS).url(DOCUMENT, document);
+    let page = Router::new()
+        .route("/", get(page::index))
+        .route("/library", get(page::index))
+        .route("/assets/{id}", get(page::index))
+        .route("/player", get(page::index))
+        .route("/_app/{*path}", get(page::asset))
+        .route("/videos", get(async || Redirect::permanent("/videos/")))
+        .fallback(page::fallback);
+    router
+        .merge(licenses)
+        .merge(files("/videos/{code}/dash/{*path}"))
+        .merge(page)
+        .merge(docs)
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(cors::no_sniffing))
+        .with_state(shared.clone())
+}
+
+/// The media and their licences alone, with the addresses that old links have.
+pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
+    licenses()
+        .0
+        .merge(files("/videos/{code}/dash/{*path}"))
+        .merge(files("/{code}/dash/{*path}"))
+        .route("/videos/", get(library::list))
+        .fallback(async || Problem::not_found("this address on the media port"))
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(cors::no_sniffing))
+        .with_state(shared.clone())
+}
+
+fn licenses() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
+    let (router, document) = OpenApiRouter::new()
+        .routes(routes!(license::clearkey))
+        .routes(routes!(license::raw_key))
+        .routes(routes!(license::raw_key_of_package))
+        .split_for_parts();
+    (for_players(router), document)
+}
+
+fn files(path: &str) -> Router<Arc<Shared>> {
+    for_players(Router::new().route(path, get(media::get)))
+}
+
+/// Opens routes to players of other origins. Their preflights are answered because the layer is outside
+/// of what refuses methods.
+fn for_players(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+    router
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn(cors::open))
+}

@@ -1,0 +1,186 @@
+//! The workers: a bounded pool inside the process that takes jobs from the queue in the database.
+//!
+//! A worker claims a job by lease, keeps the lease alive while it works, and settles the job with its
+//! fencing token. What fails is sorted here, once: for good, or to be tried again.
+
+mod control;
+mod package;
+mod render;
+
+use crate::app::Shared;
+use crate::clock;
+use crate::db::claims::{Beat, Claim, Settled};
+use crate::id;
+use control::{Control, Stop, StopOnDrop};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long a claim holds without a heartbeat.
+const LEASE_MS: i64 = 10_000;
+/// How often a lease is renewed, progress noted and a wish to cancel seen.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// How often an idle worker looks for jobs whose time has come; new jobs wake it at once.
+const POLL: Duration = Duration::from_secs(1);
+/// A job that failed this often for reasons that may pass is given up.
+const MAX_ATTEMPTS: i64 = 5;
+/// The pause before the second attempt; it doubles with each further one.
+const FIRST_PAUSE_MS: i64 = 1_000;
+
+/// Why a job ended without a package.
+#[derive(Debug)]
+enum Failure {
+    /// Somebody stopped it.
+    Stopped(Stop),
+    /// It would fail again: the input, the options, or a fault of the engine.
+    Permanent(String),
+    /// The disk, the database: it may pass.
+    Passing(String),
+}
+
+/// Starts the workers; they end when the server stops, each after it has put its job back.
+pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> std::io::Result<JoinSet<()>> {
+    let incarnation = id::tagged("run")?;
+    let mut workers = JoinSet::new();
+    for number in 1..=count {
+        workers.spawn(work(shared.clone(), format!("{incarnation}/{number}")));
+    }
+    Ok(workers)
+}
+
+async fn work(shared: Arc<Shared>, worker: String) {
+    let mut stopping = shared.stopping();
+    while !*stopping.borrow() {
+        let claim = match shared.db.claim_job(&worker, LEASE_MS).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                tracing::error!(%error, "no job could be claimed");
+                None
+            }
+        };
+        if let Some(claim) = claim {
+            shared.wake_workers();
+            run(&shared, claim).await;
+            continue;
+        }
+        tokio::select! {
+            () = shared.work_came() => {}
+            () = tokio::time::sleep(POLL) => {}
+            _ = stopping.changed() => {}
+        }
+    }
+}
+
+/// Runs a claimed job to its end and settles it.
+async fn run(shared: &Arc<Shared>, claim: Claim) {
+    let began = clock::monotonic_ms();
+    let claim = Arc::new(claim);
+    let control = Arc::new(Control::default());
+    tracing::info!(job = claim.id, attempt = claim.attempts, "packaging begins");
+    let heart = tokio::spawn(beat(shared.clone(), claim.clone(), control.clone()));
+    let _dies_with_this_task = AbortOnDropHandle::new(heart);
+    let _stops_with_this_task = StopOnDrop(control.clone());
+    let outcome = package::make(shared, &claim, &control).await;
+    let settled = settle(shared, &claim, outcome).await;
+    let took_ms = clock::monotonic_ms() - began;
+    match settled {
+        Ok(word) => tracing::info!(job = claim.id, took_ms, "{word}"),
+        // The lease runs out and the job is claimed again.
+        Err(error) => tracing::error!(job = claim.id, %error, "the job could not be settled"),
+    }
+    shared.announce();
+}
+
+/// Keeps a lease alive and carries wishes to the job.
+async fn beat(shared: Arc<Shared>, claim: Arc<Claim>, control: Arc<Control>) {
+    let mut stopping = shared.stopping();
+    let mut interval = tokio::time::interval(HEARTBEAT);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        if *stopping.borrow_and_update() {
+            control.stop(Stop::Shutdown);
+        }
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = shared.cancel_came() => {}
+            changed = stopping.changed() => if changed.is_err() { return },
+        }
+        let newest = control.newest();
+        let beat = shared
+            .db
+            .heartbeat(&claim, LEASE_MS, control.progress(), newest.as_deref())
+            .await;
+        match beat {
+            Ok(Beat::Held) => {}
+            Ok(Beat::CancelRequested) => control.stop(Stop::Cancelled),
+            Ok(Beat::Lost) => control.stop(Stop::LeaseLost),
+            Err(error) => tracing::warn!(job = claim.id, %error, "a heartbeat failed"),
+        }
+    }
+}
+
+/// Writes the last word about a job; returns it for the log.
+async fn settle(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    outcome: Result<Settled, Failure>,
+) -> Result<&'static str, crate::db::Error> {
+    let failure = match outcome {
+        Ok(Settled::Yes) => return Ok("the package is published"),
+        // A wish to cancel came before the publish, or the lease went; the claim's own row says which.
+        Ok(Settled::Refused) => match shared.db.heartbeat(claim, LEASE_MS, 1.0, None).await? {
+            Beat::CancelRequested => Failure::Stopped(Stop::Cancelled),
+            Beat::Held | Beat::Lost => Failure::Stopped(Stop::LeaseLost),
+        },
+        Err(failure) => failure,
+    };
+    let settled = match failure {
+        Failure::Stopped(Stop::LeaseLost) => Settled::Refused,
+        Failure::Stopped(Stop::Shutdown) => shared.db.release(claim, None).await?,
+        Failure::Stopped(Stop::Cancelled) => {
+            package::clean_up(shared, claim).await;
+            shared.db.give_up(claim, None).await?
+        }
+        Failure::Passing(reason) if claim.attempts < MAX_ATTEMPTS => {
+            tracing::warn!(
+                job = claim.id,
+                reason,
+                "the attempt failed and is made again"
+            );
+            let doublings = u32::try_from(claim.attempts - 1).unwrap_or(0);
+            let pause = FIRST_PAUSE_MS << doublings.min(16);
+            shared.db.release(claim, Some((&reason, pause))).await?
+        }
+        Failure::Passing(reason) | Failure::Permanent(reason) => {
+            tracing::warn!(job = claim.id, reason, "the packaging failed");
+            package::clean_up(shared, claim).await;
+            shared.db.give_up(claim, Some(&reason)).await?
+        }
+    };
+    Ok(match settled {
+        Settled::Yes => "the job is settled without a package",
+        Settled::Refused => "the job belongs to another worker now",
+    })
+}
+
+impl From<packager::Error> for Failure {
+    fn from(error: packager::Error) -> Self {
+        match error {
+            packager::Error::Io(_) => Self::Passing(error.to_string()),
+            _ => Self::Permanent(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Passing(format!("the storage failed: {error}"))
+    }
+}
+
+impl From<crate::db::Error> for Failure {
+    fn from(error: crate::db::Error) -> Self {
+        Self::Passing(format!("the database failed: {error}"))
+    }
+}

@@ -1,0 +1,197 @@
+//! The job that makes a package: probe, plan, render, describe, check, publish.
+
+use super::Failure;
+use super::control::Control;
+use super::render::{self, Sizes};
+use crate::app::Shared;
+use crate::clock;
+use crate::db::assets::Asset;
+use crate::db::claims::{Claim, Settled};
+use crate::db::packages::{Package, StoredRendition};
+use crate::links;
+use crate::storage::{DASH, PackageDir};
+use packager::{KeyId, Options, Plan};
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes the package of a claimed job and publishes it.
+pub(super) async fn make(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    control: &Arc<Control>,
+) -> Result<Settled, Failure> {
+    let (package, asset) = load(shared, claim).await?;
+    let options = options(shared, &package, claim)?;
+    let folder = shared.storage.package(&package.code);
+
+    let origin = asset.input_content_origin.clone();
+    let storage = shared.clone();
+    let source = blocking(move || open(&storage, &origin, asset.size)).await?;
+    let (plan, source) = blocking(move || {
+        let movie = packager::probe(&source)?;
+        Ok((packager::plan(&[movie], &options)?, source))
+    })
+    .await?;
+
+    let boot = clock::boot_id();
+    // After a power cut, files may have their names and sizes but not their bytes.
+    let trusted = boot.is_some() && boot == claim.boot_id;
+    let (renditions, warnings) = facts(&plan);
+    let noted = shared
+        .db
+        .set_fragmented(claim, renditions, warnings, boot.as_deref());
+    if noted.await? == Settled::Refused {
+        return Ok(Settled::Refused);
+    }
+
+    let plan = Arc::new(plan);
+    let (for_render, to, control) = (plan.clone(), folder.clone(), control.clone());
+    let sizes = blocking(move || {
+        if !trusted {
+            to.remove()?;
+        }
+        to.create(&names(&for_render))?;
+        render::objects(&for_render, &source, &to, &control)
+    })
+    .await?;
+    let newest = plan
+        .objects()
+        .last()
+        .map_or(String::new(), |object| folder.origin(&plan.path(*object)));
+    if shared.db.set_encrypted(claim, &newest).await? == Settled::Refused {
+        return Ok(Settled::Refused);
+    }
+
+    let to = folder.clone();
+    let (mpd, size) = blocking(move || finish(&plan, &sizes, &to)).await?;
+    let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
+    let newest = folder.origin(&mpd);
+    Ok(shared.db.publish(claim, &url, &newest, size).await?)
+}
+
+/// Deletes the files of a package that will not be; called while the lease still holds.
+pub(super) async fn clean_up(shared: &Arc<Shared>, claim: &Claim) {
+    let package = shared.db.package_by_number(claim.packaged_content_id).await;
+    let removed = match package {
+        Ok(None) => return,
+        Ok(Some(package)) => {
+            let folder = shared.storage.package(&package.code);
+            blocking(move || Ok(folder.remove()?)).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    if let Err(failure) = removed {
+        tracing::warn!(
+            job = claim.id,
+            ?failure,
+            "files stay until the next start sweeps them"
+        );
+    }
+}
+
+async fn load(shared: &Shared, claim: &Claim) -> Result<(Package, Asset), Failure> {
+    let gone = || Failure::Permanent("the asset or the package was deleted".to_owned());
+    let package = shared
+        .db
+        .package_by_number(claim.packaged_content_id)
+        .await?;
+    let package = package.ok_or_else(gone)?;
+    let asset = shared.db.asset_by_number(package.input_content_id).await?;
+    Ok((package, asset.ok_or_else(gone)?))
+}
+
+fn options(shared: &Shared, package: &Package, claim: &Claim) -> Result<Options, Failure> {
+    let content_key = match (&package.kid, &package.video_key) {
+        (Some(kid), Some(wrapped)) => {
+            let broken = || Failure::Permanent(format!("the stored KID {kid} is broken"));
+            let kid: KeyId = packager::parse_key_id(kid).map_err(|_| broken())?;
+            let key = shared.keys.content_key(&package.id, kid, wrapped);
+            Some(key.map_err(|error| Failure::Permanent(error.to_string()))?)
+        }
+        _ => None,
+    };
+    let seed = <[u8; 16]>::try_from(claim.iv_seed.as_slice())
+        .map_err(|_| Failure::Permanent("the stored IV seed is broken".to_owned()))?;
+    let scheme = package.engine_scheme();
+    Ok(Options {
+        scheme,
+        encrypt: package.engine_scope(),
+        content_key,
+        iv_seed: seed,
+        segment_duration: Duration::from_millis(
+            u64::try_from(package.segment_duration_ms).unwrap_or_default(),
+        ),
+        license_url: scheme.map(|_| links::LICENSE_PLACEHOLDER.to_owned()),
+        hls_key_url: scheme.map(|_| links::HLS_KEY_PLACEHOLDER.to_owned()),
+    })
+}
+
+fn open(shared: &Shared, origin: &str, size: i64) -> Result<File, Failure> {
+    let file = shared.storage.source(origin).map_err(|error| {
+        let text = format!("the delivered file {origin} cannot be opened: {error}");
+        match error.kind() {
+            std::io::ErrorKind::NotFound => Failure::Permanent(text),
+            _ => Failure::Passing(text),
+        }
+    })?;
+    let found = file.metadata()?.len();
+    if i64::try_from(found) != Ok(size) {
+        return Err(Failure::Permanent(format!(
+            "the delivered file {origin} has {found} bytes where {size} were stored"
+        )));
+    }
+    Ok(file)
+}
+
+fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
+    let stored = |rendition: &packager::Rendition| StoredRendition {
+        name: rendition.name.clone(),
+        track_id: rendition.track_id,
+        codec: rendition.codec.clone(),
+        segments: rendition.segments,
+        encrypted: rendition.encrypted,
+    };
+    let warnings = plan.warnings().iter().map(|warning| warning.0.clone());
+    (
+        plan.renditions().iter().map(stored).collect(),
+        warnings.collect(),
+    )
+}
+
+fn names(plan: &Plan) -> Vec<&str> {
+    let renditions = plan.renditions().iter();
+    renditions
+        .map(|rendition| rendition.name.as_str())
+        .collect()
+}
+
+/// Writes the manifests, makes everything durable in one pass, and looks whether all is there.
+///
+/// Returns the name of the MPD and the bytes of the package.
+fn finish(plan: &Plan, sizes: &Sizes, folder: &PackageDir) -> Result<(String, u64), Failure> {
+    let manifests = plan.manifests(&|object| sizes.get(&object).copied().unwrap_or(0))?;
+    let mut written = Vec::new();
+    for manifest in &manifests {
+        folder.put(&manifest.path, [manifest.text.as_bytes(), &[]])?;
+        written.push((manifest.path.clone(), manifest.text.len() as u64));
+    }
+    let mpd = manifests
+        .iter()
+        .find(|manifest| manifest.path.ends_with(".mpd"))
+        .ok_or_else(|| Failure::Permanent("the plan describes no MPD".to_owned()))?;
+    folder.sync()?;
+    let size = render::check(plan, sizes, &written, folder)?;
+    Ok((mpd.path.clone(), size))
+}
+
+/// Runs work that waits for the disk or the processor; a panic in it fails the job, not the worker.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => Err(render::panicked()),
+        Err(error) => Err(Failure::Passing(error.to_string())),
+    }
+}

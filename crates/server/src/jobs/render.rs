@@ -1,0 +1,140 @@
+//! Renders the objects of a plan into a package's folder, on all cores. Blocking.
+
+use super::Failure;
+use super::control::Control;
+use crate::storage::PackageDir;
+use packager::{ObjectId, Plan, SegmentBuffer, Source};
+use std::collections::HashMap;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Size of every object of a package, in bytes as written.
+pub(super) type Sizes = HashMap<ObjectId, u64>;
+
+/// Writes every object that is not there yet; what is there is whole, for files get their names last.
+pub(super) fn objects(
+    plan: &Plan,
+    source: &dyn Source,
+    folder: &PackageDir,
+    control: &Control,
+) -> Result<Sizes, Failure> {
+    let objects = plan.objects();
+    control.set_total(objects.iter().map(|object| cost(plan, *object)).sum());
+    let (_rendering, threads) = Rendering::begin();
+    let next = AtomicUsize::new(0);
+    let failed = std::sync::atomic::AtomicBool::new(false);
+    let share = || {
+        let mut buffer = SegmentBuffer::default();
+        let mut sizes = Vec::new();
+        while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if failed.load(Ordering::Relaxed) {
+                break;
+            }
+            match one(plan, *object, source, folder, control, &mut buffer) {
+                Ok(size) => sizes.push((*object, size)),
+                Err(failure) => {
+                    failed.store(true, Ordering::Relaxed);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(sizes)
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads.min(objects.len()))
+            .map(|_| scope.spawn(share))
+            .collect();
+        let mut sizes = Sizes::with_capacity(objects.len());
+        let mut failure = None;
+        for handle in handles {
+            match handle.join() {
+                Ok(Ok(part)) => sizes.extend(part),
+                Ok(Err(error)) => failure = failure.or(Some(error)),
+                Err(_) => failure = Some(panicked()),
+            }
+        }
+        failure.map_or(Ok(sizes), Err)
+    })
+}
+
+/// Counts the packagings that render at this moment.
+struct Rendering;
+
+static RENDERING: AtomicUsize = AtomicUsize::new(0);
+
+impl Rendering {
+    /// Begins one more; returns its share of the cores. Who is alone has all of them.
+    fn begin() -> (Self, usize) {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let running = RENDERING.fetch_add(1, Ordering::Relaxed) + 1;
+        (Self, (cores / running).max(1))
+    }
+}
+
+impl Drop for Rendering {
+    fn drop(&mut self) {
+        RENDERING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Checks that every object and manifest is there with the size that was recorded when it was written.
+///
+/// Returns the bytes of the whole package.
+pub(super) fn check(
+    plan: &Plan,
+    sizes: &Sizes,
+    manifests: &[(String, u64)],
+    folder: &PackageDir,
+) -> Result<u64, Failure> {
+    let media = plan
+        .objects()
+        .into_iter()
+        .map(|object| (plan.path(object), sizes.get(&object).copied().unwrap_or(0)));
+    let mut total = 0;
+    for (path, recorded) in media.chain(manifests.iter().cloned()) {
+        let found = folder.size(&path)?;
+        if recorded == 0 || found != Some(recorded) {
+            return Err(Failure::Passing(format!(
+                "the package is not whole: {path} should have {recorded} bytes, has {found:?}"
+            )));
+        }
+        total += recorded;
+    }
+    Ok(total)
+}
+
+/// The failure of a job whose engine panicked.
+pub(super) fn panicked() -> Failure {
+    Failure::Permanent(
+        "the packaging engine hit a fault of its own on this file; please report it".to_owned(),
+    )
+}
+
+fn one(
+    plan: &Plan,
+    object: ObjectId,
+    source: &dyn Source,
+    folder: &PackageDir,
+    control: &Control,
+    buffer: &mut SegmentBuffer,
+) -> Result<u64, Failure> {
+    if let Some(reason) = control.stopped() {
+        return Err(Failure::Stopped(reason));
+    }
+    let path = plan.path(object);
+    let size = match folder.size(&path)? {
+        Some(size) if size > 0 => size,
+        _ => {
+            plan.render(object, &[source], buffer)?;
+            folder.put(&path, [&buffer.head, &buffer.payload])?;
+            (buffer.head.len() + buffer.payload.len()) as u64
+        }
+    };
+    control.advance(cost(plan, object), folder.origin(&path));
+    Ok(size)
+}
+
+/// Work of an object: its media, and a little for the file itself.
+fn cost(plan: &Plan, object: ObjectId) -> u64 {
+    plan.weight(object) + 1024
+}

@@ -1,0 +1,115 @@
+//! An order for a package: ids, keys and the IV seed are made here, then the queue has it.
+
+use crate::app::Shared;
+use crate::db::packages::{NewPackage, StoredKeys};
+use crate::id;
+use crate::keys::{self, KeysError, Role};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use packager::{EncryptScope, KeyId, Scheme};
+use zeroize::{Zeroize, Zeroizing};
+
+/// What a client wants of a package.
+pub(crate) struct Order {
+    /// `None` packages in the clear.
+    pub(crate) scheme: Option<Scheme>,
+    /// Which tracks are encrypted.
+    pub(crate) encrypt: EncryptScope,
+    /// A KID and the text in which it was given; one is made when there is none.
+    pub(crate) kid: Option<(KeyId, String)>,
+    /// A content key and the text in which it was given; one is made when there is none.
+    pub(crate) key: Option<GivenKey>,
+    /// Length that segments aim at.
+    pub(crate) segment_duration_ms: i64,
+}
+
+/// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
+pub(crate) struct GivenKey {
+    /// The secret.
+    pub(crate) value: Zeroizing<[u8; 16]>,
+    /// The text that the client wrote.
+    pub(crate) text: Zeroizing<String>,
+}
+
+/// Why an order was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrderError {
+    /// The operating system has no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] std::io::Error),
+    /// The content key could not be wrapped.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The queue could not be written.
+    #[error("the database failed: {0}")]
+    Database(#[from] crate::db::Error),
+}
+
+impl Shared {
+    /// Takes an order for a package of an asset and wakes the workers.
+    ///
+    /// Returns the package's number; `None` when the asset is gone.
+    pub(crate) async fn order(
+        &self,
+        input_content_id: i64,
+        order: Order,
+    ) -> Result<Option<i64>, OrderError> {
+        let id = id::tagged("pkg")?;
+        let stored = match order.scheme {
+            Some(_) => Some(self.seal(&id, order.kid, order.key)?),
+            None => None,
+        };
+        let new = NewPackage {
+            id,
+            code: id::code()?,
+            input_content_id,
+            scheme: order.scheme,
+            encrypt: order.encrypt,
+            keys: stored,
+            segment_duration_ms: order.segment_duration_ms,
+            job_id: id::tagged("job")?,
+            iv_seed: id::random()?,
+        };
+        let number = self.db.add_package(new).await?;
+        self.wake_workers();
+        Ok(number)
+    }
+
+    /// Wraps the keys of a package; makes what was not given.
+    fn seal(
+        &self,
+        package: &str,
+        kid: Option<(KeyId, String)>,
+        key: Option<GivenKey>,
+    ) -> Result<StoredKeys, OrderError> {
+        let made = keys::generate()?;
+        let (kid, given_kid) = kid.unwrap_or_else(|| (made.kid, made.kid.base64url()));
+        let key = key.unwrap_or_else(|| GivenKey {
+            value: Zeroizing::new(made.value),
+            text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
+        });
+        Ok(StoredKeys {
+            video_key: self
+                .keys
+                .wrap(package, &kid, Role::Value, key.value.as_slice())?,
+            kid: kid.hex(),
+            given_key: self
+                .keys
+                .wrap(package, &kid, Role::GivenText, key.text.as_bytes())?,
+            given_kid,
+        })
+    }
+}
+
+impl GivenKey {
+    /// Reads a key in any of the accepted forms.
+    pub(crate) fn parse(text: &str) -> Result<Self, packager::KeyError> {
+        let mut value = packager::parse_key_value(text)?;
+        let given = Self {
+            value: Zeroizing::new(value),
+            text: Zeroizing::new(text.to_owned()),
+        };
+        value.zeroize();
+        Ok(given)
+    }
+}

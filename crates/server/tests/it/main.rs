@@ -1,0 +1,15 @@
+//! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
+
+mod assets;
+mod catalogue;
+mod first_api;
+mod jobs;
+mod licenses;
+mod media;
+mod packages;
+mod page;
+mod parallel;
+mod restart;
+mod secrets;
+mod support;
+mod wrong_inputs;

@@ -1,0 +1,277 @@
+//! Media: types, ranges, tags, caches, other origins, and paths that lead nowhere.
+
+use crate::support::{TestApp, clips, problem, text};
+use reqwest::{Method, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// A ready package and the path of its folder.
+async fn published(app: &TestApp) -> (Value, String) {
+    let package = app.ready(&clips::plain(), &json!({})).await;
+    let mpd = app.path_of(&package["dash_url"]);
+    let folder = mpd.strip_suffix("stream.mpd").expect("the MPD's name");
+    (package, folder.to_owned())
+}
+
+async fn with(app: &TestApp, path: &str, name: &str, value: &str) -> Response {
+    let request = app.client.get(app.url(path)).header(name, value);
+    request.send().await.expect("an answer")
+}
+
+fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
+    let value = answer
+        .headers()
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name}"));
+    value.to_str().expect("text")
+}
+
+#[tokio::test]
+async fn every_file_has_its_type_and_its_place_in_caches() {
+    let app = TestApp::start().await;
+    let (_, folder) = published(&app).await;
+    let forever = "public, max-age=31536000, immutable";
+    for (file, mime, cache) in [
+        ("stream.mpd", "application/dash+xml", "no-cache"),
+        ("master.m3u8", "application/vnd.apple.mpegurl", "no-cache"),
+        (
+            "video/playlist.m3u8",
+            "application/vnd.apple.mpegurl",
+            "no-cache",
+        ),
+        ("video/init.mp4", "video/mp4", forever),
+        ("audio/1.m4s", "video/iso.segment", forever),
+    ] {
+        let path = format!("{folder}{file}");
+        let answer = app.get(&path).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{file}");
+        assert_eq!(header(&answer, "content-type"), mime);
+        assert_eq!(header(&answer, "cache-control"), cache);
+        assert_eq!(header(&answer, "accept-ranges"), "bytes");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+        assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+        let (length, tag) = (
+            header(&answer, "content-length").to_owned(),
+            header(&answer, "etag").to_owned(),
+        );
+        assert_eq!(
+            answer.bytes().await.expect("bytes").len().to_string(),
+            length
+        );
+
+        let head = app
+            .client
+            .head(app.url(&path))
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(head.status(), StatusCode::OK);
+        assert_eq!(
+            (header(&head, "content-length"), header(&head, "etag")),
+            (&*length, &*tag)
+        );
+        assert!(head.bytes().await.expect("nothing").is_empty());
+
+        for list in [tag.clone(), format!("\"other\", W/{tag}"), "*".to_owned()] {
+            let again = with(&app, &path, "if-none-match", &list).await;
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED, "{list}");
+            assert_eq!(header(&again, "etag"), tag);
+        }
+        let other = with(&app, &path, "if-none-match", "\"other\"").await;
+        assert_eq!(other.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn ranges_are_parts_of_the_whole() {
+    let app = TestApp::start_with(|_| ()).await;
+    let (_, folder) = published(&app).await;
+    for file in ["video/1.m4s", "stream.mpd"] {
+        let path = format!("{folder}{file}");
+        let whole = app.get(&path).await;
+        let tag = header(&whole, "etag").to_owned();
+        let whole = whole.bytes().await.expect("bytes");
+        let size = whole.len();
+        for (range, from, to) in [
+            ("bytes=0-0".to_owned(), 0, 0),
+            ("bytes=100-299".to_owned(), 100, 299),
+            (format!("bytes={}-", size - 5), size - 5, size - 1),
+            ("bytes=-7".to_owned(), size - 7, size - 1),
+            (format!("bytes=10-{}", size * 2), 10, size - 1),
+        ] {
+            let part = with(&app, &path, "range", &range).await;
+            assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT, "{range}");
+            assert_eq!(
+                header(&part, "content-range"),
+                format!("bytes {from}-{to}/{size}")
+            );
+            assert_eq!(part.bytes().await.expect("bytes"), whole.slice(from..=to));
+        }
+        let beyond = with(&app, &path, "range", &format!("bytes={size}-")).await;
+        assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+        assert_eq!(header(&beyond, "content-range"), format!("bytes */{size}"));
+        for range in ["bytes=5-1", "bytes=0-1,3-4", "bytes=x", "lines=0-1"] {
+            let all = with(&app, &path, "range", range).await;
+            assert_eq!(all.status(), StatusCode::OK, "{range}");
+        }
+        for (condition, status) in [(tag.as_str(), 206), ("\"other\"", 200)] {
+            let request = app.client.get(app.url(&path)).header("range", "bytes=0-0");
+            let answer = request.header("if-range", condition).send().await;
+            assert_eq!(answer.expect("an answer").status(), status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn large_files_are_streamed_whole_and_in_parts() {
+    let app = TestApp::start().await;
+    // One segment of two minutes is larger than the pieces in which files are sent.
+    let options = json!({"scheme": "none", "segment_duration": 60});
+    let package = app.ready(&clips::long(), &options).await;
+    let path = app
+        .path_of(&package["dash_url"])
+        .replace("stream.mpd", "video/1.m4s");
+    let whole = app.get(&path).await.bytes().await.expect("bytes");
+    assert!(whole.len() > 1 << 20, "{}", whole.len());
+    let part = with(
+        &app,
+        &path,
+        "range",
+        &format!("bytes=1000-{}", whole.len() - 1000),
+    )
+    .await;
+    assert_eq!(
+        part.bytes().await.expect("bytes"),
+        whole.slice(1000..=whole.len() - 1000)
+    );
+}
+
+#[tokio::test]
+async fn players_of_other_origins_may_read() {
+    let app = TestApp::start().await;
+    let (_, folder) = published(&app).await;
+    let url = app.url(&format!("{folder}video/1.m4s"));
+    let request = app.client.request(Method::OPTIONS, url);
+    let request = request
+        .header("Origin", "http://player.example")
+        .header("Access-Control-Request-Method", "GET")
+        .header("Access-Control-Request-Headers", "range");
+    let answer = request.send().await.expect("an answer");
+    assert!(answer.status().is_success());
+    assert!(header(&answer, "access-control-allow-headers").contains("Range"));
+    let answer = app.get(&format!("{folder}video/1.m4s")).await;
+    for name in ["Content-Length", "Content-Range", "ETag"] {
+        assert!(header(&answer, "access-control-expose-headers").contains(name));
+    }
+    // The API is for this server's own page.
+    for path in ["/api/v1/assets", "/", "/packaged_content/1"] {
+        let answer = app.get(path).await;
+        assert!(
+            answer
+                .headers()
+                .get("access-control-allow-origin")
+                .is_none(),
+            "{path}"
+        );
+    }
+    let request = app
+        .client
+        .post(app.url("/packaged_content"))
+        .header("Sec-Fetch-Site", "cross-site");
+    problem(request.send().await.expect("an answer"), 403, "cross_site").await;
+}
+
+#[tokio::test]
+async fn paths_lead_to_published_files_alone() {
+    let app = TestApp::start().await;
+    let (_, folder) = published(&app).await;
+    for path in [
+        "video/99.m4s",
+        "video/",
+        "",
+        "none.mpd",
+        "video",
+        "video/1.txt",
+        "video/.hidden.m4s",
+        "../../../content-keys.key",
+        "..%2f..%2f..%2fcontent-keys.key",
+        "%2e%2e/%2e%2e/reelpack.db",
+        "video/..%2f..%2fstream.mpd",
+        "video%2f..%2f..%2f..%2f..%2freelpack.db",
+        "..%5cstream.mpd",
+        "video/%00.m4s",
+        "%2fetc%2fpasswd",
+        "/etc/passwd.m4s",
+        "video/../stream.mpd",
+    ] {
+        let request =
+            format!("GET {folder}{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = app.raw(&request).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+    }
+    problem(
+        app.get("/videos/unknown/dash/stream.mpd").await,
+        404,
+        "not_found",
+    )
+    .await;
+    problem(
+        app.get("/videos/..%2fsources/dash/stream.mpd").await,
+        404,
+        "not_found",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn manifests_carry_the_urls_of_whoever_asks() {
+    let app = TestApp::start().await;
+    let (_, folder) = published(&app).await;
+    for host in ["reel.example", "[::1]:5000", "127.0.0.1:81"] {
+        let request =
+            format!("GET {folder}stream.mpd HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = app.raw(&request).await;
+        assert!(
+            answer.contains(&format!("http://{host}/license/clearkey")),
+            "{answer}"
+        );
+        assert!(
+            !answer.contains("reelpack-"),
+            "a placeholder is left: {answer}"
+        );
+    }
+    for host in ["a\"b", "a<b", "a b", "a/b", "é"] {
+        for path in [&*format!("{folder}stream.mpd"), "/api/v1/assets", "/"] {
+            let request =
+                format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            let answer = app.raw(&request).await;
+            assert!(
+                answer.starts_with("HTTP/1.1 400"),
+                "{host} {path}: {answer}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_public_url_is_what_links_begin_with() {
+    let app = TestApp::start_with(|config| {
+        config.public_url = Some("https://video.example/reel/".to_owned());
+    })
+    .await;
+    let package = app.ready(&clips::plain(), &json!({"scheme": "cenc"})).await;
+    let url = text(&package["dash_url"]);
+    let path = url
+        .strip_prefix("https://video.example/reel")
+        .expect("the public URL");
+    let mpd = app.get(path).await.text().await.expect("text");
+    assert!(
+        mpd.contains("https://video.example/reel/license/clearkey"),
+        "{mpd}"
+    );
+    let playlist = path.replace("stream.mpd", "video/playlist.m3u8");
+    let playlist = app.get(&playlist).await.text().await.expect("text");
+    assert!(
+        playlist.contains("https://video.example/reel/license/key/"),
+        "{playlist}"
+    );
+}

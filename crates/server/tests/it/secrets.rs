@@ -1,0 +1,191 @@
+//! Content keys are in the licence and in the answer to their owner, and nowhere else.
+
+use crate::support::child::ServerProcess;
+use crate::support::{TestApp, clips, files, json_of, sql, text};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use reqwest::StatusCode;
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+
+const CANARY: [u8; 16] = *b"\xc0canary-of-key\xff\xfe";
+const KID: &str = "a16e402b9056e371f36d348aa62bb749";
+
+/// Every form in which the canary could leak.
+fn forms() -> Vec<Vec<u8>> {
+    let hex: String = CANARY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let bare = |text: String| text.trim_end_matches('=').to_owned();
+    let texts = [
+        hex.to_uppercase(),
+        hex,
+        bare(STANDARD.encode(CANARY)),
+        bare(URL_SAFE.encode(CANARY)),
+    ];
+    let decimal = format!("{CANARY:?}").trim_matches(['[', ']']).to_owned();
+    let texts = texts.into_iter().chain([decimal]).map(String::into_bytes);
+    texts.chain([CANARY.to_vec()]).collect()
+}
+
+fn holds_canary(bytes: &[u8]) -> bool {
+    forms()
+        .iter()
+        .any(|form| bytes.windows(form.len()).any(|window| window == form))
+}
+
+#[test]
+fn the_canary_is_found_where_it_is() {
+    assert!(holds_canary(&[b"xx", CANARY.as_slice()].concat()));
+    assert!(holds_canary(
+        format!("k={}", URL_SAFE.encode(CANARY)).as_bytes()
+    ));
+    assert!(!holds_canary(b"nothing of the kind"));
+}
+
+#[test]
+fn no_key_is_in_the_folder_the_log_the_arguments_or_the_answers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let process = ServerProcess::start(dir.path());
+    let app = TestApp::of_process(&process.base, dir);
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let key = URL_SAFE.encode(CANARY);
+    runtime.block_on(async {
+        for scheme in ["cbcs", "cenc"] {
+            let options = json!({"scheme": scheme, "kid": KID, "key": key});
+            let package = app.ready(&clips::plain(), &options).await;
+            let mpd = app.path_of(&package["dash_url"]);
+            for file in [
+                "stream.mpd",
+                "master.m3u8",
+                "video/playlist.m3u8",
+                "video/init.mp4",
+                "video/1.m4s",
+            ] {
+                let answer = app.get(&mpd.replace("stream.mpd", file)).await;
+                assert_eq!(answer.status(), StatusCode::OK);
+                let bytes = answer.bytes().await.expect("bytes");
+                assert!(!holds_canary(&bytes), "{file}");
+            }
+        }
+        // The owner and the player get it: the search would find it.
+        let keys = app
+            .get("/packaged_content_id/1")
+            .await
+            .bytes()
+            .await
+            .expect("bytes");
+        assert!(holds_canary(&keys));
+        let raw = app
+            .get(&format!("/license/key/{KID}"))
+            .await
+            .bytes()
+            .await
+            .expect("bytes");
+        assert!(holds_canary(&raw));
+        // Errors repeat nothing, nor does the log about them.
+        let too_long = format!(
+            "{}00",
+            forms()[1]
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect::<String>()
+        );
+        let body = json!({"input_content_id": 1, "kid": KID, "key": too_long});
+        let answer = app.post_json("/packaged_content", &body).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert!(!holds_canary(&answer.bytes().await.expect("bytes")));
+        let broken = format!("{{\"kid\": \"{KID}\", \"key\": \"{key}\", }}");
+        let request = app.client.post(app.url("/packaged_content")).body(broken);
+        let answer = request.send().await.expect("an answer");
+        assert!(!holds_canary(&answer.bytes().await.expect("bytes")));
+        for path in [
+            "/",
+            "/videos/",
+            "/api/v1/assets",
+            "/api/v1/packages",
+            "/api/v1/jobs",
+            "/packaged_content/1",
+        ] {
+            let bytes = app.get(path).await.bytes().await.expect("bytes");
+            assert!(!holds_canary(&bytes), "{path}");
+        }
+        assert!(!holds_canary(process.arguments().as_bytes()));
+        for file in files(app.dir()) {
+            assert!(
+                !holds_canary(&std::fs::read(&file).expect("a file")),
+                "{}",
+                file.display()
+            );
+        }
+        let (status, log) = process.terminate();
+        assert!(status.success());
+        assert!(
+            log.contains("the package is published"),
+            "the log is seen: {log}"
+        );
+        assert!(!holds_canary(log.as_bytes()));
+        for file in files(app.dir()) {
+            assert!(
+                !holds_canary(&std::fs::read(&file).expect("a file")),
+                "{}",
+                file.display()
+            );
+        }
+    });
+}
+
+#[tokio::test]
+async fn the_folder_and_the_key_file_are_private() {
+    let parent = tempfile::tempdir().expect("a folder");
+    let data_dir = parent.path().join("data");
+    let chosen = data_dir.clone();
+    let app = TestApp::start_with(|config| config.data_dir = chosen).await;
+    let mode =
+        |path: &std::path::Path| path.metadata().expect("there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data_dir), 0o700);
+    assert_eq!(mode(&data_dir.join("content-keys.key")), 0o600);
+    drop(app);
+}
+
+#[tokio::test]
+async fn keys_and_seeds_are_made_anew_for_every_packaging() {
+    let app = TestApp::start().await;
+    let asset = app.upload(&clips::numbered(0)).await;
+    let mut kids = std::collections::HashSet::new();
+    let mut first_segments = std::collections::HashSet::new();
+    for _ in 0..2 {
+        let package = app.ended(&app.order(&asset, &json!({})).await).await;
+        kids.insert(text(&package["kid"]).to_owned());
+    }
+    assert_eq!(kids.len(), 2);
+    // The same key twice: the IVs differ, and so does every encrypted byte.
+    for _ in 0..2 {
+        let options = json!({"scheme": "cenc", "kid": KID, "key": URL_SAFE.encode(CANARY)});
+        let package = app.ended(&app.order(&asset, &options).await).await;
+        let path = app
+            .path_of(&package["dash_url"])
+            .replace("stream.mpd", "video/1.m4s");
+        first_segments.insert(app.get(&path).await.bytes().await.expect("bytes"));
+    }
+    assert_eq!(first_segments.len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_moved_to_another_package_does_not_open() {
+    let app = TestApp::start().await;
+    let first = app.ready(&clips::numbered(0), &json!({})).await;
+    let second = app.ready(&clips::numbered(1), &json!({})).await;
+    let dir = app.stop().await;
+    sql::run(
+        dir.path(),
+        "UPDATE packages SET video_key = (SELECT video_key FROM packages \
+         WHERE packaged_content_id = 2) WHERE packaged_content_id = 1",
+    )
+    .await;
+    let app = TestApp::start_in(dir, |_| ()).await;
+    let path = |package: &serde_json::Value| {
+        format!("/license/key/{}", text(&package["kid"]).replace('-', ""))
+    };
+    let answer = app.get(&path(&first)).await;
+    json_of(answer, StatusCode::INTERNAL_SERVER_ERROR).await;
+    assert_eq!(app.get(&path(&second)).await.status(), StatusCode::OK);
+}

@@ -1,0 +1,98 @@
+//! Clips, made once by ffmpeg and kept below `target/tmp`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const PICTURE: [&str; 4] = ["-f", "lavfi", "-i", "testsrc2=size=160x120:rate=25"];
+const SOUND: [&str; 4] = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"];
+const H264: [&str; 8] = [
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-g",
+    "25",
+    "-pix_fmt",
+    "yuv420p",
+];
+const AAC: [&str; 4] = ["-c:a", "aac", "-b:a", "64k"];
+
+/// Eight seconds of picture and sound.
+pub fn plain() -> PathBuf {
+    make("plain.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &["-t", "8"]])
+}
+
+/// Two minutes of picture and sound: some work to package.
+pub fn long() -> PathBuf {
+    make("long.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &["-t", "120"]])
+}
+
+/// Ten minutes of picture and sound: in short segments, some thousand files to write.
+pub fn very_long() -> PathBuf {
+    let end = ["-t", "600"];
+    make("very-long.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &end])
+}
+
+/// Four seconds of picture and sound whose index comes before the media.
+pub fn index_first() -> PathBuf {
+    let end = ["-movflags", "+faststart", "-t", "4"];
+    make("index-first.mp4", &[&PICTURE, &SOUND, &H264, &AAC, &end])
+}
+
+/// Three seconds of sound alone.
+pub fn sound_only() -> PathBuf {
+    make("sound.mp4", &[&SOUND, &AAC, &["-t", "3"]])
+}
+
+/// Two seconds of picture alone, of a length that tells clips apart: `number` more frames.
+pub fn numbered(number: u32) -> PathBuf {
+    let frames = (50 + number).to_string();
+    let name = format!("numbered-{number}.mp4");
+    make(&name, &[&PICTURE, &H264, &["-frames:v", &frames]])
+}
+
+/// A picture, which is no video.
+pub fn png() -> PathBuf {
+    make("picture.png", &[&PICTURE, &["-frames:v", "1"]])
+}
+
+/// A video whose codec cannot be packaged.
+pub fn mpeg4() -> PathBuf {
+    make("mpeg4.mp4", &[&PICTURE, &["-c:v", "mpeg4", "-t", "1"]])
+}
+
+/// MD5 of every decoded frame of a file's first track of a kind (`v` or `a`).
+pub fn frames(file: &Path, kind: &str) -> String {
+    let file = file.to_str().expect("a plain path");
+    let track = format!("0:{kind}:0");
+    run(&["-copyts", "-i", file, "-map", &track, "-f", "framemd5", "-"])
+}
+
+fn make(name: &str, arguments: &[&[&str]]) -> PathBuf {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let path = folder.join(name);
+    if path.exists() {
+        return path;
+    }
+    // Several tests, and several runs of them, may make the same clip at once.
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!("{}-{number}-{name}", std::process::id()));
+    let mut all = arguments.concat();
+    all.push(temporary.to_str().expect("a plain path"));
+    run(&all);
+    std::fs::rename(&temporary, &path).expect("the clip gets its name");
+    path
+}
+
+fn run(arguments: &[&str]) -> String {
+    let output = Command::new("ffmpeg")
+        .args(["-hide_banner", "-nostdin", "-loglevel", "error", "-y"])
+        .args(arguments)
+        .output()
+        .expect("ffmpeg runs; it comes with Debian's package ffmpeg (apt-get install ffmpeg)");
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ffmpeg {arguments:?}: {complaint}");
+    String::from_utf8(output.stdout).expect("text")
+}

@@ -1,0 +1,251 @@
+//! A running app, a client, and the media to give it.
+
+pub mod child;
+pub mod clips;
+pub mod sql;
+
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use server::{App, Config};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What nothing here may take longer than.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often the state of something is asked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// An app with its folder and a client.
+pub struct TestApp {
+    app: Option<App>,
+    dir: TempDir,
+    pub client: Client,
+    pub base: String,
+}
+
+impl TestApp {
+    /// Starts an app on free ports of loopback, in a new folder.
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(dir, |_| ()).await
+    }
+
+    /// The same with something different in its configuration.
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::start_in(dir, change).await
+    }
+
+    /// Starts an app on a folder that another one used.
+    pub async fn start_in(dir: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(dir.path());
+        change(&mut config);
+        let app = App::start(config).await.expect("the app starts");
+        let base = format!("http://{}", app.addr());
+        Self {
+            app: Some(app),
+            dir,
+            client: Client::new(),
+            base,
+        }
+    }
+
+    /// A client of a server in another process, and the folder that is that server's.
+    pub fn of_process(base: &str, dir: TempDir) -> Self {
+        Self {
+            app: None,
+            dir,
+            client: Client::new(),
+            base: base.to_owned(),
+        }
+    }
+
+    /// Stops the app, if it is in this process, and hands its folder back.
+    pub async fn stop(self) -> TempDir {
+        if let Some(app) = self.app {
+            app.shutdown().await;
+        }
+        self.dir
+    }
+
+    /// Stops the app with care and starts another one on the same folder.
+    pub async fn restart(self, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(self.stop().await, change).await
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn media_base(&self) -> String {
+        let addr = self.app.as_ref().and_then(App::media_addr);
+        let addr = addr.expect("a media port");
+        format!("http://{addr}")
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    pub async fn get(&self, path: &str) -> Response {
+        let request = self.client.get(self.url(path));
+        request.send().await.expect("an answer")
+    }
+
+    pub async fn delete(&self, path: &str) -> Response {
+        let request = self.client.delete(self.url(path));
+        request.send().await.expect("an answer")
+    }
+
+    pub async fn post_json(&self, path: &str, body: &Value) -> Response {
+        let request = self.client.post(self.url(path)).json(body);
+        request.send().await.expect("an answer")
+    }
+
+    pub async fn post(&self, path: &str) -> Response {
+        let request = self.client.post(self.url(path));
+        request.send().await.expect("an answer")
+    }
+
+    pub async fn get_json(&self, path: &str) -> Value {
+        json_of(self.get(path).await, StatusCode::OK).await
+    }
+
+    /// Posts bytes as the file of a form.
+    pub async fn post_file(&self, path: &str, name: &str, bytes: Vec<u8>) -> Response {
+        let part = Part::bytes(bytes).file_name(name.to_owned());
+        let form = Form::new().part("file", part);
+        let request = self.client.post(self.url(path)).multipart(form);
+        request.send().await.expect("an answer")
+    }
+
+    /// Uploads a file through `/api/v1` and returns the asset.
+    pub async fn upload(&self, file: &Path) -> Value {
+        let name = file.file_name().expect("a name").to_string_lossy();
+        let bytes = std::fs::read(file).expect("the clip");
+        let answer = self.post_file("/api/v1/assets", &name, bytes).await;
+        json_of(answer, StatusCode::CREATED).await
+    }
+
+    /// Orders a package through `/api/v1` and returns it as it was accepted.
+    pub async fn order(&self, asset: &Value, options: &Value) -> Value {
+        let path = format!("/api/v1/assets/{}/packages", text(&asset["id"]));
+        json_of(self.post_json(&path, options).await, StatusCode::ACCEPTED).await
+    }
+
+    /// Asks for a package until it has ended, and returns it.
+    pub async fn ended(&self, package: &Value) -> Value {
+        let path = format!("/api/v1/packages/{}", text(&package["id"]));
+        self.until(&path, |package| {
+            ["Ready", "Failed"].contains(&text(&package["status"]))
+        })
+        .await
+    }
+
+    /// Uploads a clip, packages it, and returns the ready package.
+    pub async fn ready(&self, file: &Path, options: &Value) -> Value {
+        let asset = self.upload(file).await;
+        let package = self.ended(&self.order(&asset, options).await).await;
+        assert_eq!(package["status"], "Ready", "{package}");
+        package
+    }
+
+    /// Asks for something until it is as wanted.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let looking = async {
+            let mut interval = tokio::time::interval(LOOK_AGAIN);
+            loop {
+                interval.tick().await;
+                let found = self.get_json(path).await;
+                if wanted(&found) {
+                    return found;
+                }
+            }
+        };
+        let found = tokio::time::timeout(PATIENCE, looking).await;
+        found.unwrap_or_else(|_| panic!("{path} did not become what was wanted"))
+    }
+
+    /// Sends bytes as they are and returns all that comes back.
+    pub async fn raw(&self, request: &str) -> String {
+        let address = self.base.trim_start_matches("http://");
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The path part of an absolute URL of this app.
+    pub fn path_of(&self, url: &Value) -> String {
+        let url = text(url);
+        let path = url.strip_prefix(&self.base);
+        path.unwrap_or_else(|| panic!("{url} is not on {}", self.base))
+            .to_owned()
+    }
+}
+
+/// A configuration for tests: loopback, any free port, two workers.
+pub fn config(data_dir: &Path) -> Config {
+    Config {
+        listen: "127.0.0.1:0".parse().expect("an address"),
+        media_listen: None,
+        data_dir: data_dir.to_owned(),
+        public_url: None,
+        workers: 2,
+    }
+}
+
+/// Checks the status of an answer and reads its JSON.
+pub async fn json_of(answer: Response, status: StatusCode) -> Value {
+    let found = answer.status();
+    let body = answer.text().await.expect("a body");
+    assert_eq!(found, status, "{body}");
+    serde_json::from_str(&body).unwrap_or_else(|_| panic!("no JSON: {body}"))
+}
+
+/// Checks that an answer is a problem of a status and a code; returns it.
+pub async fn problem(answer: Response, status: u16, code: &str) -> Value {
+    let kind = answer.headers()["content-type"].clone();
+    let body = json_of(answer, StatusCode::from_u16(status).expect("a status")).await;
+    assert_eq!(kind, "application/problem+json");
+    assert_eq!(body["code"], code, "{body}");
+    assert_eq!(body["status"], status);
+    body
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+/// All files below a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Files that uploads and packages left below the data folder.
+pub fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
+    let folders = ["incoming", "sources", "packages"].iter();
+    folders
+        .flat_map(|name| files(&data_dir.join(name)))
+        .collect()
+}
+
+/// A licence request for these KIDs.
+pub fn license_request(kids: &[String]) -> Value {
+    json!({"kids": kids, "type": "temporary"})
+}

@@ -1,0 +1,167 @@
+/** The HTTP API as the page uses it: wire shapes, one function a call, one kind of error. */
+
+export type Scheme = "cbcs" | "cenc" | "none";
+export type EncryptScope = "all" | "video";
+export type PackageStatus = "Ingested" | "Fragmented" | "Encrypted" | "Ready" | "Failed";
+export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+
+export interface Track {
+  id: number;
+  kind: string;
+  codec: string;
+  language: string | null;
+  packageable: boolean;
+  reason: string | null;
+  width: number | null;
+  height: number | null;
+  sample_rate: number | null;
+  channels: number | null;
+  bitrate: number | null;
+  sample_count: number;
+  start_seconds: number;
+  duration_seconds: number;
+}
+
+export interface Job {
+  id: string;
+  kind: string;
+  package_id: string;
+  asset_id: string;
+  state: JobState;
+  /** 0.0 to 1.0 */
+  progress: number;
+  attempts: number;
+  error: string | null;
+  created_at: string;
+  started_at: string | null;
+  finished_at: string | null;
+}
+
+export interface Rendition {
+  name: string;
+  codec: string;
+  segments: number;
+  encrypted: boolean;
+}
+
+export interface Package {
+  id: string;
+  packaged_content_id: number;
+  asset_id: string;
+  status: PackageStatus;
+  error: string | null;
+  scheme: Scheme;
+  encrypt: EncryptScope;
+  kid: string | null;
+  segment_duration: number;
+  dash_url: string | null;
+  hls_url: string | null;
+  size: number | null;
+  renditions: Rendition[];
+  warnings: string[];
+  job: Job;
+  created_at: string;
+  updated_at: string;
+  ready_at: string | null;
+}
+
+export interface Asset {
+  id: string;
+  input_content_id: number;
+  name: string;
+  size: number;
+  container: string;
+  brand: string | null;
+  fragmented: boolean;
+  duration_seconds: number;
+  sha256: string;
+  created_at: string;
+  updated_at: string;
+  tracks: Track[];
+  /** Newest first. */
+  packages: Package[];
+}
+
+export interface AssetPage {
+  data: Asset[];
+  next_cursor: string | null;
+}
+
+export interface PackageRequest {
+  scheme?: Scheme;
+  encrypt?: EncryptScope;
+  kid?: string;
+  key?: string;
+  segment_duration?: number;
+}
+
+/** An answer that is no success, or no answer at all (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly field: string | null = null,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+/** Turns a problem document (RFC 9457), or whatever came instead, into an error. */
+export function problem(status: number, body: string): ApiError {
+  try {
+    const document = JSON.parse(body) as Record<string, unknown>;
+    const text = (name: string) => (typeof document[name] === "string" ? document[name] : null);
+    const message = text("detail") ?? text("title") ?? text("error");
+    if (message !== null) return new ApiError(status, text("code") ?? "", message, text("field"));
+  } catch {
+    // Not JSON: a proxy in between, perhaps. The status is all there is to say.
+  }
+  return new ApiError(status, "", `The server answered with status ${status}.`);
+}
+
+export const unreachable = (): ApiError =>
+  new ApiError(0, "unreachable", "The server does not answer.");
+
+async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const request: RequestInit = { method, headers: { accept: "application/json" } };
+  if (signal) request.signal = signal;
+  if (body !== undefined) {
+    request.headers = { ...request.headers, "content-type": "application/json" };
+    request.body = JSON.stringify(body);
+  }
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(path, request);
+    text = await response.text();
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw unreachable();
+  }
+  if (!response.ok) throw problem(response.status, text);
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+const at = (collection: string, id: string) => `/api/v1/${collection}/${encodeURIComponent(id)}`;
+
+export const listAssets = (cursor: string | null, limit: number, signal?: AbortSignal) =>
+  call<AssetPage>(
+    "GET",
+    `/api/v1/assets?limit=${limit}${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
+    undefined,
+    signal,
+  );
+export const getAsset = (id: string, signal?: AbortSignal) =>
+  call<Asset>("GET", at("assets", id), undefined, signal);
+export const deleteAsset = (id: string) => call<void>("DELETE", at("assets", id));
+export const createPackage = (assetId: string, request: PackageRequest) =>
+  call<Package>("POST", `${at("assets", assetId)}/packages`, request);
+export const deletePackage = (id: string) => call<void>("DELETE", at("packages", id));
+export const cancelJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/cancel`);
+export const retryJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/retry`);
+
+/** Whether a worker still has something to do for this package. */
+export const isUnfinished = (pack: Package): boolean =>
+  pack.job.state === "queued" || pack.job.state === "running";
