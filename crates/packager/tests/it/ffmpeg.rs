@@ -262,7 +262,6 @@ pub fn check_packets(path: &Path, options: &Options) {
         let stream = format!("0:i:{}", rendition.track_id);
         let expect = of_source(FFMPEG_8, path, &stream, false);
         let open = scratch.file("open.mp4", &package.decrypted(index));
-        std::fs::copy(&open, "/tmp/et/dbg.mp4").unwrap();
         let found = of_source(FFMPEG_8, &open, "0:0", false);
         assert_same(&found, &expect, &format!("{name}, {}", rendition.name));
     }

@@ -3,6 +3,10 @@
 //! `UPDATE_GOLDEN=1 cargo test -p packager golden` writes the golden packages again.
 
 mod avc_reader;
+#[allow(
+    dead_code,
+    reason = "shared with the unit tests of the slice header reader"
+)]
 mod avc_writer;
 mod conformance;
 mod faithful;

@@ -37,6 +37,7 @@ fn bases() -> Vec<Vec<u8>> {
             base,
             track_defaults: !decode_times,
             index: true,
+            shorten: 0,
             follow_on: !decode_times,
         })
     };

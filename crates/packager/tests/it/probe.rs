@@ -119,7 +119,7 @@ fn time_of_edits_that_cannot_be_kept_is_refused() {
             TestEdit::gap(5),
             TestEdit::piece(1, 5),
         ],
-        "2 pieces",
+        "pieces",
     );
 }
 

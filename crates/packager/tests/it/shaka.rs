@@ -2,9 +2,9 @@
 
 use crate::ffmpeg::{Input, Reading, Unit, assert_same};
 use crate::package::{Package, content_key, decrypt, options};
-use crate::reader::{Init, nal_units, top_level};
+use crate::reader::{Init, top_level};
 use crate::tools::{FFMPEG_8, SHAKA_PACKAGER, Scratch, media, media_source, succeed, tool};
-use bmff::boxes::{Pssh, Senc, Subsample};
+use bmff::boxes::{Senc, Subsample};
 use packager::Scheme;
 use std::path::Path;
 
@@ -120,6 +120,32 @@ fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
     std::fs::read(&output).expect("its output")
 }
 
+/// Where protected ranges lie in a sample: start and length.
+fn protected(parts: &[Subsample]) -> Vec<(usize, usize)> {
+    let mut at = 0;
+    let mut ranges = Vec::new();
+    for part in parts {
+        at += usize::from(part.clear);
+        let length = part.protected as usize;
+        if length > 0 {
+            ranges.push((at, length));
+        }
+        at += length;
+    }
+    ranges
+}
+
+/// The same bytes are protected. Under `cenc`, whose ranges are whole blocks, Shaka Packager leaves the
+/// rest of a slice clear behind the range, we before it; the standard allows both.
+fn compare(name: &str, our: &[Subsample], their: &[Subsample]) {
+    let (our, their) = (protected(our), protected(their));
+    assert_eq!(our.len(), their.len(), "{name}");
+    for ((our, our_length), (their, their_length)) in our.into_iter().zip(their) {
+        assert_eq!(our_length, their_length, "{name}");
+        assert!((their..their + 16).contains(&our), "{name}: {our}, {their}");
+    }
+}
+
 #[test]
 fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
     let scratch = Scratch::new();
@@ -143,7 +169,8 @@ fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
             assert_eq!(ours.subsamples.len(), theirs.subsamples.len());
             for (index, (our, their)) in ours.subsamples.iter().zip(&theirs.subsamples).enumerate()
             {
-                assert_eq!(our, their, "{name} {scheme:?}: sample {index}");
+                let name = format!("{name} {scheme:?}: sample {index}");
+                compare(&name, our, their);
             }
         }
     }
@@ -160,18 +187,4 @@ fn decrypt_opens_what_shaka_packager_sealed() {
         let expect = packets(&media("clip.mp4"), "0:v");
         assert_same(&packets(&open, "0:0"), &expect, &format!("{scheme:?}"));
     }
-}
-
-#[test]
-fn parameter_pssh_bodies_hold_what_they_say() {
-    let scratch = Scratch::new();
-    let sealed = sealed_by_shaka(&scratch, &media("clip-short.mp4"), Scheme::Cbcs);
-    let init = Init::read(&sealed);
-    let kids: Vec<_> = init
-        .pssh
-        .iter()
-        .map(|pssh: &Pssh| pssh.kids.clone())
-        .collect();
-    assert_eq!(kids, [vec![content_key().kid.0]]);
-    assert!(nal_units(&[], 4).is_empty());
 }
