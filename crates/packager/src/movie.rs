@@ -426,8 +426,15 @@ impl TrackBuilder {
         if self.changes_description {
             return Packageable::No("its codec configuration changes in the middle".into());
         }
-        if extent.end <= extent.start || extent.ticks == 0 {
+        if extent.end <= extent.start {
             return Packageable::No("it lasts no time".into());
+        }
+        if extent.still > self.samples.count() / 2 {
+            return Packageable::No("most of its samples last no time".into());
+        }
+        // The output adds the lowest one to all, in 32 bits.
+        if extent.offsets.1.checked_sub(extent.offsets.0).is_none() {
+            return Packageable::No("its composition offsets lie too far apart".into());
         }
         Packageable::Yes
     }
@@ -440,8 +447,10 @@ struct Extent {
     /// Behind the last sample.
     end: i64,
     bytes: u64,
-    /// Durations of all samples added up.
-    ticks: u64,
+    /// Number of samples that last no time.
+    still: u64,
+    /// The lowest and the highest composition offset, and 0.
+    offsets: (i32, i32),
 }
 
 impl Extent {
@@ -450,7 +459,8 @@ impl Extent {
             start: i64::MAX,
             end: i64::MIN,
             bytes: 0,
-            ticks: 0,
+            still: 0,
+            offsets: (0, 0),
         };
         for (index, sample) in track.samples.iter().enumerate() {
             let end = sample.offset.saturating_add(u64::from(sample.size));
@@ -468,7 +478,10 @@ impl Extent {
             extent.start = extent.start.min(shown);
             extent.end = extent.end.max(shown + i64::from(sample.duration));
             extent.bytes += u64::from(sample.size);
-            extent.ticks += u64::from(sample.duration);
+            extent.still += u64::from(sample.duration == 0);
+            let (lowest, highest) = extent.offsets;
+            let offset = sample.composition_offset;
+            extent.offsets = (lowest.min(offset), highest.max(offset));
         }
         if let Some(end) = timing.end {
             extent.end = extent.end.min(end);
