@@ -199,6 +199,9 @@ impl Layout {
                 Err(error) => return Err(error.into()),
             };
             if header.end() > source.len() {
+                if header.offset == 0 && !is_known(&header.kind) {
+                    return Err(Error::InvalidInput(NO_BOX.into()));
+                }
                 return Err(cut_short(source, &header, moov.is_some()));
             }
             match &header.kind.0 {
@@ -224,6 +227,28 @@ impl Layout {
         };
         Ok(Self { brand, moov, moofs })
     }
+}
+
+const NO_BOX: &str = "the file does not begin with a box: it is no MP4 or MOV file (at 0x0)";
+
+/// Whether files begin with boxes of this type. Four letters of a text are a type, too.
+fn is_known(kind: &FourCc) -> bool {
+    matches!(
+        &kind.0,
+        b"ftyp"
+            | b"styp"
+            | b"moov"
+            | b"moof"
+            | b"mdat"
+            | b"free"
+            | b"skip"
+            | b"wide"
+            | b"pnot"
+            | b"uuid"
+            | b"sidx"
+            | b"meta"
+            | b"pdin"
+    )
 }
 
 fn cut_short(source: &dyn Source, header: &BoxHeader, index_known: bool) -> Error {
@@ -269,8 +294,7 @@ fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
             let kind: FourCc = FourCc([start[4], start[5], start[6], start[7]]);
             let plausible = kind.0.iter().all(|byte| matches!(byte, 0x20..=0x7e | 0xa9));
             if known < 8 || !plausible {
-                let what = "the file does not begin with a box: it is no MP4 or MOV file (at 0x0)";
-                return Err(Error::InvalidInput(what.into()));
+                return Err(Error::InvalidInput(NO_BOX.into()));
             }
             return Ok(());
         }
@@ -405,6 +429,13 @@ impl TrackBuilder {
         if extent.end <= extent.start {
             return Packageable::No("it lasts no time".into());
         }
+        if extent.still > self.samples.count() / 2 {
+            return Packageable::No("most of its samples last no time".into());
+        }
+        // The output adds the lowest one to all, in 32 bits.
+        if extent.offsets.1.checked_sub(extent.offsets.0).is_none() {
+            return Packageable::No("its composition offsets lie too far apart".into());
+        }
         Packageable::Yes
     }
 }
@@ -416,6 +447,10 @@ struct Extent {
     /// Behind the last sample.
     end: i64,
     bytes: u64,
+    /// Number of samples that last no time.
+    still: u64,
+    /// The lowest and the highest composition offset, and 0.
+    offsets: (i32, i32),
 }
 
 impl Extent {
@@ -424,6 +459,8 @@ impl Extent {
             start: i64::MAX,
             end: i64::MIN,
             bytes: 0,
+            still: 0,
+            offsets: (0, 0),
         };
         for (index, sample) in track.samples.iter().enumerate() {
             let end = sample.offset.saturating_add(u64::from(sample.size));
@@ -441,6 +478,10 @@ impl Extent {
             extent.start = extent.start.min(shown);
             extent.end = extent.end.max(shown + i64::from(sample.duration));
             extent.bytes += u64::from(sample.size);
+            extent.still += u64::from(sample.duration == 0);
+            let (lowest, highest) = extent.offsets;
+            let offset = sample.composition_offset;
+            extent.offsets = (lowest.min(offset), highest.max(offset));
         }
         if let Some(end) = timing.end {
             extent.end = extent.end.min(end);

@@ -2,7 +2,7 @@
 
 use crate::cenc::protect::Protection;
 use crate::movie::SampleEntry;
-use crate::plan::{ObjectId, Plan, PlannedTrack};
+use crate::plan::{ObjectId, Plan, PlannedTrack, Segment};
 use crate::{Error, KeyId, Scheme, TrackKind};
 
 /// A package as manifests describe it: all renditions on one timeline.
@@ -35,6 +35,9 @@ pub(crate) struct RenditionFacts<'a> {
     pub presentation_time_offset: u64,
     /// Presented start and length of each segment, in ticks.
     pub segments: Vec<(u64, u64)>,
+    /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
+    /// type 3).
+    pub open_groups: bool,
     /// Bits a second that suffice when playing starts after the longest segment's time.
     pub bandwidth: u64,
     /// Bits a second over the whole length.
@@ -232,6 +235,7 @@ impl<'a> RenditionFacts<'a> {
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
             segments,
+            open_groups: track.segments.iter().any(Segment::has_leading_pictures),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),
         }

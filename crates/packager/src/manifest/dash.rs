@@ -71,7 +71,8 @@ fn write_set(
     if let Some(tag) = language::tag(rendition.language) {
         attributes.push(("lang", tag));
     }
-    attributes.extend([("segmentAlignment", "true"), ("startWithSAP", "1")]);
+    let access = if rendition.open_groups { "3" } else { "1" };
+    attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
     element(xml, "AdaptationSet", &attributes, |xml| {
         if let Some(protection) = rendition.protection {
             write_protection(xml, protection, presentation.license_url)?;

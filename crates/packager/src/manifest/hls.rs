@@ -16,7 +16,14 @@ const AUDIO_GROUP: &str = "audio";
 
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
-    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-INDEPENDENT-SEGMENTS\n");
+    let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
+    if !presentation
+        .renditions
+        .iter()
+        .any(|facts| facts.open_groups)
+    {
+        line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    }
     let sounds: Vec<_> = presentation.of_kind(TrackKind::Audio).collect();
     let picture = presentation.of_kind(TrackKind::Video).next();
     if picture.is_some() || sounds.len() > 1 {

@@ -115,6 +115,12 @@ pub(crate) fn push_runs(
             continue;
         }
         let trun = Trun::parse(&view)?;
+        if trun.count > 0 && !table.accepts(dts) {
+            let what = format!(
+                "its samples are decoded from {dts} on, which does not follow the run before"
+            );
+            return Err(view.error(what).into());
+        }
         left = left
             .checked_sub(u64::from(trun.count))
             .ok_or_else(|| view.error("the fragments hold too many samples"))?;

@@ -19,8 +19,11 @@ pub(crate) struct Segment {
     pub decode_time: u64,
     /// Durations of its samples added up, in ticks.
     pub ticks: u64,
-    /// When its first sample is shown, on the movie's timeline, in ticks.
+    /// When the earliest of its samples is shown, on the movie's timeline, in ticks.
     pub start: i64,
+    /// When its first sample is shown; later than `start` when pictures that are decoded behind the key
+    /// frame are shown before it.
+    pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
 }
@@ -105,6 +108,7 @@ impl Segment {
             decode_time: sample.dts,
             ticks: 0,
             start,
+            first_shown: start,
             end: start,
         };
         segment.add(sample, start);
@@ -115,6 +119,7 @@ impl Segment {
         self.samples += 1;
         self.bytes += u64::from(sample.size);
         self.ticks += u64::from(sample.duration);
+        self.start = self.start.min(shown);
         self.end = self.end.max(shown + i64::from(sample.duration));
     }
 
@@ -124,6 +129,12 @@ impl Segment {
         self.bytes += next.bytes;
         self.ticks += next.ticks;
         self.end = self.end.max(next.end);
+    }
+
+    /// Whether pictures that are shown before its key frame follow it: they may need the group before
+    /// (an open group of pictures, SAP type 3).
+    pub fn has_leading_pictures(&self) -> bool {
+        self.start < self.first_shown
     }
 
     /// Ticks between the starts of two segments.

@@ -270,7 +270,7 @@ fn check_timeline(table: &SampleTable, shift: i64, expect: (u64, u64)) {
     let timing = Timing { shift, end: None };
     let selection = select(table, &timing, true);
     let segments = at_key_frames(table, &selection, &timing, 2000);
-    let timeline = Timeline::starting_with(&segments, shift);
+    let timeline = Timeline::starting_with(&segments, shift, selection.lowest_composition_offset);
     let first = segments[0].decode_time;
     assert_eq!((timeline.decode_time(first), timeline.media_time), expect);
     // Presentation times stay.

@@ -11,6 +11,8 @@ pub(crate) struct FragmentedTable {
     /// The entries of all runs, one behind the other, in on-file form.
     entries: Vec<u8>,
     count: u64,
+    /// Decode time of the last sample.
+    last_dts: u64,
 }
 
 /// One `trun` with the defaults that apply to it.
@@ -40,6 +42,13 @@ pub(crate) struct Run {
 const NON_SYNC: u32 = 0x0001_0000;
 
 impl FragmentedTable {
+    /// Whether a run that is decoded from `dts` on can follow: not before the last sample, nor so much
+    /// later that the time between has no 32 bits.
+    pub fn accepts(&self, dts: u64) -> bool {
+        let gap = dts.checked_sub(self.last_dts);
+        self.count == 0 || gap.is_some_and(|gap| u32::try_from(gap).is_ok())
+    }
+
     /// Adds a run, with its entries in on-file form. Gives the decode time and the offset behind it.
     pub fn push(&mut self, mut run: Run, entries: &[u8]) -> (u64, u64) {
         let start = self.entries.len();
@@ -48,6 +57,7 @@ impl FragmentedTable {
         let (mut dts, mut offset) = (run.dts, run.offset);
         for index in 0..run.count {
             let sample = self.sample(&run, index, dts, offset);
+            self.last_dts = dts;
             dts = dts.saturating_add(u64::from(sample.duration));
             offset = offset.saturating_add(u64::from(sample.size));
         }
@@ -70,7 +80,15 @@ impl FragmentedTable {
             cursor.dts = run.dts;
             cursor.offset = run.offset;
         }
-        let sample = self.sample(run, cursor.in_run, cursor.dts, cursor.offset);
+        let mut sample = self.sample(run, cursor.in_run, cursor.dts, cursor.offset);
+        // Decode times of the next run count, whatever the durations say: the last sample lasts until then.
+        if let (true, Some(next)) = (
+            cursor.in_run + 1 == run.count,
+            self.runs.get(cursor.run + 1),
+        ) {
+            let until = next.dts.saturating_sub(sample.dts);
+            sample.duration = u32::try_from(until).unwrap_or(sample.duration);
+        }
         cursor.index += 1;
         cursor.in_run += 1;
         cursor.dts = cursor.dts.saturating_add(u64::from(sample.duration));

@@ -41,7 +41,8 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
         ("negative-offsets", negative_offsets(), cenc.clone()),
         ("audio-only", audio_only(), cbcs.clone()),
         ("slices", slices(), cenc),
-        ("wide", wide(), cbcs),
+        ("wide", wide(), cbcs.clone()),
+        ("open-gops", open_gops(), cbcs),
     ]
 }
 
@@ -115,6 +116,15 @@ fn slices() -> TestMovie {
     TestMovie::new(vec![video(1, &picture), audio(2, &Audio::default())])
 }
 
+/// Segments start with pictures that are shown behind others which need the group before.
+fn open_gops() -> TestMovie {
+    let picture = Video {
+        open_gops: true,
+        ..Video::default()
+    };
+    TestMovie::new(vec![video(1, &picture), audio(2, &Audio::default())])
+}
+
 fn wide() -> TestMovie {
     let mut movie = TestMovie::ordinary().with_layout(Layout::Wide);
     movie.brand = *b"qt  ";
@@ -155,6 +165,7 @@ golden! {
     golden_audio_only = "audio-only",
     golden_slices = "slices",
     golden_wide = "wide",
+    golden_open_gops = "open-gops",
 }
 
 /// The golden files of a package, by path.

@@ -3,11 +3,23 @@
 //! `UPDATE_GOLDEN=1 cargo test -p packager golden` writes the golden packages again.
 
 mod avc_reader;
+#[allow(
+    dead_code,
+    reason = "shared with the unit tests of the slice header reader"
+)]
 mod avc_writer;
 mod conformance;
 mod faithful;
+mod ffmpeg;
+mod foreign;
 mod golden;
+mod hostile;
 mod movie_builder;
+mod mutation;
 mod package;
+mod probe;
 mod properties;
 mod reader;
+mod real_media;
+mod shaka;
+mod tools;

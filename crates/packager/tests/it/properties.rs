@@ -189,6 +189,7 @@ fn fragment_forms_of_the_input_make_no_difference() {
                     base,
                     track_defaults,
                     index: decode_times,
+                    shorten: 0,
                     follow_on,
                 };
                 let layout = Layout::Fragmented(fragments);
@@ -199,6 +200,33 @@ fn fragment_forms_of_the_input_make_no_difference() {
             }
         }
     }
+}
+
+#[test]
+fn fragment_decode_times_count_when_durations_do_not_reach_them() {
+    let movie = TestMovie::ordinary();
+    let expect = check(&movie, &options(Some(Scheme::Cenc)));
+    for shorten in [1, -1, 200] {
+        let layout = Layout::Fragmented(Fragments {
+            shorten,
+            ..Fragments::default()
+        });
+        let other = check(&movie.clone().with_layout(layout), &expect.options);
+        assert_eq!(other.files(), expect.files(), "{shorten}");
+    }
+}
+
+#[test]
+fn fragment_times_that_go_back_are_refused() {
+    let layout = Layout::Fragmented(Fragments::default());
+    let movie = TestMovie::ordinary().with_layout(layout);
+    let mut bytes = movie.bytes();
+    let last = bytes.windows(4).rposition(|four| four == b"tfdt").unwrap();
+    bytes[last + 8..last + 16].fill(0);
+    let result = Package::make(&packager::MemorySource(bytes), &options(None));
+    let text = result.map(|_| ()).unwrap_err().to_string();
+    assert!(text.contains("moof/traf[1]/trun at 0x"), "{text}");
+    assert!(text.contains("does not follow"), "{text}");
 }
 
 #[test]
@@ -289,6 +317,7 @@ fn any_movie(number: u64) -> (TestMovie, Options) {
         frames: 20 + pick(300),
         gops,
         b_frames: pick(2) == 0,
+        open_gops: pick(3) == 0,
         negative_offsets: pick(3) == 0,
         timescale,
         durations: vec![duration],
@@ -334,6 +363,7 @@ fn any_movie(number: u64) -> (TestMovie, Options) {
             decode_times: pick(2) == 0,
             track_defaults: pick(2) == 0,
             index: pick(2) == 0,
+            shorten: 0,
             follow_on: pick(2) == 0,
         }),
     };

@@ -39,7 +39,6 @@ pub struct Init {
     pub trex: Trex,
     pub timescale: u32,
     pub handler: FourCc,
-    pub language: String,
     /// `media_time` of the edit list; 0 without one.
     pub media_time: i64,
     /// Type of the sample entry.
@@ -80,7 +79,6 @@ impl Init {
             trex: Trex::parse(&descend(moov, &[b"mvex", b"trex"])).unwrap(),
             timescale: mdhd.timescale,
             handler,
-            language: mdhd.language,
             media_time,
             entry: entry.kind,
             avc_record: body(b"avcC"),

@@ -49,6 +49,12 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             representation.bandwidth.is_some_and(|b| b > 0),
             "bandwidth",
         );
+        let sap = if has_leading_pictures(rendition) {
+            3
+        } else {
+            1
+        };
+        ensure(15, set.startWithSAP == Some(sap), "startWithSAP");
         protection(package, set, rendition);
         let template = representation.SegmentTemplate.as_ref();
         let template = template.expect("check 37: SegmentTemplate");
@@ -71,6 +77,13 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         off <= frame + 1e-3,
         format!("{total} s, tracks end at {end} s"),
     );
+}
+
+/// Whether pictures are shown before the key frame of their segment: SAP type 3.
+fn has_leading_pictures(rendition: &Checked<'_>) -> bool {
+    let init = &rendition.read.init;
+    let mut segments = rendition.read.segments.iter();
+    segments.any(|segment| segment.start(init) < segment.samples[0].shown(init))
 }
 
 /// When the presentation starts on the tracks' common timeline, in seconds.
@@ -170,11 +183,12 @@ fn timeline(package: &Package, template: &SegmentTemplate, rendition: &Checked<'
             format!("{media} at {t}, its first sample at {start}"),
         );
         let trimmed = start as i64 - segment.start(init);
-        let ticks = segment.ticks() as i64 - trimmed;
+        let ticks = (segment.ticks() as i64 - trimmed).max(1);
         let last = index + 1 == segments.len();
         let off = ticks - *d as i64;
-        // An edit list may cut off the end of the last segment.
-        let right = off.unsigned_abs() <= u64::from(longest) || (last && off > 0);
+        // An edit list may cut off the end of the last segment; pictures that were cut off leave holes.
+        let holes = if last { 3 } else { 1 };
+        let right = off.unsigned_abs() <= holes * u64::from(longest) || (last && off > 0);
         ensure(
             37,
             right,
@@ -225,7 +239,12 @@ fn head(text: &str, number: u32) {
 }
 
 fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
-    ensure(43, master.independent_segments, "INDEPENDENT-SEGMENTS");
+    let independent = !renditions.iter().any(has_leading_pictures);
+    ensure(
+        43,
+        master.independent_segments == independent,
+        "INDEPENDENT-SEGMENTS",
+    );
     let [variant] = master.variants.as_slice() else {
         panic!("check 43: one variant is due");
     };
@@ -293,9 +312,11 @@ fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>)
         let uri = format!("{}.m4s", index + 1);
         ensure(42, playlist.segments[index].uri == uri, "the URI");
         let trimmed = (-segment.start(init)).max(0);
-        let media = rendition.seconds(segment.ticks() as i64 - trimmed);
+        let media = rendition.seconds((segment.ticks() as i64 - trimmed).max(1));
         let last = index + 1 == segments.len();
-        let right = (length - media).abs() <= rendition.frame() + 1e-5 || (last && *length < media);
+        let holes = if last { 3.0 } else { 1.0 };
+        let off = (length - media).abs();
+        let right = off <= holes * rendition.frame() + 1e-5 || (last && *length < media);
         ensure(42, right, format!("{uri} lasts {media} s, not {length} s"));
     }
 }

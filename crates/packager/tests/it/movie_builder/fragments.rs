@@ -17,6 +17,9 @@ pub struct Fragments {
     pub track_defaults: bool,
     /// Whether a `sidx` lies before the fragments.
     pub index: bool,
+    /// Ticks by which the last sample of each fragment but the last says that it is shorter than it is:
+    /// the decode times of the next fragment are right all the same.
+    pub shorten: i32,
     /// Whether only the first `trun` of a `traf` gives a data offset.
     pub follow_on: bool,
 }
@@ -41,6 +44,7 @@ impl Default for Fragments {
             base: Base::Moof,
             track_defaults: false,
             index: false,
+            shorten: 0,
             follow_on: false,
         }
     }
@@ -54,6 +58,7 @@ struct Piece<'a> {
     track: &'a TestTrack,
     time: u64,
     samples: &'a [TestSample],
+    shorten: i32,
 }
 
 pub(super) fn write(movie: &TestMovie, fragments: &Fragments) -> Vec<u8> {
@@ -124,6 +129,11 @@ fn cut<'a>(movie: &'a TestMovie, fragments: &Fragments) -> Vec<Vec<Piece<'a>>> {
                 track,
                 time: times[start],
                 samples: &track.samples[start..end],
+                shorten: if end < track.samples.len() {
+                    fragments.shorten
+                } else {
+                    0
+                },
             });
             start = end;
         }
@@ -191,12 +201,17 @@ fn write_traf(w: &mut Writer, fragments: &Fragments, piece: &Piece<'_>, base: u6
     }
     let per_run = piece.samples.len().div_ceil(fragments.runs.max(1)).max(1);
     let mut at = data;
-    for (index, samples) in piece.samples.chunks(per_run).enumerate() {
+    let mut pieces = piece.samples.chunks(per_run).enumerate().peekable();
+    while let Some((index, samples)) = pieces.next() {
         let offset = match fragments.follow_on && index > 0 {
             true => None,
             false => Some((at - base) as i32),
         };
-        write_run(w, fragments, piece.track, samples, offset);
+        let mut written = samples.to_vec();
+        if let (None, Some(last)) = (pieces.peek(), written.last_mut()) {
+            last.duration = last.duration.strict_sub_signed(piece.shorten);
+        }
+        write_run(w, fragments, piece.track, &written, offset);
         at += length(samples);
     }
 }

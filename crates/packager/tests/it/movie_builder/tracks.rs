@@ -12,6 +12,9 @@ pub struct Video {
     pub gops: Vec<usize>,
     /// Every second frame is a B-frame.
     pub b_frames: bool,
+    /// Groups but the first start with a picture that is no IDR picture, and one that is shown before it
+    /// follows.
+    pub open_gops: bool,
     /// Composition offsets may be negative; no edit list then.
     pub negative_offsets: bool,
     pub timescale: u32,
@@ -43,6 +46,7 @@ impl Default for Video {
             frames: 300,
             gops: vec![60],
             b_frames: true,
+            open_gops: false,
             negative_offsets: false,
             timescale: 15_360,
             durations: vec![512],
@@ -163,8 +167,14 @@ fn decode_order(spec: &Video) -> Vec<Frame> {
                 frame_num,
             });
         };
-        push(0, SliceKind::I, 0);
         let (mut next, mut frame_num) = (1, 1);
+        if spec.open_gops && gop > 0 && length > 1 {
+            push(1, SliceKind::I, 0);
+            push(0, SliceKind::B, 1);
+            next = 2;
+        } else {
+            push(0, SliceKind::I, 0);
+        }
         while next < length {
             if spec.b_frames && next + 1 < length {
                 push(next + 1, SliceKind::P, frame_num);
@@ -200,7 +210,7 @@ fn access_unit(spec: &Video, frame: &Frame, random: &mut Random) -> Vec<u8> {
     for slice in 0..spec.slices {
         let header = SliceHeader {
             kind: frame.kind,
-            is_idr: frame.kind == SliceKind::I,
+            is_idr: frame.kind == SliceKind::I && frame.in_gop == 0,
             reference: if frame.kind == SliceKind::B { 0 } else { 2 },
             first_macroblock: (slice * 17) as u32,
             frame_num: frame.frame_num as u32 % (1 << spec.sps.frame_num_bits),
