@@ -13,7 +13,7 @@ use super::range;
 
 /// The built page. Debug builds read the folder when they run, so that a new build of the page shows.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Dist;
 
