@@ -1,6 +1,6 @@
 # The page, the binary, and a small image that holds nothing else.
 
-FROM node:20-bookworm-slim AS page
+FROM node:22-bookworm-slim AS page
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 RUN npm ci

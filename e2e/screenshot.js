@@ -6,6 +6,7 @@ import path from "node:path";
 import { dropFiles, openPage, startBrowser, waitForPlayback } from "./lib/browser.js";
 import { makeClip, realVideos } from "./lib/media.js";
 import { startReelpack } from "./lib/reelpack.js";
+import { ffmpeg } from "./lib/tools.js";
 
 const target = path.join(import.meta.dirname, "../docs/screenshot.png");
 const folder = await mkdtemp(path.join(os.tmpdir(), "reelpack-screenshot-"));
@@ -21,7 +22,10 @@ try {
   await page.evaluate(() => document.querySelector("video").pause());
   await page.getByText("DASH manifest").waitFor();
   await mkdir(path.dirname(target), { recursive: true });
-  await page.screenshot({ path: target });
+  const png = await page.screenshot();
+  // 256 colours are enough for a README and less than half of the bytes.
+  const palette = "split[a][b];[a]palettegen[p];[b][p]paletteuse";
+  await ffmpeg(["-f", "png_pipe", "-i", "-", "-vf", palette, "-frames:v", "1", target], png);
   console.log(target);
 } finally {
   await browser.close();

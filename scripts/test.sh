@@ -24,7 +24,7 @@ filters_of() {
     case $1 in
     ingest)
         echo 'bmff:'
-        echo 'packager: movie sample codec probe tree boxes'
+        echo 'packager: movie sample codec probe tree boxes hostile'
         echo 'server: assets upload wrong_inputs'
         ;;
     fragment) echo 'packager: plan fragment init golden' ;;
@@ -37,7 +37,7 @@ filters_of() {
         echo 'packager: manifest presentation dash hls'
         echo 'server: media links'
         ;;
-    database) echo 'server: db jobs storage restart parallel' ;;
+    database) echo 'server: db jobs storage restart parallel catalogue' ;;
     app)
         echo 'server: http first_api packages page config'
         echo 'reelpack:'

@@ -10,12 +10,13 @@ const BINARY = path.resolve(
 const START_MS = 30_000;
 
 /**
+ * @param {string[]} options more options of `reelpack serve`
  * @returns {Promise<{ url: string, api: (method: string, path: string, body?: unknown) => Promise<any>,
  *   log: () => string, stop: () => Promise<void> }>}
  */
-export async function startReelpack() {
+export async function startReelpack(options = []) {
   const data = await mkdtemp(path.join(os.tmpdir(), "reelpack-e2e-"));
-  const child = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", "--data-dir", data], {
+  const child = spawn(BINARY, ["serve", "--listen", "127.0.0.1:0", "--data-dir", data, ...options], {
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";

@@ -12,13 +12,13 @@ import { startReelpack } from "./reelpack.js";
  * Starts everything before the tests of a file and stops it after them. Call once a file;
  * `prepare` runs when everything is there (hooks of a file do not wait for each other).
  */
-export function world(prepare = async () => {}) {
+export function world(prepare = async () => {}, serveOptions = []) {
   const here = { server: null, browser: null, players: null, folder: null, clip: null };
   const stops = [];
   before(async () => {
     here.folder = await mkdtemp(path.join(os.tmpdir(), "reelpack-media-"));
     stops.push(() => rm(here.folder, { recursive: true, force: true }));
-    here.server = await startReelpack();
+    here.server = await startReelpack(serveOptions);
     stops.push(here.server.stop);
     here.players = await startPlayers();
     stops.push(here.players.stop);

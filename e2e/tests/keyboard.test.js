@@ -54,7 +54,7 @@ test("upload, play, pause, delete", () =>
     assert.equal((await focused(page)).tag, "h1", "the focus is at the start of the new view");
 
     const paused = () => page.evaluate(() => document.querySelector("video").paused);
-    await tabTo(page, "clip.mp4, cbcs, picture and sound");
+    await tabTo(page, "clip.mp4, cbcs, all tracks");
     await page.keyboard.press("Space");
     await until("Space pauses", paused);
     await page.keyboard.press("Space");

@@ -1,6 +1,6 @@
 // The page itself: without JavaScript, on a narrow screen, with mistakes, and its library.
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
 import { dropFiles } from "../lib/browser.js";
@@ -37,16 +37,38 @@ test("without JavaScript the page tells what the first API can do", () =>
     { javaScriptEnabled: false },
   ));
 
+/** Opens a view, waits for what it shows, and unfolds everything. */
+async function open(page, target) {
+  await page.goto(here.server.url + target);
+  await page.getByRole("heading", { level: 1 }).waitFor();
+  if (target === "/library") await page.getByRole("link", { name: "clip.mp4" }).waitFor();
+  if (target.startsWith("/assets")) await page.getByRole("heading", { name: "File" }).waitFor();
+  for (const summary of await page.locator("summary").all()) await summary.click();
+}
+
+test("without JavaScript a file is uploaded with the form and found in the list", () =>
+  here.withPage(
+    async (page) => {
+      await page.goto(`${here.server.url}/upload_input_content`);
+      await page.locator('input[type="file"][name="file"]').setInputFiles(here.clip);
+      await page.locator('[type="submit"], form button').first().click();
+      await page.waitForURL(/\/success$/);
+      const [, id] = /input_content_id: (\d+)/.exec(await page.locator("body").innerText());
+      const { data } = await here.server.api("GET", "/api/v1/assets");
+      assert.equal(String(data[0].input_content_id), id);
+      await page.goto(`${here.server.url}/videos/`);
+      assert.match(await page.locator("body").innerText(), /clip\.mp4/);
+      await here.server.api("DELETE", `/api/v1/assets/${data[0].id}`);
+    },
+    { javaScriptEnabled: false },
+  ));
+
 test("at 360 pixels nothing is cut off, in light and in dark", async () => {
   for (const colorScheme of ["light", "dark"]) {
     await here.withPage(
       async (page) => {
         for (const target of ["/", "/library", "/player", `/assets/${asset.id}`]) {
-          await page.goto(here.server.url + target);
-          await page.getByRole("heading", { level: 1 }).waitFor();
-          if (target === "/library") await page.getByRole("link", { name: "clip.mp4" }).waitFor();
-          if (target.startsWith("/assets")) await page.getByRole("heading", { name: "File" }).waitFor();
-          for (const summary of await page.locator("summary").all()) await summary.click();
+          await open(page, target);
           const faults = await page.evaluate(() => {
             const wide = document.documentElement.scrollWidth;
             const cut = [...document.querySelectorAll("button, input, select, a")]
@@ -60,6 +82,27 @@ test("at 360 pixels nothing is cut off, in light and in dark", async () => {
         }
       },
       { viewport: { width: 360, height: 740 }, colorScheme },
+    );
+  }
+});
+
+test("axe finds no barrier, in light and in dark", async () => {
+  const axe = await readFile(path.join(import.meta.dirname, "../node_modules/axe-core/axe.min.js"), "utf8");
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  for (const colorScheme of ["light", "dark"]) {
+    await here.withPage(
+      async (page) => {
+        for (const target of ["/", "/library", "/player", `/assets/${asset.id}`]) {
+          await open(page, target);
+          await page.evaluate(axe);
+          const found = await page.evaluate(async (runOnly) => {
+            const { violations } = await window.axe.run(document, { runOnly });
+            return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
+          }, tags);
+          assert.deepEqual(found, [], `${target} ${colorScheme}`);
+        }
+      },
+      { colorScheme },
     );
   }
 });

@@ -40,8 +40,8 @@ export function progressText(pack: Package): string {
     : label;
 }
 
-/** `cbcs, picture and sound`; `not encrypted`. */
+/** `cbcs, all tracks`; `not encrypted`. */
 export function protectionText(pack: Pick<Package, "scheme" | "encrypt">): string {
   if (pack.scheme === "none") return "not encrypted";
-  return `${pack.scheme}, ${pack.encrypt === "all" ? "picture and sound" : "picture only"}`;
+  return `${pack.scheme}, ${pack.encrypt === "all" ? "all tracks" : "picture only"}`;
 }

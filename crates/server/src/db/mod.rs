@@ -98,6 +98,12 @@ impl Database {
     }
 }
 
+/// Whether the database could not write because the disk is full (SQLITE_FULL).
+pub(crate) fn is_disk_full(error: &Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "13")
+}
+
 /// A page of a list, newest first: at most `limit` rows older than `before`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {

@@ -184,6 +184,14 @@ impl Problem {
         )
     }
 
+    /// 507.
+    fn storage_full() -> Self {
+        Self::new(
+            Kind::StorageFull,
+            "delete assets that are no longer needed, or give the data folder more space",
+        )
+    }
+
     /// 500. The cause goes to the log; the client gets a reference to the line.
     pub(super) fn internal(cause: impl std::fmt::Display) -> Self {
         let reference = id::tagged("err").unwrap_or_else(|_| "err_unknown".to_owned());
@@ -231,6 +239,9 @@ impl IntoResponse for Problem {
 
 impl From<crate::db::Error> for Problem {
     fn from(error: crate::db::Error) -> Self {
+        if crate::db::is_disk_full(&error) {
+            return Self::storage_full();
+        }
         Self::internal(format_args!("database: {error}"))
     }
 }
@@ -238,10 +249,9 @@ impl From<crate::db::Error> for Problem {
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::new(
-                Kind::StorageFull,
-                "delete assets that are no longer needed, or give the data folder more space",
-            ),
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::storage_full()
+            }
             _ => Self::internal(format_args!("storage: {error}")),
         }
     }
@@ -249,7 +259,10 @@ impl From<std::io::Error> for Problem {
 
 impl From<crate::order::OrderError> for Problem {
     fn from(error: crate::order::OrderError) -> Self {
-        Self::internal(error)
+        match error {
+            crate::order::OrderError::Database(error) => error.into(),
+            other => Self::internal(other),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ mod upload;
 pub(crate) use router::{main_router, media_router};
 
 use crate::app::Shared;
+use axum::serve::ListenerExt;
 use error::{Problem, Result};
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -37,6 +38,12 @@ pub(crate) fn serve(
         // An error says that the server is gone, which is a reason to stop, too.
         let _ = stopping.wait_for(|stop| *stop).await;
     };
+    // A head and a body that are written apart must not wait for each other's acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
     async move {
         axum::serve(listener, router)
             .with_graceful_shutdown(stopped)

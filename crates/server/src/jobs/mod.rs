@@ -135,31 +135,33 @@ async fn settle(
         },
         Err(failure) => failure,
     };
-    let settled = match failure {
-        Failure::Stopped(Stop::LeaseLost) => Settled::Refused,
-        Failure::Stopped(Stop::Shutdown) => shared.db.release(claim, None).await?,
+    let (settled, word) = match failure {
+        Failure::Stopped(Stop::LeaseLost) => (Settled::Refused, ""),
+        Failure::Stopped(Stop::Shutdown) => {
+            let settled = shared.db.release(claim, None).await?;
+            (settled, "the job goes on at the next start")
+        }
         Failure::Stopped(Stop::Cancelled) => {
             package::clean_up(shared, claim).await;
-            shared.db.give_up(claim, None).await?
+            let settled = shared.db.give_up(claim, None).await?;
+            (settled, "the job is cancelled")
         }
         Failure::Passing(reason) if claim.attempts < MAX_ATTEMPTS => {
-            tracing::warn!(
-                job = claim.id,
-                reason,
-                "the attempt failed and is made again"
-            );
+            tracing::warn!(job = claim.id, reason, "the attempt failed");
             let doublings = u32::try_from(claim.attempts - 1).unwrap_or(0);
             let pause = FIRST_PAUSE_MS << doublings.min(16);
-            shared.db.release(claim, Some((&reason, pause))).await?
+            let settled = shared.db.release(claim, Some((&reason, pause))).await?;
+            (settled, "the job will be tried again")
         }
         Failure::Passing(reason) | Failure::Permanent(reason) => {
             tracing::warn!(job = claim.id, reason, "the packaging failed");
             package::clean_up(shared, claim).await;
-            shared.db.give_up(claim, Some(&reason)).await?
+            let settled = shared.db.give_up(claim, Some(&reason)).await?;
+            (settled, "the job is given up")
         }
     };
     Ok(match settled {
-        Settled::Yes => "the job is settled without a package",
+        Settled::Yes => word,
         Settled::Refused => "the job belongs to another worker now",
     })
 }

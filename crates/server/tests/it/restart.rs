@@ -26,9 +26,7 @@ fn inodes(dir: &Path) -> BTreeMap<PathBuf, u64> {
 async fn order_and_see_it_run(app: &TestApp) -> Value {
     let asset = app.upload(&clips::very_long()).await;
     let package = app.order(&asset, &json!({"segment_duration": 0.5})).await;
-    let job = format!("/api/v1/jobs/{}", text(&package["job"]["id"]));
-    app.until(&job, |job| job["progress"].as_f64() > Some(0.0))
-        .await;
+    app.until_written().await;
     package
 }
 

@@ -47,90 +47,71 @@ fn no_key_is_in_the_folder_the_log_the_arguments_or_the_answers() {
     let process = ServerProcess::start(dir.path());
     let app = TestApp::of_process(&process.base, dir);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let key = URL_SAFE.encode(CANARY);
     runtime.block_on(async {
-        for scheme in ["cbcs", "cenc"] {
-            let options = json!({"scheme": scheme, "kid": KID, "key": key});
-            let package = app.ready(&clips::plain(), &options).await;
-            let mpd = app.path_of(&package["dash_url"]);
-            for file in [
-                "stream.mpd",
-                "master.m3u8",
-                "video/playlist.m3u8",
-                "video/init.mp4",
-                "video/1.m4s",
-            ] {
-                let answer = app.get(&mpd.replace("stream.mpd", file)).await;
-                assert_eq!(answer.status(), StatusCode::OK);
-                let bytes = answer.bytes().await.expect("bytes");
-                assert!(!holds_canary(&bytes), "{file}");
-            }
+        assert_packages_hold_no_canary(&app).await;
+        assert_errors_hold_no_canary(&app).await;
+        let pages = ["/", "/videos/", "/packaged_content/1"];
+        let lists = ["/api/v1/assets", "/api/v1/packages", "/api/v1/jobs"];
+        for path in pages.into_iter().chain(lists) {
+            assert!(!holds_canary(&bytes_of(&app, path).await), "{path}");
         }
-        // The owner and the player get it: the search would find it.
-        let keys = app
-            .get("/packaged_content_id/1")
-            .await
-            .bytes()
-            .await
-            .expect("bytes");
-        assert!(holds_canary(&keys));
-        let raw = app
-            .get(&format!("/license/key/{KID}"))
-            .await
-            .bytes()
-            .await
-            .expect("bytes");
-        assert!(holds_canary(&raw));
-        // Errors repeat nothing, nor does the log about them.
-        let too_long = format!(
-            "{}00",
-            forms()[1]
-                .iter()
-                .map(|byte| char::from(*byte))
-                .collect::<String>()
-        );
-        let body = json!({"input_content_id": 1, "kid": KID, "key": too_long});
-        let answer = app.post_json("/packaged_content", &body).await;
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-        assert!(!holds_canary(&answer.bytes().await.expect("bytes")));
-        let broken = format!("{{\"kid\": \"{KID}\", \"key\": \"{key}\", }}");
-        let request = app.client.post(app.url("/packaged_content")).body(broken);
-        let answer = request.send().await.expect("an answer");
-        assert!(!holds_canary(&answer.bytes().await.expect("bytes")));
-        for path in [
-            "/",
-            "/videos/",
-            "/api/v1/assets",
-            "/api/v1/packages",
-            "/api/v1/jobs",
-            "/packaged_content/1",
-        ] {
-            let bytes = app.get(path).await.bytes().await.expect("bytes");
-            assert!(!holds_canary(&bytes), "{path}");
+        // The owner and the player get it, and the search would find it.
+        for path in ["/packaged_content_id/1", &format!("/license/key/{KID}")] {
+            assert!(holds_canary(&bytes_of(&app, path).await), "{path}");
         }
         assert!(!holds_canary(process.arguments().as_bytes()));
-        for file in files(app.dir()) {
-            assert!(
-                !holds_canary(&std::fs::read(&file).expect("a file")),
-                "{}",
-                file.display()
-            );
-        }
+        assert_folder_holds_no_canary(&app);
         let (status, log) = process.terminate();
         assert!(status.success());
-        assert!(
-            log.contains("the package is published"),
-            "the log is seen: {log}"
-        );
+        assert!(log.contains("the package is published"), "no log: {log}");
         assert!(!holds_canary(log.as_bytes()));
-        for file in files(app.dir()) {
-            assert!(
-                !holds_canary(&std::fs::read(&file).expect("a file")),
-                "{}",
-                file.display()
-            );
-        }
+        assert_folder_holds_no_canary(&app);
     });
+}
+
+async fn bytes_of(app: &TestApp, path: &str) -> Vec<u8> {
+    let answer = app.get(path).await;
+    assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    answer.bytes().await.expect("bytes").to_vec()
+}
+
+/// Packages with the canary as their key, and looks into their files as players see them.
+async fn assert_packages_hold_no_canary(app: &TestApp) {
+    for scheme in ["cbcs", "cenc"] {
+        let options = json!({"scheme": scheme, "kid": KID, "key": URL_SAFE.encode(CANARY)});
+        let package = app.ready(&clips::plain(), &options).await;
+        let mpd = app.path_of(&package["dash_url"]);
+        let manifests = ["stream.mpd", "master.m3u8", "video/playlist.m3u8"];
+        for file in manifests
+            .into_iter()
+            .chain(["video/init.mp4", "video/1.m4s"])
+        {
+            let bytes = bytes_of(app, &mpd.replace("stream.mpd", file)).await;
+            assert!(!holds_canary(&bytes), "{file}");
+        }
+    }
+}
+
+/// Sends the canary in requests that are wrong.
+async fn assert_errors_hold_no_canary(app: &TestApp) {
+    let hex: String = CANARY.iter().map(|byte| format!("{byte:02x}")).collect();
+    let too_long = json!({"input_content_id": 1, "kid": KID, "key": format!("{hex}00")});
+    let no_json = format!("{{\"kid\": \"{KID}\", \"key\": \"{hex}\", }}");
+    for body in [too_long.to_string(), no_json] {
+        for path in ["/packaged_content", "/license/clearkey"] {
+            let request = app.client.post(app.url(path)).body(body.clone());
+            let answer = request.send().await.expect("an answer");
+            assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+            assert!(!holds_canary(&answer.bytes().await.expect("bytes")));
+        }
+    }
+}
+
+fn assert_folder_holds_no_canary(app: &TestApp) {
+    for file in files(app.dir()) {
+        let bytes = std::fs::read(&file).expect("a file");
+        assert!(!holds_canary(&bytes), "{}", file.display());
+    }
 }
 
 #[tokio::test]

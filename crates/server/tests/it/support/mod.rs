@@ -170,6 +170,20 @@ impl TestApp {
         found.unwrap_or_else(|_| panic!("{path} did not become what was wanted"))
     }
 
+    /// Waits until some media objects of a package are written, which no answer tells as soon.
+    pub async fn until_written(&self) {
+        let folder = self.dir().join("packages");
+        let is_media = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "m4s");
+        let looking = async {
+            let mut interval = tokio::time::interval(LOOK_AGAIN);
+            while files(&folder).iter().filter(|path| is_media(path)).count() < 2 {
+                interval.tick().await;
+            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, looking).await;
+        seen.expect("media objects are written");
+    }
+
     /// Sends bytes as they are and returns all that comes back.
     pub async fn raw(&self, request: &str) -> String {
         let address = self.base.trim_start_matches("http://");
