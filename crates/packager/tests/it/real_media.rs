@@ -103,6 +103,9 @@ fn decrypt_opens_real_encrypted_files() {
         }
         let mut open = Vec::new();
         packager::decrypt(&[&source(&sealed)], std::slice::from_ref(&key), &mut open).unwrap();
+        // Two sample entries, of a clear lead and of what was encrypted, are alike now.
+        let package = Package::make(&packager::MemorySource(open.clone()), &options(None));
+        conformance::check(&package.expect("packages what was decrypted"));
         let open = scratch.file("open.mp4", &open);
         let packets = |path: &Path, stream: &str| {
             Reading {
