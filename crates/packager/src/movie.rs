@@ -330,7 +330,8 @@ struct TrackBuilder {
     timing: Result<Timing, String>,
     entry: entry::Parsed,
     samples: SampleTable,
-    changes_description: bool,
+    /// The highest number of a sample entry that samples name.
+    highest_description: u32,
     path: String,
 }
 
@@ -358,12 +359,12 @@ impl TrackBuilder {
         let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
         let base = layout.moov.offset;
         let has_fragments = !layout.moofs.is_empty();
-        let (samples, changes_description) = if has_fragments {
-            (SampleTable::Fragmented(Default::default()), false)
+        let (samples, highest_description) = if has_fragments {
+            (SampleTable::Fragmented(Default::default()), 1)
         } else {
             let table = ProgressiveTable::parse(&stbl, moov, base)?;
-            let changes = table.changes_description();
-            (SampleTable::Progressive(table), changes)
+            let highest = table.highest_description();
+            (SampleTable::Progressive(table), highest)
         };
         Ok(Self {
             id: header.track_id,
@@ -374,7 +375,7 @@ impl TrackBuilder {
             timing,
             entry,
             samples,
-            changes_description,
+            highest_description,
             path: trak.path.clone(),
         })
     }
@@ -423,7 +424,7 @@ impl TrackBuilder {
         if self.samples.count() == 0 {
             return Packageable::No("it has no samples".into());
         }
-        if self.changes_description {
+        if self.highest_description > self.entry.alike {
             return Packageable::No("its codec configuration changes in the middle".into());
         }
         if extent.end <= extent.start {

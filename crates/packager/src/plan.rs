@@ -103,6 +103,13 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         let what = "a scheme needs a content key, and a content key a scheme";
         return Err(Error::InvalidOptions(what.into()));
     }
+    for url in [&options.license_url, &options.hls_key_url] {
+        let breaks_a_playlist = |c: char| c == '"' || c.is_whitespace() || c.is_control();
+        if url.iter().any(|url| url.contains(breaks_a_playlist)) {
+            let what = "a URL holds a quotation mark, a space or a control character";
+            return Err(Error::InvalidOptions(what.into()));
+        }
+    }
     let (chosen, warnings) = choose_tracks(movie)?;
     let mut planner = Planner {
         options,

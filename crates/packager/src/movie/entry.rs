@@ -58,6 +58,9 @@ impl From<(u16, u16, u16, bool)> for Colour {
 pub(super) struct Parsed {
     pub codec: Codec,
     pub entry: Option<SampleEntry>,
+    /// How many of the sample entries configure the decoder as the first one does, from the first on: it
+    /// makes no difference which of them a sample names.
+    pub alike: u32,
     /// Why the track cannot be packaged.
     pub obstacle: Option<String>,
     pub size: Option<(u32, u32)>,
@@ -84,14 +87,53 @@ pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error
     let Some(entry) = entries.first() else {
         return Ok(Parsed::obstacle("????", "it has no sample entry"));
     };
-    Ok(match kind {
+    let mut parsed = match kind {
         TrackKind::Video => video(entry)?,
         TrackKind::Audio => audio(entry)?,
         TrackKind::Other(_) => {
             let what = "tracks of this kind are not packaged";
             Parsed::obstacle(&entry.kind.to_string(), what)
         }
-    })
+    };
+    let first = configuration(entry)?;
+    for other in entries.iter().skip(1) {
+        if first.is_none() || other.kind != entry.kind || configuration(other)? != first {
+            break;
+        }
+        parsed.alike += 1;
+    }
+    Ok(parsed)
+}
+
+/// The decoder's configuration in a sample entry, of the kinds that are packaged.
+fn configuration<'a>(entry: &BoxView<'a>) -> Result<Option<&'a [u8]>, Error> {
+    match &entry.kind.0 {
+        b"avc1" => {
+            for child in entry.children_after(VISUAL_LEN) {
+                let child = child?;
+                if child.kind == b"avcC" {
+                    return Ok(Some(child.body));
+                }
+            }
+            Ok(None)
+        }
+        b"mp4a" => {
+            let version = entry.body.get(8..10).map_or(0, |bytes| {
+                u16::from_be_bytes(bytes.try_into().unwrap_or_default())
+            });
+            Ok(find_esds(entry, sound_len(version))?.map(|esds| esds.body))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Bytes of a sound sample entry before its boxes: QuickTime's has more fields in its versions 1 and 2.
+fn sound_len(version: u16) -> usize {
+    match version {
+        1 => 44,
+        2 => 64,
+        _ => 28,
+    }
 }
 
 impl Parsed {
@@ -102,6 +144,7 @@ impl Parsed {
                 rfc6381: fourcc.into(),
             },
             entry: None,
+            alike: 1,
             obstacle: Some(reason.into()),
             size: None,
             sample_rate: None,
@@ -206,6 +249,7 @@ fn video(entry: &BoxView<'_>) -> Result<Parsed, Error> {
             fourcc: "avc1".into(),
             rfc6381: config.rfc6381("avc1"),
         },
+        alike: 1,
         obstacle: None,
         size: Some((u32::from(coded.0), u32::from(coded.1))),
         sample_rate: None,
@@ -246,12 +290,7 @@ fn audio(entry: &BoxView<'_>) -> Result<Parsed, Error> {
     let channels = cursor.u16()?;
     cursor.skip(6)?;
     let sample_rate = cursor.u32()? >> 16;
-    // QuickTime's sound description has more fields in its versions 1 and 2.
-    let skip = match version {
-        1 => 44,
-        2 => 64,
-        _ => 28,
-    };
+    let skip = sound_len(version);
     let known = |mut parsed: Parsed| {
         parsed.channels = Some(channels);
         parsed.sample_rate = Some(sample_rate);
@@ -288,6 +327,7 @@ fn audio(entry: &BoxView<'_>) -> Result<Parsed, Error> {
     };
     Ok(Parsed {
         codec,
+        alike: 1,
         obstacle,
         size: None,
         sample_rate: Some(config.sample_rate()),

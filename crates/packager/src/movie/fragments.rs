@@ -72,7 +72,7 @@ impl Collector {
             .copied()
             .unwrap_or_default();
         let description = tfhd.sample_description.unwrap_or(trex.sample_description);
-        track.changes_description |= description > 1;
+        track.highest_description = track.highest_description.max(description);
         let dts = match traf.child(b"tfdt")? {
             Some(view) => Tfdt::parse(&view)?.base_media_decode_time,
             None => self

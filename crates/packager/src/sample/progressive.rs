@@ -72,10 +72,10 @@ impl ProgressiveTable {
         u64::from(self.sizes.count)
     }
 
-    /// Whether any sample uses another sample entry than the first.
-    pub fn changes_description(&self) -> bool {
-        self.entries(&self.chunk_runs, 12)
-            .any(|at| self.word(at + 8) > 1)
+    /// The highest number of a sample entry that samples name; 1 is the first.
+    pub fn highest_description(&self) -> u32 {
+        let numbers = self.entries(&self.chunk_runs, 12);
+        numbers.map(|at| self.word(at + 8)).max().unwrap_or(1)
     }
 
     /// The sample at the cursor; moves the cursor behind it.

@@ -57,8 +57,8 @@ impl SliceReader {
 
     /// Bytes up to the end of the slice header, NAL header and emulation prevention included.
     pub fn header_len(&self, nal: &[u8]) -> Result<usize, String> {
-        // Slice data hold no start code; the reader needs only the beginning.
-        let bytes = annex_b(nal);
+        // The longest headers, with weights for 32 pictures in two lists, stay below this.
+        let bytes = annex_b(&nal[..nal.len().min(2000)]);
         let nalu = Nalu::next(&mut Cursor::new(bytes.as_slice()))?;
         let header = self.parser.parse_slice_header(nalu)?.header;
         Ok(header.header_bit_size.div_ceil(8) + header.n_emulation_prevention_bytes)

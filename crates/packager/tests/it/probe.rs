@@ -212,6 +212,16 @@ fn plan_refuses_options_that_do_not_fit() {
             ..good.clone()
         }));
     }
+    for url in ["https://example.org/\"", "https://example.org/ a", "a\nb"] {
+        assert!(refused(&packager::Options {
+            license_url: Some(url.into()),
+            ..good.clone()
+        }));
+        assert!(refused(&packager::Options {
+            hls_key_url: Some(url.into()),
+            ..good.clone()
+        }));
+    }
     assert!(matches!(
         packager::plan(&[], &good),
         Err(Error::InvalidOptions(_))

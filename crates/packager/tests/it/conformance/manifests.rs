@@ -68,6 +68,11 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         longest <= most + 1e-3,
         format!("a segment of {longest} s, {most} s"),
     );
+    presented_length(&mpd, renditions, end);
+}
+
+/// Check 38: the MPD's duration reaches from the first picture or sound to the last, at `end` seconds.
+fn presented_length(mpd: &MPD, renditions: &[Checked<'_>], end: f64) {
     let offset = presentation_offset(renditions);
     let total = mpd.mediaPresentationDuration.unwrap().as_secs_f64();
     let frame = renditions.iter().map(Checked::frame).fold(0.0, f64::max);
