@@ -115,11 +115,11 @@ impl<'a> Job<'a> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::openat(folder, path.as_str(), flags, Mode::from_raw_mode(0o666))
             .map_err(io::Error::from)
-            .and_then(|file| write_both(&mut File::from(file), &buffer.head, &buffer.payload))
+            .and_then(|file| write_both(&mut File::from(file), buffer.head(), buffer.payload()))
             .map_err(|error| Failure::io("write", &self.folder.join(&path), &error))?;
         self.done
             .fetch_add(self.plan.weight(object), Ordering::Relaxed);
-        Ok((buffer.head.len() + buffer.payload.len()) as u64)
+        Ok((buffer.head().len() + buffer.payload().len()) as u64)
     }
 }
 

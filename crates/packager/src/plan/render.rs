@@ -12,14 +12,38 @@ use crate::{Error, Source};
 /// used again.
 #[derive(Debug, Default)]
 pub struct SegmentBuffer {
-    /// Boxes before the samples (all of an init segment).
-    pub head: Vec<u8>,
-    /// The samples: payload of `mdat`.
-    pub payload: Vec<u8>,
+    head: Vec<u8>,
+    /// As long as the largest object so far: making a vector longer fills it with zeros each time.
+    payload: Vec<u8>,
+    payload_len: usize,
 }
 
 /// Memory above this is given back when a smaller object follows, in bytes.
 const KEPT_CAPACITY: usize = 16 << 20;
+
+impl SegmentBuffer {
+    /// Boxes before the samples (all of an init segment).
+    pub fn head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// The samples: payload of `mdat`.
+    pub fn payload(&self) -> &[u8] {
+        self.payload.get(..self.payload_len).unwrap_or_default()
+    }
+
+    /// Room for samples.
+    fn payload_mut(&mut self, len: usize) -> &mut [u8] {
+        if self.payload.len() > KEPT_CAPACITY.max(len) {
+            self.payload = Vec::new();
+        }
+        if self.payload.len() < len {
+            self.payload.resize(len, 0);
+        }
+        self.payload_len = len;
+        self.payload.get_mut(..len).unwrap_or_default()
+    }
+}
 
 impl Plan {
     /// Makes one object in `buffer`; the file is `head` followed by `payload`.
@@ -38,7 +62,7 @@ impl Plan {
             return Err(Error::InvalidOptions(what));
         };
         if object.segment == 0 {
-            buffer.payload.clear();
+            buffer.payload_len = 0;
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
@@ -82,7 +106,10 @@ impl PlannedTrack {
                 ..sample
             })
             .collect();
-        read_samples(&samples, segment.bytes, source, &mut buffer.payload)?;
+        let bytes = usize::try_from(segment.bytes)
+            .map_err(|_| Error::LimitExceeded(format!("a segment of {} bytes", segment.bytes)))?;
+        let payload = buffer.payload_mut(bytes);
+        read_samples(&samples, source, payload)?;
         let layout = match &self.facts.entry {
             SampleEntry::Avc { config, .. } => Layout::Avc(config),
             SampleEntry::Aac(_) => Layout::Full,
@@ -92,7 +119,7 @@ impl PlannedTrack {
             Some(protection) => {
                 let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
                 let first = segment.cursor.index - self.first_sample;
-                protection.encrypt(&mut buffer.payload, &sizes, &layout, first)?
+                protection.encrypt(payload, &sizes, &layout, first)?
             }
         };
         let fragment = Fragment {
@@ -108,19 +135,8 @@ impl PlannedTrack {
 }
 
 /// Reads samples one behind the other into `payload`; neighbours in the source take one read.
-fn read_samples(
-    samples: &[Sample],
-    bytes: u64,
-    source: &dyn Source,
-    payload: &mut Vec<u8>,
-) -> Result<(), Error> {
-    let bytes = usize::try_from(bytes)
-        .map_err(|_| Error::LimitExceeded(format!("a segment of {bytes} bytes")))?;
-    if payload.capacity() > KEPT_CAPACITY.max(bytes) {
-        *payload = Vec::new();
-    }
-    payload.resize(bytes, 0);
-    let mut rest = payload.as_mut_slice();
+fn read_samples(samples: &[Sample], source: &dyn Source, payload: &mut [u8]) -> Result<(), Error> {
+    let mut rest = payload;
     let mut samples = samples.iter().peekable();
     while let Some(first) = samples.next() {
         let mut length = first.size as usize;

@@ -98,7 +98,7 @@ impl Package {
 
 /// The file of an object.
 pub fn file(buffer: &SegmentBuffer) -> Vec<u8> {
-    [buffer.head.as_slice(), &buffer.payload].concat()
+    [buffer.head(), buffer.payload()].concat()
 }
 
 /// Decrypts init and media segments with the key of the tests.

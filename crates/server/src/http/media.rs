@@ -35,8 +35,9 @@ impl Kind {
         Some(match extension {
             "mpd" => Self::Mpd,
             "m3u8" => Self::Playlist,
-            "mp4" => Self::Media("video/mp4"),
-            "m4s" => Self::Media("video/iso.segment"),
+            // The engine names the folders of sound so.
+            "mp4" | "m4s" if path.starts_with("audio") => Self::Media("audio/mp4"),
+            "mp4" | "m4s" => Self::Media("video/mp4"),
             _ => return None,
         })
     }

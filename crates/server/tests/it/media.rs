@@ -39,7 +39,7 @@ async fn every_file_has_its_type_and_its_place_in_caches() {
             "no-cache",
         ),
         ("video/init.mp4", "video/mp4", forever),
-        ("audio/1.m4s", "video/iso.segment", forever),
+        ("audio/1.m4s", "audio/mp4", forever),
     ] {
         let path = format!("{folder}{file}");
         let answer = app.get(&path).await;
