@@ -47,17 +47,17 @@ filters_of() {
 
 # step NAME COMMAND…: runs the command, keeps its output, counts what it says about tests.
 step() {
-    local name=$1 log code=0 started=$SECONDS before=$((passed + failed))
+    local name=$1 log code=0 started=$SECONDS before=$((passed + failed)) failed_before=$failed
     shift
     log="$LOGS/${name//[^a-z0-9-]/_}.log"
     printf '\n=== %s\n' "$name"
     "$@" 2>&1 | tee "$log" || code=$?
     count "$log"
     if ((code != 0)); then
-        failures+=("$name (exit code $code, $log)")
+        failure "$name (exit code $code, $log)" $((failed == failed_before))
     fi
     if grep -qE '^test result: .* [1-9][0-9]* ignored' "$log"; then
-        failures+=("$name (has ignored tests, $log)")
+        failure "$name (has ignored tests, $log)" 1
     fi
     last=$code
     printf -- '--- %s: %s in %d s, %d tests\n' "$name" "$( ((code == 0)) && echo ok || echo FAILED)" \
@@ -70,8 +70,14 @@ tests() {
     local before=$((passed + failed))
     step "$@"
     if ((passed + failed == before)); then
-        failures+=("$1 (ran no test)")
+        failure "$1 (ran no test)" 1
     fi
+}
+
+# failure TEXT COUNT: something to name at the end, and how many failures it adds to those that a runner counted.
+failure() {
+    failures+=("$1")
+    failed=$((failed + $2))
 }
 
 # Adds up the closing lines of cargo test, Node's test runner (and what imitates it) and Vitest.
@@ -121,7 +127,7 @@ page() {
 product() {
     step build "$ROOT/scripts/build.sh"
     if ((last != 0)); then
-        failures+=("vlc, browser (not run: there is no binary)")
+        failure "vlc, browser (not run: there is no binary)" 1
         return
     fi
     tests vlc "$ROOT/scripts/test-vlc.sh" "$ROOT/target/release/reelpack" "$ROOT/testdata/generated/clip-short.mp4"
@@ -169,7 +175,6 @@ esac
 if [[ ${#failures[@]} -gt 0 ]]; then
     printf '\nfailed:\n'
     printf '  %s\n' "${failures[@]}"
-    ((failed > 0)) || failed=${#failures[@]}
 fi
 printf '\n'
 if ((skipped > 0)); then
