@@ -2,7 +2,7 @@
 
 use crate::cenc::protect::Protection;
 use crate::cenc::pssh;
-use crate::movie::{Colour, SampleEntry, Track};
+use crate::movie::{AudioEntry, Colour, SampleEntry, Track, VideoEntry};
 use crate::{Scheme, TrackKind};
 use bmff::Writer;
 
@@ -152,8 +152,8 @@ fn write_media_information(w: &mut Writer, init: &Init<'_>) {
         w.full(b"stsd", 0, 0, |w| {
             w.u32(1);
             match &init.track.entry {
-                SampleEntry::Avc { .. } => write_avc(w, init),
-                SampleEntry::Aac(_) => write_aac(w, init),
+                SampleEntry::Video(entry) => write_video(w, entry, init.protection),
+                SampleEntry::Audio(entry) => write_audio(w, entry, init.protection),
             }
         });
         for table in [b"stts", b"stsc"] {
@@ -164,29 +164,13 @@ fn write_media_information(w: &mut Writer, init: &Init<'_>) {
     });
 }
 
-fn write_avc(w: &mut Writer, init: &Init<'_>) {
-    let SampleEntry::Avc {
-        record,
-        width,
-        height,
-        pixel_aspect,
-        colour,
-        ..
-    } = &init.track.entry
-    else {
-        return;
-    };
-    let kind = if init.protection.is_some() {
-        b"encv"
-    } else {
-        b"avc1"
-    };
-    w.boxed(kind, |w| {
+fn write_video(w: &mut Writer, entry: &VideoEntry, protection: Option<&Protection>) {
+    w.boxed(protection.map_or(&entry.format, |_| b"encv"), |w| {
         w.zeros(6);
         w.u16(1);
         w.zeros(16);
-        w.u16(*width);
-        w.u16(*height);
+        w.u16(entry.width);
+        w.u16(entry.height);
         // 72 dpi, one frame a sample, no name, 24 bits.
         w.u32(0x0048_0000);
         w.u32(0x0048_0000);
@@ -195,16 +179,18 @@ fn write_avc(w: &mut Writer, init: &Init<'_>) {
         w.zeros(32);
         w.u16(0x0018);
         w.u16(0xffff);
-        w.boxed(b"avcC", |w| w.put(record));
-        if let Some(colour) = colour {
+        for raw in &entry.boxes {
+            w.boxed(&raw.kind, |w| w.put(&raw.body));
+        }
+        if let Some(colour) = &entry.colour {
             write_colour(w, colour);
         }
         w.boxed(b"pasp", |w| {
-            w.u32(pixel_aspect.0);
-            w.u32(pixel_aspect.1);
+            w.u32(entry.pixel_aspect.0);
+            w.u32(entry.pixel_aspect.1);
         });
-        if let Some(protection) = init.protection {
-            write_protection(w, b"avc1", protection);
+        if let Some(protection) = protection {
+            write_protection(w, &entry.format, protection);
         }
     });
 }
@@ -219,28 +205,20 @@ fn write_colour(w: &mut Writer, colour: &Colour) {
     });
 }
 
-fn write_aac(w: &mut Writer, init: &Init<'_>) {
-    let SampleEntry::Aac(config) = &init.track.entry else {
-        return;
-    };
-    let kind = if init.protection.is_some() {
-        b"enca"
-    } else {
-        b"mp4a"
-    };
-    w.boxed(kind, |w| {
+fn write_audio(w: &mut Writer, entry: &AudioEntry, protection: Option<&Protection>) {
+    w.boxed(protection.map_or(&entry.format, |_| b"enca"), |w| {
         w.zeros(6);
         w.u16(1);
         w.zeros(8);
-        w.u16(config.channels());
-        w.u16(16);
+        w.u16(entry.channels);
+        w.u16(entry.sample_size);
         w.zeros(4);
         // 16.16; rates that do not fit are in the decoder's configuration only.
-        w.u16(u16::try_from(config.sample_rate()).unwrap_or(0));
+        w.u16(u16::try_from(entry.sample_rate).unwrap_or(0));
         w.u16(0);
-        w.full(b"esds", 0, 0, |w| w.put(&config.canonical_esds()));
-        if let Some(protection) = init.protection {
-            write_protection(w, b"mp4a", protection);
+        w.boxed(&entry.config.kind, |w| w.put(&entry.config.body));
+        if let Some(protection) = protection {
+            write_protection(w, &entry.format, protection);
         }
     });
 }
@@ -304,19 +282,13 @@ impl TrackFacts {
             language: track.language.clone(),
             matrix,
             presented_size: match &entry {
-                SampleEntry::Avc {
-                    width,
-                    height,
-                    pixel_aspect: (h, v),
-                    ..
-                } => {
-                    let wide = (u64::from(*width) << 16) * u64::from(*h) / u64::from(*v).max(1);
-                    (
-                        u32::try_from(wide).unwrap_or(u32::MAX),
-                        u32::from(*height) << 16,
-                    )
+                SampleEntry::Video(entry) => {
+                    let (h, v) = entry.pixel_aspect;
+                    let wide = (u64::from(entry.width) << 16) * u64::from(h) / u64::from(v).max(1);
+                    let high = u32::from(entry.height) << 16;
+                    (u32::try_from(wide).unwrap_or(u32::MAX), high)
                 }
-                SampleEntry::Aac(_) => (0, 0),
+                SampleEntry::Audio(_) => (0, 0),
             },
             entry,
         })

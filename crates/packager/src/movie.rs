@@ -11,7 +11,7 @@ use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
-pub(crate) use entry::{Colour, SampleEntry};
+pub(crate) use entry::{AudioEntry, Colour, SampleEntry, VideoConfig, VideoEntry};
 use std::sync::Arc;
 pub(crate) use timing::Timing;
 

@@ -1,7 +1,7 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
 use crate::cenc::protect::Protection;
-use crate::movie::SampleEntry;
+use crate::movie::{Colour, SampleEntry};
 use crate::plan::{ObjectId, Plan, PlannedTrack, Segment};
 use crate::{Error, KeyId, Scheme, TrackKind};
 
@@ -60,6 +60,8 @@ pub(crate) enum Format {
         pixel_aspect: (u32, u32),
         /// Frames a second as a fraction in lowest terms.
         frame_rate: (u64, u64),
+        /// How bright white may be.
+        range: DynamicRange,
     },
     /// Sound.
     Audio {
@@ -68,6 +70,27 @@ pub(crate) enum Format {
         /// Number of channels.
         channels: u16,
     },
+}
+
+/// How bright white may be; told by the transfer characteristics (ISO/IEC 23091-2, 8.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DynamicRange {
+    /// SDR.
+    Standard,
+    /// HDR with a perceptual quantiser (SMPTE ST 2084).
+    Pq,
+    /// HDR with hybrid log-gamma (ARIB STD-B67).
+    Hlg,
+}
+
+impl DynamicRange {
+    fn of(colour: Colour) -> Self {
+        match colour.transfer {
+            16 => Self::Pq,
+            18 => Self::Hlg,
+            _ => Self::Standard,
+        }
+    }
 }
 
 /// How a rendition is encrypted, without its secrets.
@@ -206,23 +229,22 @@ impl<'a> RenditionFacts<'a> {
         let total_ticks: u64 = segments.iter().map(|(_, length)| length).sum();
         let total_bytes: u64 = bytes.iter().sum();
         let format = match &facts.entry {
-            SampleEntry::Avc {
-                width,
-                height,
-                pixel_aspect: (h, v),
-                ..
-            } => {
-                let (h, v) = reduce(u64::from(*h), u64::from(*v));
+            SampleEntry::Video(entry) => {
+                let (h, v) = entry.pixel_aspect;
+                let (h, v) = reduce(u64::from(h), u64::from(v));
                 Format::Video {
-                    width: u32::from(*width),
-                    height: u32::from(*height),
+                    width: u32::from(entry.width),
+                    height: u32::from(entry.height),
                     pixel_aspect: (h as u32, v as u32),
                     frame_rate: track.frame_rate(),
+                    range: entry
+                        .colour
+                        .map_or(DynamicRange::Standard, DynamicRange::of),
                 }
             }
-            SampleEntry::Aac(config) => Format::Audio {
-                sample_rate: config.sample_rate(),
-                channels: config.channels(),
+            SampleEntry::Audio(entry) => Format::Audio {
+                sample_rate: entry.sample_rate,
+                channels: entry.channels,
             },
         };
         Self {

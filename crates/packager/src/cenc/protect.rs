@@ -4,7 +4,7 @@
 //! [`SampleAuxiliary`] a sample. Sizes do not change.
 
 use super::cipher::{BLOCK, Cipher, CounterMode, Pattern};
-use crate::codec::avc::{self, AvcConfig};
+use crate::movie::VideoConfig;
 use crate::{ContentKey, Error, KeyId, Scheme};
 use bmff::boxes::{SampleAuxiliary, Subsample};
 
@@ -26,7 +26,7 @@ pub(crate) enum Layout<'a> {
     /// The whole sample is protected.
     Full,
     /// NAL units behind length fields: slice data are protected, all else is clear.
-    Avc(&'a AvcConfig),
+    NalUnits(&'a VideoConfig),
 }
 
 /// `saiz` counts a sample's auxiliary bytes in 8 bits (ISO/IEC 14496-12, 8.7.8).
@@ -69,7 +69,7 @@ impl Protection {
         // Parameter sets may be sent again among the samples.
         let mut config = match layout {
             Layout::Full => None,
-            Layout::Avc(config) => Some((*config).clone()),
+            Layout::NalUnits(config) => Some((*config).clone()),
         };
         let mut rest = payload;
         let mut auxiliaries = Vec::with_capacity(sizes.len());
@@ -81,7 +81,7 @@ impl Protection {
             let subsamples = match &mut config {
                 None => Vec::new(),
                 Some(config) => self
-                    .split_avc(sample, config)
+                    .split_nal_units(sample, config)
                     .map_err(|what| Error::InvalidInput(format!("sample {index}: {what}")))?,
             };
             auxiliaries.push(SampleAuxiliary {
@@ -130,14 +130,18 @@ impl Protection {
         }
     }
 
-    /// Splits a sample of H.264: of slices, what follows the slice header is protected; in `cenc`
+    /// Splits a sample of H.264 or HEVC: of slices, what follows the slice header is protected; in `cenc`
     /// whole blocks only (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
-    fn split_avc(&self, sample: &[u8], config: &mut AvcConfig) -> Result<Vec<Subsample>, String> {
+    fn split_nal_units(
+        &self,
+        sample: &[u8],
+        config: &mut VideoConfig,
+    ) -> Result<Vec<Subsample>, String> {
         let mut split = Splitter::new((MAX_AUXILIARY_LEN - self.iv_size() - 2) / 6);
         for nal in nal_units(sample, config.nal_length_size()) {
             let nal = nal?;
             let framed = nal.len() + config.nal_length_size();
-            let is_slice = nal.first().is_some_and(|header| avc::is_vcl(*header));
+            let is_slice = nal.first().is_some_and(|header| config.is_vcl(*header));
             if !is_slice {
                 config
                     .learn(nal)

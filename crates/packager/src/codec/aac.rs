@@ -1,9 +1,9 @@
-//! AAC: `esds` (ISO/IEC 14496-14, 5.6) and the decoder's configuration (ISO/IEC 14496-3, 1.6).
+//! AAC and MP3: `esds` (ISO/IEC 14496-14, 5.6) and the decoder's configuration (ISO/IEC 14496-3, 1.6).
 
 use super::CodecError;
 use super::bits::BitReader;
 
-/// What `esds` says about an AAC track.
+/// What `esds` says about a track.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AacConfig {
     object_type_indication: u8,
@@ -26,6 +26,9 @@ const SL_CONFIG: u8 = 6;
 const MPEG4_AUDIO: u8 = 0x40;
 /// MPEG-2 AAC: main, low complexity, scalable.
 const MPEG2_AAC: std::ops::RangeInclusive<u8> = 0x66..=0x68;
+
+/// MPEG-2 and MPEG-1 audio, layers 1 to 3.
+const MP3: [u8; 2] = [0x69, 0x6b];
 
 /// Samples a second by `samplingFrequencyIndex`.
 const SAMPLE_RATES: [u32; 13] = [
@@ -88,14 +91,14 @@ impl AacConfig {
     pub fn rfc6381(&self) -> String {
         match self.object_type_indication {
             MPEG4_AUDIO => format!("mp4a.40.{}", self.audio_object_type),
-            other => format!("mp4a.{other:02x}"),
+            other => format!("mp4a.{other:02X}"),
         }
     }
 
-    /// Whether this is AAC of a kind that is packaged: main, LC, SSR, LTP, HE, HE v2, xHE.
-    pub fn is_aac(&self) -> bool {
-        let known = matches!(self.audio_object_type, 1..=5 | 29 | 42);
-        self.may_be_aac() && known && self.sample_rate > 0
+    /// Whether this is packaged: MP3, or AAC of the kinds main, LC, SSR, LTP, HE, HE v2, xHE.
+    pub fn is_packageable(&self) -> bool {
+        let is_known_aac = self.may_be_aac() && matches!(self.audio_object_type, 1..=5 | 29 | 42);
+        (is_known_aac || self.is_mp3()) && self.sample_rate > 0
     }
 
     /// Samples a second after spectral band replication.
@@ -108,10 +111,13 @@ impl AacConfig {
         self.channels
     }
 
-    /// Takes the number of channels from the sample entry when the configuration does not say.
-    pub fn or_channels(mut self, channels: u16) -> Self {
+    /// Takes from the sample entry what the configuration does not say.
+    pub fn or(mut self, channels: u16, sample_rate: u32) -> Self {
         if self.channels == 0 {
             self.channels = channels;
+        }
+        if self.is_mp3() {
+            self.sample_rate = sample_rate;
         }
         self
     }
@@ -123,13 +129,19 @@ impl AacConfig {
         config.extend_from_slice(self.buffer_size.to_be_bytes().get(1..).unwrap_or_default());
         config.extend_from_slice(&self.max_bitrate.to_be_bytes());
         config.extend_from_slice(&self.average_bitrate.to_be_bytes());
-        Descriptor::write(&mut config, DECODER_SPECIFIC_INFO, &self.specific);
+        if !self.specific.is_empty() {
+            Descriptor::write(&mut config, DECODER_SPECIFIC_INFO, &self.specific);
+        }
         let mut es = vec![0, 0, 0];
         Descriptor::write(&mut es, DECODER_CONFIG, &config);
         Descriptor::write(&mut es, SL_CONFIG, &[2]);
         let mut out = Vec::new();
         Descriptor::write(&mut out, ES_DESCRIPTOR, &es);
         out
+    }
+
+    fn is_mp3(&self) -> bool {
+        MP3.contains(&self.object_type_indication)
     }
 
     fn may_be_aac(&self) -> bool {
@@ -268,7 +280,7 @@ mod tests {
         let config = AacConfig::parse_esds(&esds(specific)).unwrap();
         let found = (config.rfc6381(), config.sample_rate(), config.channels());
         assert_eq!(found, (expect.0.to_string(), expect.1, expect.2));
-        assert!(config.is_aac());
+        assert!(config.is_packageable());
         assert_eq!(config.canonical_esds(), esds(specific));
     }
 

@@ -1,7 +1,8 @@
 //! H.264: `avcC` (ISO/IEC 14496-15, 5.3.3), parameter sets and slice headers (ITU-T H.264, 7.3).
 
-use super::CodecError;
 use super::bits::BitReader;
+use super::picture::{PictureInfo, read_usability};
+use super::{CodecError, take_nal_unit};
 use std::collections::BTreeMap;
 
 /// What `avcC` says, and the parameter sets in it.
@@ -15,23 +16,10 @@ pub(crate) struct AvcConfig {
     picture_sets: BTreeMap<u32, PictureSet>,
 }
 
-/// What manifests and sample entries need of a sequence parameter set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SpsInfo {
-    /// Picture size in pixels, after cropping.
-    pub width: u32,
-    /// See `width`.
-    pub height: u32,
-    /// Width and height of a pixel.
-    pub sample_aspect_ratio: Option<(u32, u32)>,
-    /// Primaries, transfer characteristics, matrix coefficients, full range.
-    pub colour: Option<(u16, u16, u16, bool)>,
-}
-
 /// A sequence parameter set, as far as slice headers depend on it.
 #[derive(Debug, Clone)]
 struct SequenceSet {
-    info: SpsInfo,
+    info: PictureInfo,
     separate_colour_planes: bool,
     monochrome: bool,
     frame_num_bits: u32,
@@ -152,7 +140,7 @@ impl AvcConfig {
     }
 
     /// What the first sequence parameter set says.
-    pub fn sps_info(&self) -> Option<SpsInfo> {
+    pub fn picture_info(&self) -> Option<PictureInfo> {
         self.sequence_sets.values().next().map(|set| set.info)
     }
 
@@ -428,7 +416,7 @@ impl SequenceSet {
         reader.ue()?;
         reader.flag()?;
         let size = PictureSize::parse(&mut reader, chroma_format, separate_colour_planes)?;
-        let mut info = SpsInfo {
+        let mut info = PictureInfo {
             width: size.width,
             height: size.height,
             sample_aspect_ratio: None,
@@ -531,48 +519,6 @@ impl PictureSize {
     }
 }
 
-/// Aspect ratio and colour of `vui_parameters` (E.1.1); the rest is not needed.
-fn read_usability(reader: &mut BitReader<'_>, info: &mut SpsInfo) -> Result<(), CodecError> {
-    /// Table E-1.
-    const RATIOS: [(u32, u32); 16] = [
-        (1, 1),
-        (12, 11),
-        (10, 11),
-        (16, 11),
-        (40, 33),
-        (24, 11),
-        (20, 11),
-        (32, 11),
-        (80, 33),
-        (18, 11),
-        (15, 11),
-        (64, 33),
-        (160, 99),
-        (4, 3),
-        (3, 2),
-        (2, 1),
-    ];
-    if reader.flag()? {
-        info.sample_aspect_ratio = match reader.bits(8)? {
-            255 => Some((reader.bits(16)?, reader.bits(16)?)),
-            index => RATIOS.get((index as usize).wrapping_sub(1)).copied(),
-        };
-    }
-    if reader.flag()? {
-        reader.flag()?;
-    }
-    if reader.flag()? {
-        reader.skip(3)?;
-        let full_range = reader.flag()?;
-        if reader.flag()? {
-            let [primaries, transfer, matrix] =
-                [reader.bits(8)?, reader.bits(8)?, reader.bits(8)?].map(|code| code as u16);
-            info.colour = Some((primaries, transfer, matrix, full_range));
-        }
-    }
-    Ok(())
-}
-
 impl PictureSet {
     /// Gives its id and itself (7.3.2.2). What follows `redundant_pic_cnt_present_flag` is not needed.
     fn parse(payload: &[u8]) -> Result<(u32, Self), CodecError> {
@@ -648,16 +594,6 @@ impl SliceGroups {
         let most = map_units.div_ceil(self.change_rate) + 1;
         most.next_power_of_two().trailing_zeros()
     }
-}
-
-/// A parameter set behind its 16-bit length.
-fn take_nal_unit<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], CodecError> {
-    let cut_short = || CodecError::new("a parameter set is longer than the record");
-    let (length, behind) = rest.split_first_chunk().ok_or_else(cut_short)?;
-    let length = usize::from(u16::from_be_bytes(*length));
-    let (nal, behind) = behind.split_at_checked(length).ok_or_else(cut_short)?;
-    *rest = behind;
-    Ok(nal)
 }
 
 #[cfg(test)]

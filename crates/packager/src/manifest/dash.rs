@@ -1,7 +1,9 @@
 //! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a rendition, SegmentTimeline.
 
 use super::language;
-use crate::presentation::{Format, Presentation, ProtectionFacts, RenditionFacts, reduce};
+use crate::presentation::{
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, reduce,
+};
 use crate::{Error, TrackKind};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
@@ -77,11 +79,30 @@ fn write_set(
         if let Some(protection) = rendition.protection {
             write_protection(xml, protection, presentation.license_url)?;
         }
+        write_dynamic_range(xml, rendition)?;
         let role = main_or_alternate(presentation, rendition);
         let role = [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", role)];
         empty(xml, "Role", &role)?;
         write_representation(xml, rendition, &values)
     })
+}
+
+/// Tells players of HDR from the start (ISO/IEC 23091-2, code points).
+fn write_dynamic_range(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {
+    let transfer = match rendition.format {
+        Format::Video {
+            range: DynamicRange::Pq,
+            ..
+        } => "16",
+        Format::Video {
+            range: DynamicRange::Hlg,
+            ..
+        } => "18",
+        _ => return Ok(()),
+    };
+    let scheme = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
+    let property = [("schemeIdUri", scheme), ("value", transfer)];
+    empty(xml, "SupplementalProperty", &property)
 }
 
 /// The first picture and the first sound are the main ones.
@@ -113,6 +134,7 @@ impl SetValues {
             height,
             pixel_aspect: (h, v),
             frame_rate: (frames, seconds),
+            ..
         } = rendition.format
         else {
             return Self::default();
@@ -187,7 +209,7 @@ fn write_representation(
     }
     element(xml, "Representation", &attributes, |xml| {
         if let Format::Audio { channels, .. } = rendition.format {
-            let channels = channels.to_string();
+            let channels = channel_configuration(channels).to_string();
             let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
             let configuration = [("schemeIdUri", scheme), ("value", &channels)];
             empty(xml, "AudioChannelConfiguration", &configuration)?;
@@ -232,6 +254,15 @@ fn write_segments(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<(
             Ok(())
         })
     })
+}
+
+/// The index of the usual layout of so many channels (ISO/IEC 23091-3, table 10).
+fn channel_configuration(channels: u16) -> u16 {
+    match channels {
+        7 => 11,
+        8 => 12,
+        count => count,
+    }
 }
 
 /// `PT8.023S`: XML Schema duration, rounded up to a millisecond.

@@ -2,7 +2,7 @@
 
 use super::language;
 use crate::cenc::pssh;
-use crate::presentation::{Format, Presentation, ProtectionFacts, RenditionFacts};
+use crate::presentation::{DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts};
 use crate::{Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
@@ -64,6 +64,7 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
         height,
         pixel_aspect: (h, v),
         frame_rate: (frames, seconds),
+        range,
     } = main.format
     {
         let shown_width = (f64::from(width) * f64::from(h) / f64::from(v.max(1))).round();
@@ -72,6 +73,11 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
             &mut variant,
             format_args!(",RESOLUTION={shown_width}x{height},FRAME-RATE={rate:.3}"),
         );
+        variant.push_str(match range {
+            DynamicRange::Standard => "",
+            DynamicRange::Pq => ",VIDEO-RANGE=PQ",
+            DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
+        });
     }
     if text.contains("#EXT-X-MEDIA:") {
         append(&mut variant, format_args!(",AUDIO=\"{AUDIO_GROUP}\""));

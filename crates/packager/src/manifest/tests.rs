@@ -1,7 +1,9 @@
 //! What manifests say, from a presentation made by hand.
 
 use super::language;
-use crate::presentation::{Format, Presentation, ProtectionFacts, RenditionFacts, reduce};
+use crate::presentation::{
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, reduce,
+};
 use crate::{KeyId, Scheme, TrackKind};
 use quick_xml::events::Event;
 
@@ -24,6 +26,7 @@ fn picture() -> RenditionFacts<'static> {
             height: 576,
             pixel_aspect: (16, 15),
             frame_rate: (30_000, 1001),
+            range: DynamicRange::Standard,
         },
         protection: None,
     }

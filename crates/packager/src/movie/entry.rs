@@ -1,32 +1,75 @@
 //! Sample entries: what a decoder needs to know (ISO/IEC 14496-12, 8.5.2; 14496-14; 14496-15).
 
+mod audio;
+mod video;
+
 use super::{Codec, TrackKind};
 use crate::Error;
-use crate::codec::aac::AacConfig;
-use crate::codec::avc::AvcConfig;
+use crate::codec::CodecError;
+use crate::codec::avc::{self, AvcConfig};
+use crate::codec::hevc::{self, HevcConfig};
 use bmff::boxes::parse_protection;
 use bmff::{BoxView, FourCc};
 
 /// What decoders need to know about a packageable track.
 #[derive(Debug, Clone)]
 pub(crate) enum SampleEntry {
-    /// H.264 with its parameter sets in the sample entry (`avc1`).
-    Avc {
-        /// The body of `avcC`, as on file.
-        record: Vec<u8>,
-        /// What it says.
-        config: AvcConfig,
-        /// Coded picture size in pixels, after cropping.
-        width: u16,
-        /// See `width`.
-        height: u16,
-        /// Width and height of a pixel.
-        pixel_aspect: (u32, u32),
-        /// `colr`, when the source has it or its parameter sets say.
-        colour: Option<Colour>,
-    },
-    /// AAC (`mp4a`).
-    Aac(AacConfig),
+    /// Picture.
+    Video(VideoEntry),
+    /// Sound.
+    Audio(AudioEntry),
+}
+
+/// A visual sample entry.
+#[derive(Debug, Clone)]
+pub(crate) struct VideoEntry {
+    /// `avc1`, `hvc1`, ….
+    pub format: [u8; 4],
+    /// What the decoder's configuration says.
+    pub config: VideoConfig,
+    /// Boxes that go into the output as they are: the decoder's configuration first.
+    pub boxes: Vec<RawBox>,
+    /// Coded picture size in pixels, after cropping.
+    pub width: u16,
+    /// See `width`.
+    pub height: u16,
+    /// Width and height of a pixel.
+    pub pixel_aspect: (u32, u32),
+    /// `colr`, when the source has it or its parameter sets say.
+    pub colour: Option<Colour>,
+}
+
+/// What is known of a video codec's configuration: enough to find the slice data in a sample.
+#[derive(Debug, Clone)]
+pub(crate) enum VideoConfig {
+    /// H.264.
+    Avc(AvcConfig),
+    /// HEVC.
+    Hevc(HevcConfig),
+}
+
+/// An audio sample entry.
+#[derive(Debug, Clone)]
+pub(crate) struct AudioEntry {
+    /// `mp4a`, `Opus`, ….
+    pub format: [u8; 4],
+    /// The decoder's configuration.
+    pub config: RawBox,
+    /// Number of channels.
+    pub channels: u16,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// Bits of a sample, as the entry says.
+    pub sample_size: u16,
+}
+
+/// A box that goes into the output as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawBox {
+    /// The type.
+    pub kind: [u8; 4],
+    /// What follows the header.
+    pub body: Vec<u8>,
 }
 
 /// Colour description (ISO/IEC 23091-2 code points).
@@ -68,9 +111,6 @@ pub(super) struct Parsed {
     pub channels: Option<u16>,
 }
 
-/// Bytes of a visual sample entry before its boxes.
-const VISUAL_LEN: usize = 78;
-
 /// Reads the first sample entry of a `stsd`.
 pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     let mut cursor = stsd.cursor();
@@ -84,20 +124,17 @@ pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error
         );
         return Err(stsd.error(what).into());
     }
-    let Some(entry) = entries.first() else {
+    let Some((first, others)) = entries.split_first() else {
         return Ok(Parsed::obstacle("????", "it has no sample entry"));
     };
-    let mut parsed = match kind {
-        TrackKind::Video => video(entry)?,
-        TrackKind::Audio => audio(entry)?,
-        TrackKind::Other(_) => {
-            let what = "tracks of this kind are not packaged";
-            Parsed::obstacle(&entry.kind.to_string(), what)
-        }
-    };
-    let first = configuration(entry)?;
-    for other in entries.iter().skip(1) {
-        if first.is_none() || other.kind != entry.kind || configuration(other)? != first {
+    let mut parsed = parse_entry(first, kind)?;
+    for other in others {
+        let other = parse_entry(other, kind)?;
+        let alike = match (&parsed.entry, &other.entry) {
+            (Some(entry), Some(other)) => entry.configures_like(other),
+            _ => false,
+        };
+        if !alike {
             break;
         }
         parsed.alike += 1;
@@ -105,35 +142,15 @@ pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error
     Ok(parsed)
 }
 
-/// The decoder's configuration in a sample entry, of the kinds that are packaged.
-fn configuration<'a>(entry: &BoxView<'a>) -> Result<Option<&'a [u8]>, Error> {
-    match &entry.kind.0 {
-        b"avc1" => {
-            for child in entry.children_after(VISUAL_LEN) {
-                let child = child?;
-                if child.kind == b"avcC" {
-                    return Ok(Some(child.body));
-                }
-            }
-            Ok(None)
+fn parse_entry(entry: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
+    Ok(match kind {
+        TrackKind::Video => video::parse(entry)?,
+        TrackKind::Audio => audio::parse(entry)?,
+        TrackKind::Other(_) => {
+            let what = "tracks of this kind are not packaged";
+            Parsed::obstacle(&entry.kind.to_string(), what)
         }
-        b"mp4a" => {
-            let version = entry.body.get(8..10).map_or(0, |bytes| {
-                u16::from_be_bytes(bytes.try_into().unwrap_or_default())
-            });
-            Ok(find_esds(entry, sound_len(version))?.map(|esds| esds.body))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Bytes of a sound sample entry before its boxes: QuickTime's has more fields in its versions 1 and 2.
-fn sound_len(version: u16) -> usize {
-    match version {
-        1 => 44,
-        2 => 64,
-        _ => 28,
-    }
+    })
 }
 
 impl Parsed {
@@ -156,7 +173,7 @@ impl Parsed {
 /// The name people know a codec by.
 fn codec_name(fourcc: &FourCc) -> Option<&'static str> {
     Some(match &fourcc.0 {
-        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => "HEVC",
+        b"dvh1" | b"dvhe" => "Dolby Vision without a base layer",
         b"av01" => "AV1",
         b"vp09" => "VP9",
         b"vp08" => "VP8",
@@ -164,12 +181,7 @@ fn codec_name(fourcc: &FourCc) -> Option<&'static str> {
         b"jpeg" | b"mjpa" | b"mjpb" => "Motion JPEG",
         b"mp4v" => "MPEG-4 Visual",
         b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "ProRes",
-        b"Opus" => "Opus",
-        b"fLaC" => "FLAC",
-        b"ac-3" => "AC-3",
-        b"ec-3" => "E-AC-3",
-        b"alac" => "ALAC",
-        b".mp3" => "MP3",
+        b".mp3" => "MP3 in QuickTime's form",
         b"sowt" | b"twos" | b"lpcm" | b"ipcm" | b"in24" | b"fl32" => "PCM",
         _ => return None,
     })
@@ -201,153 +213,67 @@ fn protection(entry: &BoxView<'_>, skip: usize) -> Result<(FourCc, String), Erro
     Ok((entry.kind, reason))
 }
 
-fn video(entry: &BoxView<'_>) -> Result<Parsed, Error> {
-    let mut cursor = entry.cursor();
-    cursor.skip(24)?;
-    let (width, height) = (cursor.u16()?, cursor.u16()?);
-    let size = Some((u32::from(width), u32::from(height)));
-    if entry.kind == b"encv" {
-        let (original, reason) = protection(entry, VISUAL_LEN)?;
-        return Ok(Parsed {
-            size,
-            ..Parsed::obstacle(&original.to_string(), reason)
-        });
-    }
-    if entry.kind != b"avc1" {
-        return Ok(Parsed {
-            size,
-            ..Parsed::obstacle(&entry.kind.to_string(), unsupported(&entry.kind, "H.264"))
-        });
-    }
-    let mut record = None;
-    let mut pixel_aspect = None;
-    let mut colour = None;
-    for child in entry.children_after(VISUAL_LEN) {
-        let child = child?;
-        match &child.kind.0 {
-            b"avcC" => record = Some(child),
-            b"pasp" => {
-                let mut cursor = child.cursor();
-                pixel_aspect = Some((cursor.u32()?, cursor.u32()?));
+impl SampleEntry {
+    /// Whether a decoder makes the same of both.
+    fn configures_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Video(one), Self::Video(other)) => {
+                (one.format, &one.boxes) == (other.format, &other.boxes)
             }
-            b"colr" => colour = colour.or(parse_colour(&child)?),
-            _ => {}
+            (Self::Audio(one), Self::Audio(other)) => {
+                (one.format, &one.config) == (other.format, &other.config)
+            }
+            _ => false,
         }
     }
-    let Some(record) = record else {
-        return Err(entry.error("no 'avcC' box inside").into());
-    };
-    let config = AvcConfig::parse(record.body)
-        .map_err(|error| Error::from(record.error(error.to_string())))?;
-    let sps = config.sps_info();
-    let coded = sps.map_or((width, height), |sps| (sps.width as u16, sps.height as u16));
-    let aspect = pixel_aspect
-        .or(sps.and_then(|sps| sps.sample_aspect_ratio))
-        .filter(|(h, v)| *h > 0 && *v > 0);
-    Ok(Parsed {
-        codec: Codec {
-            fourcc: "avc1".into(),
-            rfc6381: config.rfc6381("avc1"),
-        },
-        alike: 1,
-        obstacle: None,
-        size: Some((u32::from(coded.0), u32::from(coded.1))),
-        sample_rate: None,
-        channels: None,
-        entry: Some(SampleEntry::Avc {
-            record: record.body.to_vec(),
-            width: coded.0,
-            height: coded.1,
-            pixel_aspect: aspect.unwrap_or((1, 1)),
-            colour: colour.or(sps.and_then(|sps| sps.colour).map(Into::into)),
-            config,
-        }),
-    })
 }
 
-/// Reads `colr` of type `nclx` or QuickTime's `nclc`; ICC profiles are passed over.
-fn parse_colour(view: &BoxView<'_>) -> Result<Option<Colour>, Error> {
-    let mut cursor = view.cursor();
-    let kind = cursor.fourcc()?;
-    if kind != b"nclx" && kind != b"nclc" {
-        return Ok(None);
-    }
-    let (primaries, transfer, matrix) = (cursor.u16()?, cursor.u16()?, cursor.u16()?);
-    let full_range = kind == b"nclx" && cursor.u8()? & 0x80 != 0;
-    Ok(Some(Colour {
-        primaries,
-        transfer,
-        matrix,
-        full_range,
-    }))
-}
-
-fn audio(entry: &BoxView<'_>) -> Result<Parsed, Error> {
-    let mut cursor = entry.cursor();
-    cursor.skip(8)?;
-    let version = cursor.u16()?;
-    cursor.skip(6)?;
-    let channels = cursor.u16()?;
-    cursor.skip(6)?;
-    let sample_rate = cursor.u32()? >> 16;
-    let skip = sound_len(version);
-    let known = |mut parsed: Parsed| {
-        parsed.channels = Some(channels);
-        parsed.sample_rate = Some(sample_rate);
-        parsed
-    };
-    let fourcc = entry.kind.to_string();
-    if entry.kind == b"enca" {
-        let (original, reason) = protection(entry, skip)?;
-        return Ok(known(Parsed::obstacle(&original.to_string(), reason)));
-    }
-    if entry.kind != b"mp4a" {
-        return Ok(known(Parsed::obstacle(
-            &fourcc,
-            unsupported(&entry.kind, "AAC"),
-        )));
-    }
-    let Some(esds) = find_esds(entry, skip)? else {
-        return Err(entry.error("no 'esds' box inside").into());
-    };
-    let payload = esds.body.get(4..).unwrap_or_default();
-    let config = AacConfig::parse_esds(payload)
-        .map_err(|error| Error::from(esds.error(error.to_string())))?
-        .or_channels(channels);
-    let codec = Codec {
-        fourcc,
-        rfc6381: config.rfc6381(),
-    };
-    let obstacle = match config.is_aac() {
-        true => None,
-        false => Some(format!(
-            "'{}' sound is not packaged by this version; AAC is",
-            codec.rfc6381
-        )),
-    };
-    Ok(Parsed {
-        codec,
-        alike: 1,
-        obstacle,
-        size: None,
-        sample_rate: Some(config.sample_rate()),
-        channels: Some(config.channels()),
-        entry: Some(SampleEntry::Aac(config)),
-    })
-}
-
-/// `esds` lies in the sample entry, or in QuickTime's `wave` inside it.
-fn find_esds<'a>(entry: &BoxView<'a>, skip: usize) -> Result<Option<BoxView<'a>>, Error> {
-    for child in entry.children_after(skip) {
-        let child = child?;
-        if child.kind == b"esds" {
-            return Ok(Some(child));
-        }
-        if child.kind == b"wave"
-            && let Some(esds) = child.child(b"esds")?
-        {
-            return Ok(Some(esds));
+impl RawBox {
+    /// Takes over a box of the source.
+    fn of(view: &BoxView<'_>) -> Self {
+        Self {
+            kind: view.kind.0,
+            body: view.body.to_vec(),
         }
     }
-    Ok(None)
+}
+
+impl VideoConfig {
+    /// Bytes of the field before each NAL unit.
+    pub fn nal_length_size(&self) -> usize {
+        match self {
+            Self::Avc(config) => config.nal_length_size(),
+            Self::Hevc(config) => config.nal_length_size(),
+        }
+    }
+
+    /// Whether a NAL unit with this first byte holds coded slice data.
+    pub fn is_vcl(&self, header: u8) -> bool {
+        match self {
+            Self::Avc(_) => avc::is_vcl(header),
+            Self::Hevc(_) => hevc::is_vcl(header),
+        }
+    }
+
+    /// Remembers a parameter set; other NAL units change nothing.
+    ///
+    /// # Errors
+    /// When a parameter set cannot be read.
+    pub fn learn(&mut self, nal: &[u8]) -> Result<(), CodecError> {
+        match self {
+            Self::Avc(config) => config.learn(nal),
+            Self::Hevc(config) => config.learn(nal),
+        }
+    }
+
+    /// Bytes of a slice's NAL unit up to the end of the slice header.
+    ///
+    /// # Errors
+    /// When the header is cut short or names a parameter set that is not known.
+    pub fn slice_header_len(&self, nal: &[u8]) -> Result<usize, CodecError> {
+        match self {
+            Self::Avc(config) => config.slice_header_len(nal),
+            Self::Hevc(config) => config.slice_header_len(nal),
+        }
+    }
 }

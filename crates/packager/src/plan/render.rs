@@ -111,8 +111,8 @@ impl PlannedTrack {
         let payload = buffer.payload_mut(bytes);
         read_samples(&samples, source, payload)?;
         let layout = match &self.facts.entry {
-            SampleEntry::Avc { config, .. } => Layout::Avc(config),
-            SampleEntry::Aac(_) => Layout::Full,
+            SampleEntry::Video(entry) => Layout::NalUnits(&entry.config),
+            SampleEntry::Audio(_) => Layout::Full,
         };
         let auxiliaries = match &self.protection {
             None => Vec::new(),

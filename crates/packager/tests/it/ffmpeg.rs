@@ -287,8 +287,24 @@ pub fn check_packets(path: &Path, options: &Options) {
         let expect = of_source(FFMPEG_8, path, &stream, false);
         let open = scratch.file("open.mp4", &package.decrypted(index));
         let found = of_source(FFMPEG_8, &open, "0:0", false);
-        assert_same(&found, &expect, &format!("{name}, {}", rendition.name));
+        let what = format!("{name}, {}", rendition.name);
+        if MISREAD.contains(&name.as_str()) {
+            assert_eq!(hashes(&found), hashes(&expect), "{what}");
+        } else {
+            assert_same(&found, &expect, &what);
+        }
     }
+}
+
+/// Files whose composition offsets are negative in a `ctts` of version 0, as QuickTime writes them beside
+/// `cslg`: ffmpeg moves the pictures that it takes to be shown before they are decoded, so only bytes are
+/// compared.
+const MISREAD: [&str; 1] = ["mov-dolbyVision-hdr.MOV"];
+
+fn hashes(units: &[Unit]) -> Vec<&str> {
+    let mut hashes: Vec<&str> = units.iter().map(|unit| unit.hash.as_str()).collect();
+    hashes.sort_unstable();
+    hashes
 }
 
 /// [`check_packets`] under both schemes; large files under `cbcs` only, since AES of every byte is slow in

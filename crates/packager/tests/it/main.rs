@@ -8,6 +8,7 @@ mod avc_reader;
     reason = "shared with the unit tests of the slice header reader"
 )]
 mod avc_writer;
+mod codecs;
 mod conformance;
 mod faithful;
 mod ffmpeg;

@@ -43,9 +43,11 @@ pub struct Init {
     pub media_time: i64,
     /// Type of the sample entry.
     pub entry: FourCc,
-    /// Body of `avcC`; empty for sound.
+    /// Body of `avcC`; empty for other codecs.
     pub avc_record: Vec<u8>,
-    /// Body of `esds`; empty for pictures.
+    /// Body of `hvcC`; empty for other codecs.
+    pub hevc_record: Vec<u8>,
+    /// Body of `esds`; empty for other codecs.
     pub esds: Vec<u8>,
     pub scheme: Option<Scheme>,
     pub pssh: Vec<Pssh>,
@@ -82,6 +84,7 @@ impl Init {
             media_time,
             entry: entry.kind,
             avc_record: body(b"avcC"),
+            hevc_record: body(b"hvcC"),
             esds: body(b"esds"),
             scheme: sinf.map(|sinf| parse_protection(sinf).unwrap()),
             pssh: pssh

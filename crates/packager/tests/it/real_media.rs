@@ -18,13 +18,16 @@ struct Entry {
 
 impl Entry {
     fn is_packaged(&self) -> bool {
-        let known = |codec: &str| self.codecs.iter().any(|other| other == codec);
-        let has_other_picture = self
-            .codecs
-            .iter()
-            .any(|codec| codec.starts_with("hevc") || codec == "av1" || codec == "prores");
-        let sound_alone = known("aac") && !has_other_picture;
-        self.container == "isobmff" && !self.is_encrypted && (known("h264") || sound_alone)
+        let any = |wanted: &[&str]| {
+            self.codecs
+                .iter()
+                .any(|codec| wanted.contains(&codec.as_str()))
+        };
+        let picture = any(&["h264", "hevc"]);
+        let sound = any(&["aac", "opus", "flac", "ac3", "eac3"]);
+        let other_picture = any(&["av1", "prores"]);
+        let is_known = picture || (sound && !other_picture);
+        self.container == "isobmff" && !self.is_encrypted && is_known
     }
 }
 
@@ -38,7 +41,13 @@ fn entries(folder: &Path) -> Vec<Entry> {
             container: fields[4].into(),
             codecs: fields[5]
                 .split('+')
-                .map(|codec| codec.split('[').next().unwrap_or_default().to_string())
+                .map(|codec| {
+                    codec
+                        .split(['[', '('])
+                        .next()
+                        .unwrap_or_default()
+                        .to_string()
+                })
                 .collect(),
             is_encrypted: fields[7].contains("scheme:"),
             is_wild: fields[0].starts_with("hostile-"),

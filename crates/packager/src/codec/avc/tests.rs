@@ -367,7 +367,7 @@ fn records_say_size_codec_and_pixel_aspect() {
         ..Sps::default()
     };
     let config = config(&sps, &Pps::default());
-    let info = config.sps_info().unwrap();
+    let info = config.picture_info().unwrap();
     assert_eq!((info.width, info.height), (320, 288));
     assert_eq!(info.sample_aspect_ratio, Some((4, 3)));
     assert_eq!(config.rfc6381("avc1"), "avc1.64001f");

@@ -33,7 +33,8 @@ pub fn check(package: &Package, rendition: &Checked<'_>) {
         auxiliary_boxes(file, segment, scheme, is_video);
     }
     let pairs = rendition.read.samples().zip(rendition.clear.samples());
-    let mut slices = is_video.then(|| SliceReader::new(&rendition.read.init.avc_record));
+    let record = &rendition.read.init.avc_record;
+    let mut slices = (!record.is_empty()).then(|| SliceReader::new(record));
     for (sealed, clear) in pairs {
         ensure(28, sealed.data.len() == clear.data.len(), "another size");
         subsamples(sealed, scheme, is_video);
@@ -49,10 +50,8 @@ pub fn check(package: &Package, rendition: &Checked<'_>) {
 
 fn sample_entry(rendition: &Checked<'_>, scheme: Scheme) {
     let init = &rendition.read.init;
-    let (entry, original) = match init.is_video() {
-        true => (b"encv", b"avc1"),
-        false => (b"enca", b"mp4a"),
-    };
+    let entry = if init.is_video() { b"encv" } else { b"enca" };
+    let original = rendition.clear.init.entry;
     ensure(21, init.entry == entry, format!("the entry {}", init.entry));
     let found = init.scheme.as_ref().expect("check 21: no sinf");
     ensure(21, found.original_format == original, "frma");

@@ -103,22 +103,32 @@ fn track_ids(rendition: &Checked<'_>) {
 
 fn codecs(rendition: &Checked<'_>) {
     let init = &rendition.read.init;
-    let found = if init.is_video() {
+    let clear = init.scheme.as_ref().map(|scheme| scheme.original_format);
+    let format = clear.unwrap_or(init.entry).to_string();
+    let found = if format == "avc1" {
         let [_, profile, compatibility, level, ..] = init.avc_record[..] else {
             panic!("check 9: avcC is cut short");
         };
         format!("avc1.{profile:02x}{compatibility:02x}{level:02x}")
+    } else if init.is_video() {
+        // The rest of the string is what ffprobe and the writer of the record are compared by elsewhere.
+        let rest = rendition.codec.trim_start_matches(&format);
+        ensure(9, rest.starts_with('.'), format!("{format} in the boxes"));
+        format!("{format}{rest}")
+    } else if init.esds.is_empty() {
+        // Browsers know the four characters of Opus and FLAC in lower case.
+        format.to_lowercase()
     } else {
         // ES_ID and flags follow the first descriptor's tag and length.
         let esds = &init.esds[4..];
         ensure(7, esds[0] == 3 && esds[1] < 0x80, "esds");
         ensure(7, esds[2..4] == [0, 0], "ES_ID is not 0");
         ensure(9, esds[5] == 4, "no decoder configuration");
-        let specific = esds
-            .windows(2)
-            .position(|pair| pair[0] == 5 && pair[1] < 64);
-        let first = esds[specific.expect("a decoder specific info") + 2];
-        format!("mp4a.{:02x}.{}", esds[7], first >> 3)
+        // Behind the 13 bytes of the decoder configuration lie what is specific to AAC, or the end of it.
+        match esds[20] {
+            5 => format!("mp4a.{:02X}.{}", esds[7], esds[22] >> 3),
+            _ => format!("mp4a.{:02X}", esds[7]),
+        }
     };
     ensure(9, found == rendition.codec, format!("{found} in the boxes"));
 }

@@ -106,14 +106,24 @@ fn key_frames(rendition: &Checked<'_>) {
         }
         let first = segment.samples[0].shown(init);
         let earlier = segment.samples.iter().any(|s| s.shown(init) < first);
-        let length_size = usize::from(init.avc_record[4] & 3) + 1;
+        // Length of NAL length fields; types of IDR pictures in H.264 and HEVC.
+        let is_hevc = init.avc_record.is_empty();
+        let length_size = match is_hevc {
+            true => usize::from(init.hevc_record[21] & 3) + 1,
+            false => usize::from(init.avc_record[4] & 3) + 1,
+        };
+        let is_idr = |header: u8| match is_hevc {
+            true => matches!(header >> 1 & 63, 19 | 20),
+            false => header & 31 == 5,
+        };
         let idr = |sample: &[u8]| {
             let units = nal_units(sample, length_size);
             units
                 .iter()
-                .any(|(_, nal)| nal.first().is_some_and(|b| b & 31 == 5))
+                .any(|(_, nal)| nal.first().is_some_and(|b| is_idr(*b)))
         };
-        if idr(&segment.samples[0].data) {
+        // HEVC has IDR pictures that are followed by such as are shown before them (IDR_W_RADL).
+        if idr(&segment.samples[0].data) && !is_hevc {
             ensure(15, !earlier, "pictures are shown before the IDR picture");
         }
         for sample in &segment.samples {

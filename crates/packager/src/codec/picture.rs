@@ -1,0 +1,62 @@
+//! What sequence parameter sets of H.264 and HEVC say about pictures.
+
+use super::CodecError;
+use super::bits::BitReader;
+
+/// What manifests and sample entries need of a sequence parameter set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PictureInfo {
+    /// Picture size in pixels, after cropping.
+    pub width: u32,
+    /// See `width`.
+    pub height: u32,
+    /// Width and height of a pixel.
+    pub sample_aspect_ratio: Option<(u32, u32)>,
+    /// Primaries, transfer characteristics, matrix coefficients, full range.
+    pub colour: Option<(u16, u16, u16, bool)>,
+}
+
+/// Aspect ratio and colour of `vui_parameters` (ITU-T H.264, E.1.1; ITU-T H.265, E.2.1); the rest is not needed.
+pub(super) fn read_usability(
+    reader: &mut BitReader<'_>,
+    info: &mut PictureInfo,
+) -> Result<(), CodecError> {
+    /// Table E-1 of both standards.
+    const RATIOS: [(u32, u32); 16] = [
+        (1, 1),
+        (12, 11),
+        (10, 11),
+        (16, 11),
+        (40, 33),
+        (24, 11),
+        (20, 11),
+        (32, 11),
+        (80, 33),
+        (18, 11),
+        (15, 11),
+        (64, 33),
+        (160, 99),
+        (4, 3),
+        (3, 2),
+        (2, 1),
+    ];
+    if reader.flag()? {
+        info.sample_aspect_ratio = match reader.bits(8)? {
+            255 => Some((reader.bits(16)?, reader.bits(16)?)),
+            index => RATIOS.get((index as usize).wrapping_sub(1)).copied(),
+        };
+    }
+    if reader.flag()? {
+        reader.flag()?;
+    }
+    if reader.flag()? {
+        reader.skip(3)?;
+        let full_range = reader.flag()?;
+        if reader.flag()? {
+            let [primaries, transfer, matrix] =
+                [reader.bits(8)?, reader.bits(8)?, reader.bits(8)?].map(|code| code as u16);
+            info.colour = Some((primaries, transfer, matrix, full_range));
+        }
+    }
+    Ok(())
+}
