@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Packages one file with several programs, in turn, and says what each cost.
 
-All contenders run in every round, one after another; the order moves by one each round. Each writes into a folder of its
+All contenders run in every round, one after another, in an order that is shuffled (always alike) for each round: the
+memory that the one before gave back has been seen to double the time of the next. Each writes into a folder of its
 own that is made before and removed after the run; what is still to be written to the disk is written (`sync`) before
 the clock starts. Wall time is the clock's; CPU time is the kernel's account of the process (wait4), and so is
 peak memory, asked for by GNU time: a process started from here would begin with the peak of this interpreter.
@@ -11,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shutil
 import statistics
 import subprocess
@@ -55,7 +57,7 @@ def main() -> None:
     names = list(contenders)
     warm(ten)
     for turn in range(arguments.rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        for name in random.Random(turn).sample(names, len(names)):
             runs[name].append(measure(contenders[name], ten, work / "out", work / "log"))
         print(f"round {turn + 1} of {arguments.rounds} done", file=sys.stderr)
     report(runs)

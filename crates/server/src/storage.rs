@@ -8,7 +8,7 @@ use crate::id;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -240,15 +240,22 @@ impl PackageDir {
         Ok(())
     }
 
-    /// Writes a file of the package: the parts one after the other, visible when all are there.
-    pub(crate) fn put(&self, path: &str, parts: [&[u8]; 2]) -> io::Result<()> {
+    /// Writes a file of the package: the pieces one after the other, visible when all are there.
+    pub(crate) fn put<'a>(
+        &self,
+        path: &str,
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let target = self.file(path)?;
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         // The process is part of the name because a predecessor's leftovers may still be there.
         let temporary = target.with_file_name(format!(".{}-{number}.tmp", std::process::id()));
         let written = File::create(&temporary)
-            .and_then(|mut file| write_parts(&mut file, parts))
+            .and_then(|mut file| {
+                let mut pieces = pieces.into_iter();
+                pieces.try_for_each(|piece| file.write_all(piece))
+            })
             .and_then(|()| fs::rename(&temporary, &target));
         if written.is_err() {
             absent_is_fine(fs::remove_file(&temporary))?;
@@ -343,18 +350,6 @@ fn is_plain_name(name: &str) -> bool {
             Path::new(name).components().collect::<Vec<_>>().as_slice(),
             [Component::Normal(_)]
         )
-}
-
-fn write_parts(file: &mut File, parts: [&[u8]; 2]) -> io::Result<()> {
-    let [head, payload] = parts;
-    let written = file.write_vectored(&[IoSlice::new(head), IoSlice::new(payload)])?;
-    match written.checked_sub(head.len()) {
-        None => {
-            file.write_all(&head[written..])?;
-            file.write_all(payload)
-        }
-        Some(of_payload) => file.write_all(&payload[of_payload..]),
-    }
 }
 
 fn sync_each(files: &[PathBuf], next: &AtomicUsize) -> io::Result<()> {

@@ -7,7 +7,7 @@ use packager::{ObjectId, Plan, SegmentBuffer};
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -115,11 +115,14 @@ impl<'a> Job<'a> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         rustix::fs::openat(folder, path.as_str(), flags, Mode::from_raw_mode(0o666))
             .map_err(io::Error::from)
-            .and_then(|file| write_both(&mut File::from(file), buffer.head(), buffer.payload()))
+            .and_then(|file| {
+                let mut file = File::from(file);
+                buffer.pieces().try_for_each(|piece| file.write_all(piece))
+            })
             .map_err(|error| Failure::io("write", &self.folder.join(&path), &error))?;
         self.done
             .fetch_add(self.plan.weight(object), Ordering::Relaxed);
-        Ok((buffer.head().len() + buffer.payload().len()) as u64)
+        Ok(buffer.size())
     }
 }
 
@@ -156,21 +159,4 @@ fn write_manifests(
         bytes += manifest.text.len() as u64;
     }
     Ok(bytes)
-}
-
-/// Writes two buffers one after the other, in one call when the file system takes all.
-fn write_both(file: &mut File, head: &[u8], payload: &[u8]) -> io::Result<()> {
-    let mut slices = [IoSlice::new(head), IoSlice::new(payload)];
-    let mut rest: &mut [IoSlice<'_>] = &mut slices;
-    // Drops slices that are empty, here and after each call.
-    IoSlice::advance_slices(&mut rest, 0);
-    while !rest.is_empty() {
-        match file.write_vectored(rest) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => IoSlice::advance_slices(&mut rest, written),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

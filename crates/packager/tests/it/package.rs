@@ -98,7 +98,9 @@ impl Package {
 
 /// The file of an object.
 pub fn file(buffer: &SegmentBuffer) -> Vec<u8> {
-    [buffer.head(), buffer.payload()].concat()
+    let bytes = buffer.pieces().collect::<Vec<_>>().concat();
+    assert_eq!(bytes.len() as u64, buffer.size());
+    bytes
 }
 
 /// Decrypts init and media segments with the key of the tests.

@@ -173,7 +173,7 @@ fn finish(plan: &Plan, sizes: &Sizes, folder: &PackageDir) -> Result<(String, u6
     let manifests = plan.manifests(&|object| sizes.get(&object).copied().unwrap_or(0))?;
     let mut written = Vec::new();
     for manifest in &manifests {
-        folder.put(&manifest.path, [manifest.text.as_bytes(), &[]])?;
+        folder.put(&manifest.path, [manifest.text.as_bytes()])?;
         written.push((manifest.path.clone(), manifest.text.len() as u64));
     }
     let mpd = manifests

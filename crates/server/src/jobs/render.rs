@@ -126,8 +126,8 @@ fn one(
         Some(size) if size > 0 => size,
         _ => {
             plan.render(object, &[source], buffer)?;
-            folder.put(&path, [buffer.head(), buffer.payload()])?;
-            (buffer.head().len() + buffer.payload().len()) as u64
+            folder.put(&path, buffer.pieces())?;
+            buffer.size()
         }
     };
     control.advance(cost(plan, object), folder.origin(&path));
