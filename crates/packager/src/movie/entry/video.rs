@@ -7,6 +7,7 @@ use crate::Error;
 use crate::codec::CodecError;
 use crate::codec::avc::AvcConfig;
 use crate::codec::hevc::HevcConfig;
+use crate::codec::picture::PictureInfo;
 use bmff::BoxView;
 
 /// Bytes of a visual sample entry before its boxes.
@@ -43,19 +44,8 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
         return Err(entry.error(what).into());
     };
     let fourcc = entry.kind.to_string();
-    let malformed = |error: CodecError| Error::from(record.error(error.to_string()));
-    let (config, info, rfc6381) = match &record.kind.0 {
-        b"avcC" => {
-            let config = AvcConfig::parse(record.body).map_err(malformed)?;
-            let (info, text) = (config.picture_info(), config.rfc6381(&fourcc));
-            (VideoConfig::Avc(config), info, text)
-        }
-        _ => {
-            let config = HevcConfig::parse(record.body).map_err(malformed)?;
-            let (info, text) = (config.picture_info(), config.rfc6381(&fourcc));
-            (VideoConfig::Hevc(config), info, text)
-        }
-    };
+    let (config, info, rfc6381) = read_config(&record, &fourcc)
+        .map_err(|error| Error::from(record.error(error.to_string())))?;
     let coded = |of_info: Option<u32>, of_entry: u16| {
         of_info
             .and_then(|length| u16::try_from(length).ok())
@@ -87,6 +77,25 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
             pixel_aspect: aspect.unwrap_or((1, 1)),
             colour: boxes.colour.or(colour),
         })),
+    })
+}
+
+/// Reads a decoder's configuration: what it says, of the picture too, and its RFC 6381 string.
+fn read_config(
+    record: &BoxView<'_>,
+    fourcc: &str,
+) -> Result<(VideoConfig, Option<PictureInfo>, String), CodecError> {
+    Ok(match &record.kind.0 {
+        b"avcC" => {
+            let config = AvcConfig::parse(record.body)?;
+            let (info, text) = (config.picture_info(), config.rfc6381(fourcc));
+            (VideoConfig::Avc(config), info, text)
+        }
+        _ => {
+            let config = HevcConfig::parse(record.body)?;
+            let (info, text) = (config.picture_info(), config.rfc6381(fourcc));
+            (VideoConfig::Hevc(config), info, text)
+        }
     })
 }
 
