@@ -209,7 +209,7 @@ fn choose_tracks(movie: &Movie) -> Result<(Vec<&Track>, Vec<Warning>), Error> {
         .or_else(|| packageable(TrackKind::Video).next());
     let chosen: Vec<&Track> = picture
         .into_iter()
-        .chain(packageable(TrackKind::Audio))
+        .chain(packageable(TrackKind::Audio).filter(|track| picture.is_none() || !is_mp3(track)))
         .collect();
     let mut warnings = Vec::new();
     for track in &movie.tracks {
@@ -218,6 +218,9 @@ fn choose_tracks(movie: &Movie) -> Result<(Vec<&Track>, Vec<Warning>), Error> {
         }
         let reason = match &track.packageable {
             Packageable::No(reason) => reason.as_str(),
+            Packageable::Yes if is_mp3(track) => {
+                "no browser plays MP3 in MP4, and would not play the picture beside it either: convert the sound to AAC"
+            }
             Packageable::Yes => "this version packages one picture track",
         };
         warnings.push(Warning(format!(
@@ -247,6 +250,12 @@ fn choose_tracks(movie: &Movie) -> Result<(Vec<&Track>, Vec<Warning>), Error> {
         return Err(Error::Unsupported(what));
     }
     Ok((chosen, warnings))
+}
+
+/// Whether a track is MP3, which is packaged alone only: players refuse a presentation whose sound they do not
+/// know (tried in Chromium 156, clear and encrypted).
+fn is_mp3(track: &Track) -> bool {
+    matches!(track.codec.rfc6381.as_str(), "mp4a.69" | "mp4a.6B")
 }
 
 /// Folder names: `video`, `audio`, or `audio-<language>` when there are several.

@@ -133,6 +133,13 @@ function explain(error: unknown, media: Media): PlaybackError {
       "Check the URL, that its server is running, and that it allows other origins (CORS).",
     );
   }
+  // 4032: no variant in codecs that the browser knows; 6001: none that it can also decrypt.
+  if (code === 4032 || (code === 6001 && media.clearKeys === null && !isHls(media.url))) {
+    return new PlaybackError(
+      numbered("This browser cannot play this media"),
+      "It does not know the codecs, or not together with this encryption. Another browser may.",
+    );
+  }
   // 4012: no variant may be played, here because the keys are those of other KIDs.
   if (category === 6 || code === 4012) {
     return new PlaybackError(

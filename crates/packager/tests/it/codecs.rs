@@ -215,3 +215,31 @@ fn sound_of_every_codec_is_packaged() {
         check(&case);
     }
 }
+
+#[test]
+fn mp3_beside_a_picture_is_left_out() {
+    let scratch = Scratch::new();
+    let path = scratch.path("clip.mp4");
+    let arguments = "-loglevel error -y -f lavfi -i testsrc2=s=320x180:r=30:d=2 -f lavfi -i sine=d=2 \
+                     -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a libmp3lame";
+    let mut arguments: Vec<&str> = arguments.split_whitespace().collect();
+    arguments.push(path.to_str().expect("a path of text"));
+    succeed(&tool(FFMPEG_5), &arguments, None);
+    let package = Package::make(&source(&path), &options(Some(Scheme::Cbcs))).unwrap();
+    let names: Vec<_> = package
+        .plan
+        .renditions()
+        .iter()
+        .map(|one| one.name.as_str())
+        .collect();
+    assert_eq!(names, ["video"]);
+    let [warning] = package.plan.warnings() else {
+        panic!("{:?}", package.plan.warnings());
+    };
+    assert!(
+        warning
+            .0
+            .starts_with("track 2 (audio, mp4a.6B) is left out: "),
+        "{warning:?}"
+    );
+}
