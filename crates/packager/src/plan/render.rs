@@ -4,7 +4,6 @@ use super::{ObjectId, Plan, PlannedTrack, Segment};
 use crate::cenc::protect::Layout;
 use crate::fragment::{self, Fragment};
 use crate::init::{self, Init};
-use crate::movie::SampleEntry;
 use crate::sample::Sample;
 use crate::{Error, Source};
 
@@ -124,16 +123,13 @@ impl PlannedTrack {
             .map_err(|_| Error::LimitExceeded(format!("a segment of {} bytes", segment.bytes)))?;
         let payload = buffer.payload_mut(bytes);
         read_samples(&samples, source, payload)?;
-        let layout = match &self.facts.entry {
-            SampleEntry::Video(entry) => Layout::NalUnits(&entry.config),
-            SampleEntry::Audio(_) => Layout::Full,
-        };
+        let mut layout = Layout::of(&self.facts.entry);
         let auxiliaries = match &self.protection {
             None => Vec::new(),
             Some(protection) => {
                 let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
                 let first = segment.cursor.index - self.first_sample;
-                protection.encrypt(payload, &sizes, &layout, first)?
+                protection.encrypt(payload, &sizes, &mut layout, first)?
             }
         };
         let fragment = Fragment {
