@@ -62,7 +62,22 @@ struct RunPosition {
     used: u32,
 }
 
+impl SampleCursor {
+    /// Whether the next sample is the first of a chunk or a run.
+    pub fn starts_chunk(&self) -> bool {
+        self.left_in_chunk == 0 && self.in_run == 0
+    }
+}
+
 impl SampleTable {
+    /// Number of the sample entry of the sample before a cursor; 1 is the first. Fragments say it elsewhere.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        match self {
+            Self::Progressive(table) => table.description(cursor),
+            Self::Fragmented(_) => 1,
+        }
+    }
+
     /// Number of samples.
     pub fn count(&self) -> u64 {
         match self {
