@@ -121,7 +121,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings,
+            warnings: movie.warnings.iter().cloned().chain(warnings).collect(),
         },
     };
     for (track, name) in chosen.iter().zip(names(&chosen)) {

@@ -101,6 +101,7 @@ impl ProgressiveTable {
             duration,
             composition_offset,
             sync: self.is_sync(cursor),
+            closed: false,
         };
         cursor.index += 1;
         cursor.left_in_chunk -= 1;

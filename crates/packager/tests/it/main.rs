@@ -24,4 +24,5 @@ mod properties;
 mod reader;
 mod real_media;
 mod shaka;
+mod sync;
 mod tools;
