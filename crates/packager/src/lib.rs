@@ -26,7 +26,7 @@ mod sample;
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
-pub use decrypt::decrypt;
+pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};

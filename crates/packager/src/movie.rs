@@ -5,6 +5,7 @@
 
 mod entry;
 pub(crate) mod fragments;
+mod sync;
 mod timing;
 
 use crate::sample::{ProgressiveTable, SampleTable};
@@ -31,6 +32,8 @@ pub struct Movie {
     pub duration_seconds: f64,
     /// Size of the file in bytes.
     pub size: u64,
+    /// What people should know about the input: what its index says wrongly.
+    pub warnings: Vec<Warning>,
 }
 
 /// One `trak`.
@@ -144,8 +147,9 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
         fragments::collect(source, &moov, &layout.moofs, &mut builders)?;
     }
     let mut tracks = Vec::new();
+    let mut warnings = Vec::new();
     for builder in builders {
-        tracks.push(builder.finish(source)?);
+        tracks.push(builder.finish(source, &mut warnings)?);
     }
     let ends = tracks
         .iter()
@@ -157,6 +161,7 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
         fragmented,
         size: source.len(),
         tracks,
+        warnings,
     })
 }
 
@@ -380,7 +385,7 @@ impl TrackBuilder {
         })
     }
 
-    fn finish(self, source: &dyn Source) -> Result<Track, Error> {
+    fn finish(self, source: &dyn Source, warnings: &mut Vec<Warning>) -> Result<Track, Error> {
         let timing = self.timing.clone().unwrap_or_default();
         let extent = Extent::measure(&self, &timing, source.len())?;
         let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
@@ -390,6 +395,15 @@ impl TrackBuilder {
             Packageable::Yes => self.entry.entry,
             Packageable::No(_) => None,
         };
+        let samples = match &entry {
+            Some(SampleEntry::Video(entry)) => {
+                let looked = sync::look(self.samples, &entry.config, self.timescale, source)?;
+                let warn = |text| Warning(format!("track {} (video): {text}", self.id));
+                warnings.extend(looked.corrections.into_iter().map(warn));
+                looked.samples
+            }
+            _ => self.samples,
+        };
         Ok(Track {
             id: self.id,
             kind: self.kind,
@@ -397,7 +411,7 @@ impl TrackBuilder {
             packageable,
             language: self.language,
             timescale: self.timescale,
-            sample_count: self.samples.count(),
+            sample_count: samples.count(),
             start_seconds: seconds(extent.start),
             duration_seconds,
             average_bitrate: match duration_seconds > 0.0 {
@@ -410,7 +424,7 @@ impl TrackBuilder {
             header: self.header,
             timing,
             entry,
-            samples: Arc::new(self.samples),
+            samples: Arc::new(samples),
         })
     }
 

@@ -104,7 +104,8 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     if movies.is_empty() {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
-    let (chosen, warnings) = choice::choose(movies)?;
+    let (chosen, left_out) = choice::choose(movies)?;
+    let of_movies = movies.iter().flat_map(|movie| movie.warnings.clone());
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -115,7 +116,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings,
+            warnings: of_movies.chain(left_out).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen

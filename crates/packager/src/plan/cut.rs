@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
+    /// Whether the bitstream says that nothing in it needs the segment before.
+    closed: bool,
 }
 
 /// Which samples of a track are packaged.
@@ -110,6 +112,7 @@ impl Segment {
             start,
             first_shown: start,
             end: start,
+            closed: sample.closed,
         };
         segment.add(sample, start);
         segment
@@ -131,10 +134,10 @@ impl Segment {
         self.end = self.end.max(next.end);
     }
 
-    /// Whether pictures that are shown before its key frame follow it: they may need the group before
-    /// (an open group of pictures, SAP type 3).
+    /// Whether pictures that are shown before its key frame follow it and may need the group before (an open group of
+    /// pictures, SAP type 3).
     pub fn has_leading_pictures(&self) -> bool {
-        self.start < self.first_shown
+        !self.closed && self.start < self.first_shown
     }
 
     /// Ticks between the starts of two segments.

@@ -122,6 +122,7 @@ impl FragmentedTable {
             duration,
             composition_offset,
             sync: flags & NON_SYNC == 0,
+            closed: false,
         }
     }
 }

@@ -78,6 +78,11 @@ impl ProgressiveTable {
         numbers.map(|at| self.word(at + 8)).max().unwrap_or(1)
     }
 
+    /// Number of the sample entry of the sample before a cursor.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        self.word(self.chunk_runs.start + cursor.chunk_run as usize * 12 + 8)
+    }
+
     /// The sample at the cursor; moves the cursor behind it.
     pub fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
         if cursor.index >= self.count() {
@@ -96,6 +101,7 @@ impl ProgressiveTable {
             duration,
             composition_offset,
             sync: self.is_sync(cursor),
+            closed: false,
         };
         cursor.index += 1;
         cursor.left_in_chunk -= 1;
