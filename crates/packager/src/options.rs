@@ -51,6 +51,19 @@ impl Scheme {
             Self::Cenc => "cenc",
         }
     }
+
+    /// Whether AES runs in CBC mode, not as a counter.
+    pub fn is_cbc(self) -> bool {
+        matches!(self, Self::Cbcs)
+    }
+
+    /// METHOD of `EXT-X-KEY`; `None` for a scheme that HLS does not know.
+    pub fn hls_method(self) -> Option<&'static str> {
+        match self {
+            Self::Cbcs => Some("SAMPLE-AES"),
+            Self::Cenc => Some("SAMPLE-AES-CTR"),
+        }
+    }
 }
 
 impl Default for Options {
