@@ -38,12 +38,30 @@ impl Senc {
             return Err(cursor.error(format!("{count} samples exceed the box")));
         }
         // Without IVs and subsamples nothing limits the count but the samples themselves.
-        if least == 0 {
-            return Ok(Self { samples: Vec::new() });
+        let most = if least == 0 { 0 } else { usize::MAX };
+        Self::parse_each(view, most, &|_| iv_size)
+    }
+
+    /// Reads the entries of at most `most` samples, whose IVs differ in size: sample groups may say so. An
+    /// entry may be empty, so `most` must be a count that is known from elsewhere.
+    pub fn parse_each(
+        view: &BoxView<'_>,
+        most: usize,
+        iv_size: &dyn Fn(usize) -> u8,
+    ) -> Result<Self, Error> {
+        let mut cursor = view.cursor();
+        let (_, flags) = cursor.version_flags()?;
+        let has_subsamples = flags & 2 != 0;
+        let count = (cursor.u32()? as usize).min(most);
+        let mut samples = Vec::new();
+        for index in 0..count {
+            let iv_size = iv_size(index);
+            samples.push(SampleAuxiliary::parse(
+                &mut cursor,
+                iv_size,
+                has_subsamples,
+            )?);
         }
-        let samples = (0..count)
-            .map(|_| SampleAuxiliary::parse(&mut cursor, iv_size, flags & 2 != 0))
-            .collect::<Result<_, _>>()?;
         Ok(Self { samples })
     }
 }

@@ -156,10 +156,10 @@ pub(crate) fn inits(
 ) -> Result<Vec<SystemInit>, Error> {
     let mut found: Vec<SystemInit> = Vec::new();
     for system in systems {
-        if let Some(init) = system.init(keys, scheme)? {
-            if !found.contains(&init) {
-                found.push(init);
-            }
+        if let Some(init) = system.init(keys, scheme)?
+            && !found.contains(&init)
+        {
+            found.push(init);
         }
     }
     Ok(found)

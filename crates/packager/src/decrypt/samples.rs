@@ -1,7 +1,7 @@
 //! Finds the protected samples of a fragment or a track, and decrypts one.
 
 use super::Patch;
-use super::tracks::{Protected, Tracks, encryption_groups};
+use super::tracks::{Descriptions, Protected, Tracks, encryption_groups};
 use crate::cenc::cipher::{BLOCK, Cipher, Pattern};
 use crate::cenc::protect::for_each_protected;
 use crate::movie::fragments;
@@ -56,38 +56,43 @@ pub(super) fn of_fragment(
         let start = (0, base);
         let most = MAX_FRAGMENT_SAMPLES;
         (_, implicit_base) = fragments::push_runs(&traf, &tfhd, &trex, start, most, &mut table)?;
-        let description = tfhd
-            .sample_description
-            .unwrap_or(trex.sample_description)
-            .max(1);
-        let entry = track.entries.get(description as usize - 1);
-        let Some(Some(entry)) = entry else {
+        let description = tfhd.sample_description.unwrap_or(trex.sample_description);
+        let Some(entry) = track.entry(description) else {
             continue;
         };
         let groups = Groups::parse(&traf, &track.groups)?;
-        let parameters = |index: usize| groups.parameters(index, entry);
+        let parameters = |index: usize| groups.parameters(index, entry).map(Some);
         let table = SampleTable::Fragmented(table);
         found.extend(protected(&traf, &table, &parameters, base, source)?);
     }
     Ok(found)
 }
 
+/// What applies to a sample; `Ok(None)` for one in the clear.
+type Parameters<'a> = dyn Fn(usize) -> Result<Option<Protected>, String> + 'a;
+
 /// The protected samples of a `traf` or `stbl`; `parameters` tells a sample's, `base` is what `saio`
 /// counts from.
 pub(super) fn protected(
     parent: &BoxView<'_>,
     table: &SampleTable,
-    parameters: &dyn Fn(usize) -> Option<Protected>,
+    parameters: &Parameters<'_>,
     base: u64,
     source: &dyn Source,
 ) -> Result<Vec<ProtectedSample>, Error> {
     let count = usize::try_from(table.count()).unwrap_or(usize::MAX);
-    let iv_size = |index: usize| parameters(index).map(|protected| protected.tenc.iv_size);
+    // Of a sample in the clear nothing is said, or its group says 0.
+    let iv_size = |index: usize| match parameters(index) {
+        Ok(Some(protected)) => protected.tenc.iv_size,
+        Ok(None) | Err(_) => 0,
+    };
     let mut auxiliaries = read_auxiliaries(parent, count, &iv_size, base, source)?.into_iter();
     let mut found = Vec::new();
     for (index, sample) in table.iter().enumerate() {
         let auxiliary = auxiliaries.next().unwrap_or_default();
-        let Some(Protected { scheme, tenc }) = parameters(index) else {
+        let parameters =
+            parameters(index).map_err(|what| parent.error(format!("sample {index}: {what}")))?;
+        let Some(Protected { scheme, tenc }) = parameters else {
             continue;
         };
         if !tenc.is_protected {
@@ -111,20 +116,19 @@ pub(super) fn protected(
 fn read_auxiliaries(
     parent: &BoxView<'_>,
     count: usize,
-    iv_size: &dyn Fn(usize) -> Option<u8>,
+    iv_size: &dyn Fn(usize) -> u8,
     base: u64,
     source: &dyn Source,
 ) -> Result<Vec<SampleAuxiliary>, Error> {
-    let default_iv_size = (0..count).find_map(iv_size).unwrap_or(0);
     for child in parent.children() {
         let child = child?;
         if child.kind == b"senc" {
-            return Ok(Senc::parse(&child, default_iv_size)?.samples);
+            return Ok(Senc::parse_each(&child, count, iv_size)?.samples);
         }
         if child.kind == b"uuid" && child.body.starts_with(&PIFF_SENC) {
             let mut inner = child.clone();
             inner.body = child.body.get(PIFF_SENC.len()..).unwrap_or_default();
-            return Ok(Senc::parse(&inner, default_iv_size)?.samples);
+            return Ok(Senc::parse_each(&inner, count, iv_size)?.samples);
         }
     }
     let (Some(saiz), Some(saio)) = (parent.child(b"saiz")?, parent.child(b"saio")?) else {
@@ -145,7 +149,7 @@ fn read_auxiliaries(
         let mut bytes = vec![0; usize::from(size(index))];
         source.read_at(at, &mut bytes)?;
         at = at.saturating_add(bytes.len() as u64);
-        auxiliaries.push(parse_auxiliary(bytes, iv_size(index).unwrap_or(0))?);
+        auxiliaries.push(parse_auxiliary(bytes, iv_size(index))?);
     }
     Ok(auxiliaries)
 }
@@ -166,16 +170,21 @@ fn parse_auxiliary(bytes: Vec<u8>, iv_size: u8) -> Result<SampleAuxiliary, Error
 }
 
 /// Sample groups that change the encryption of some samples.
-struct Groups<'a> {
-    runs: Vec<(u32, u32)>,
-    own: Vec<Tenc>,
-    of_track: &'a [Tenc],
+pub(super) struct Groups<'a> {
+    /// The first sample behind each run, and the run's group.
+    runs: Vec<(usize, u32)>,
+    own: Descriptions,
+    of_track: &'a Descriptions,
 }
 
+/// Descriptions of the fragment itself are numbered from here (8.9.4).
+const OWN: u32 = 0x1_0000;
+
 impl<'a> Groups<'a> {
-    fn parse(traf: &BoxView<'_>, of_track: &'a [Tenc]) -> Result<Self, Error> {
+    /// Reads the groups in a `traf` or, with no others than its own, a `stbl`.
+    pub fn parse(parent: &BoxView<'_>, of_track: &'a Descriptions) -> Result<Self, Error> {
         let mut runs = Vec::new();
-        for child in traf.children() {
+        for child in parent.children() {
             let child = child?;
             if child.kind == b"sbgp" {
                 let sbgp = Sbgp::parse(&child)?;
@@ -184,34 +193,40 @@ impl<'a> Groups<'a> {
                 }
             }
         }
+        let mut behind = 0_usize;
+        let ends = runs.into_iter().map(|(count, group)| {
+            behind = behind.saturating_add(count as usize);
+            (behind, group)
+        });
         Ok(Self {
-            runs,
-            own: encryption_groups(traf)?,
+            runs: ends.collect(),
+            own: encryption_groups(parent)?,
             of_track,
         })
     }
 
     /// What applies to a sample: its group's parameters, else the sample entry's.
-    fn parameters(&self, index: usize, entry: &Protected) -> Option<Protected> {
-        /// Descriptions of the fragment itself are numbered from here (8.9.4).
-        const OWN: u32 = 0x1_0000;
-        let mut behind = 0_usize;
-        for (count, group) in &self.runs {
-            behind = behind.saturating_add(*count as usize);
-            if index >= behind || *group == 0 {
-                continue;
-            }
-            let (list, number) = match group.checked_sub(OWN) {
-                Some(number) => (self.own.as_slice(), number),
-                None => (self.of_track, *group),
-            };
-            let tenc = list.get((number as usize).checked_sub(1)?)?;
-            return Some(Protected {
-                scheme: entry.scheme,
-                tenc: tenc.clone(),
-            });
+    ///
+    /// # Errors
+    /// When its group is not described.
+    pub fn parameters(&self, index: usize, entry: &Protected) -> Result<Protected, String> {
+        let at = self.runs.partition_point(|(behind, _)| *behind <= index);
+        let (list, number) = match self.runs.get(at) {
+            Some((_, group)) if *group >= OWN => (&self.own, group - OWN),
+            Some((_, group)) => (self.of_track, *group),
+            // What no run mentions is of the default group, the fragment's own before the track's.
+            None if self.own.default_index > 0 => (&self.own, self.own.default_index),
+            None => (self.of_track, self.of_track.default_index),
+        };
+        if number == 0 {
+            return Ok(entry.clone());
         }
-        Some(entry.clone())
+        let tenc = list.entries.get(number as usize - 1);
+        let tenc = tenc.ok_or_else(|| format!("its group {number} is not described"))?;
+        Ok(Protected {
+            scheme: entry.scheme,
+            tenc: tenc.clone(),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a `moov` says about the encryption of its tracks.
 
 use super::Patch;
-use super::samples::{self, ProtectedSample};
+use super::samples::{self, Groups, ProtectedSample};
 use crate::movie::fragments;
 use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
@@ -24,9 +24,9 @@ pub(super) struct Tracks {
 /// One track.
 pub(super) struct ProtectedTrack {
     /// By sample entry; `None` is a clear one.
-    pub entries: Vec<Option<Protected>>,
+    entries: Vec<Option<Protected>>,
     /// Groups of the whole track.
-    pub groups: Vec<Tenc>,
+    pub groups: Descriptions,
 }
 
 /// How the samples of one entry are protected.
@@ -59,9 +59,7 @@ impl Tracks {
     }
 
     pub fn any_protected(&self) -> bool {
-        self.tracks
-            .values()
-            .any(|track| track.entries.iter().any(Option::is_some))
+        self.tracks.values().any(ProtectedTrack::is_protected)
     }
 
     pub fn get(&self, id: u32) -> Option<&ProtectedTrack> {
@@ -85,8 +83,7 @@ impl Tracks {
                 continue;
             }
             let id = Tkhd::parse(&trak.need(b"tkhd")?)?.track_id;
-            let protected = self.get(id).and_then(|track| track.entries.first());
-            let Some(Some(protected)) = protected else {
+            let Some(track) = self.get(id).filter(|track| track.is_protected()) else {
                 continue;
             };
             let stbl = trak.need(b"mdia")?.need(b"minf")?.need(b"stbl")?;
@@ -94,8 +91,17 @@ impl Tracks {
             if table.count() == 0 {
                 continue;
             }
+            let descriptions = table.descriptions();
             let table = SampleTable::Progressive(table);
-            let parameters = |_: usize| Some(protected.clone());
+            let groups = Groups::parse(&stbl, &track.groups)?;
+            let parameters = |index: usize| {
+                let at = descriptions.partition_point(|(behind, _)| *behind <= index as u64);
+                let number = descriptions.get(at).map_or(1, |(_, number)| *number);
+                match track.entry(number) {
+                    Some(entry) => groups.parameters(index, entry).map(Some),
+                    None => Ok(None),
+                }
+            };
             // `saio` of a whole track counts from the start of the file.
             found.extend(samples::protected(&stbl, &table, &parameters, 0, source)?);
         }
@@ -104,6 +110,16 @@ impl Tracks {
 }
 
 impl ProtectedTrack {
+    fn is_protected(&self) -> bool {
+        self.entries.iter().any(Option::is_some)
+    }
+
+    /// How samples of an entry are protected; entries are numbered from 1.
+    pub fn entry(&self, number: u32) -> Option<&Protected> {
+        let index = (number as usize).saturating_sub(1);
+        self.entries.get(index).and_then(Option::as_ref)
+    }
+
     fn parse(trak: &BoxView<'_>) -> Result<Self, Error> {
         let stbl = trak.need(b"mdia")?.need(b"minf")?.need(b"stbl")?;
         let mut entries = Vec::new();
@@ -133,18 +149,30 @@ impl ProtectedTrack {
     }
 }
 
+/// What `sgpd` says about groups of the encryption.
+#[derive(Debug, Default)]
+pub(super) struct Descriptions {
+    /// The groups, numbered from 1.
+    pub entries: Vec<Tenc>,
+    /// The group of samples that no `sbgp` mentions; 0 is none.
+    pub default_index: u32,
+}
+
 /// The descriptions of encryption groups in a `stbl` or `traf`.
-pub(super) fn encryption_groups(parent: &BoxView<'_>) -> Result<Vec<Tenc>, Error> {
+pub(super) fn encryption_groups(parent: &BoxView<'_>) -> Result<Descriptions, Error> {
     for child in parent.children() {
         let child = child?;
         if child.kind == b"sgpd" {
             let sgpd = Sgpd::parse(&child)?;
             if sgpd.grouping_type == b"seig" {
-                return Ok(sgpd.encryption);
+                return Ok(Descriptions {
+                    entries: sgpd.encryption,
+                    default_index: sgpd.default_index,
+                });
             }
         }
     }
-    Ok(Vec::new())
+    Ok(Descriptions::default())
 }
 
 /// `sinf` of a protected sample entry.

@@ -78,6 +78,27 @@ impl ProgressiveTable {
         numbers.map(|at| self.word(at + 8)).max().unwrap_or(1)
     }
 
+    /// Runs of samples with the number of their sample entry: the first sample behind each, and the number.
+    pub fn descriptions(&self) -> Vec<(u64, u32)> {
+        let chunks =
+            (self.chunk_offsets.len() / if self.wide_chunk_offsets { 8 } else { 4 }) as u64;
+        let mut behind: u64 = 0;
+        let mut found: Vec<(u64, u32)> = Vec::new();
+        let mut runs = self.entries(&self.chunk_runs, 12).peekable();
+        while let Some(at) = runs.next() {
+            let next = runs.peek().map(|at| u64::from(self.word(*at)));
+            let next = next.unwrap_or(chunks + 1).min(chunks + 1);
+            let chunks_of_run = next.saturating_sub(u64::from(self.word(at)));
+            behind = behind.saturating_add(chunks_of_run * u64::from(self.word(at + 4)));
+            let number = self.word(at + 8);
+            match found.last_mut().filter(|last| last.1 == number) {
+                Some(last) => last.0 = behind,
+                None => found.push((behind, number)),
+            }
+        }
+        found
+    }
+
     /// The sample at the cursor; moves the cursor behind it.
     pub fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
         if cursor.index >= self.count() {
