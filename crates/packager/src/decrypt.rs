@@ -205,3 +205,6 @@ impl Patch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
