@@ -131,7 +131,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
