@@ -112,6 +112,10 @@ pub(super) fn protected(
         let Some(parameters) = parameters.filter(|found| found.tenc.is_protected) else {
             continue;
         };
+        // A sample without bytes has no place in the file either.
+        if sample.size == 0 {
+            continue;
+        }
         if auxiliary_len < u32::from(iv_size)
             || (iv_size == 0 && parameters.tenc.constant_iv.is_none())
         {
@@ -121,15 +125,13 @@ pub(super) fn protected(
             let what = format!("more than {MAX_PROTECTED_SAMPLES} encrypted samples in one index");
             return Err(Error::LimitExceeded(what));
         }
-        if sample.size > 0 {
-            found.push(ProtectedSample {
-                offset: sample.offset,
-                size: sample.size,
-                auxiliary_len,
-                auxiliary_at,
-                parameters,
-            });
-        }
+        found.push(ProtectedSample {
+            offset: sample.offset,
+            size: sample.size,
+            auxiliary_len,
+            auxiliary_at,
+            parameters,
+        });
     }
     Ok(())
 }

@@ -7,7 +7,9 @@ use crate::movie_builder::TestMovie;
 use crate::package::{Package, content_key, options};
 use crate::shaka::seal;
 use crate::tools::{FFMPEG_8, Scratch, media, media_source, shared, source, succeed, tool};
-use packager::{ContentKey, Error, KeyId, MemorySource, Scheme, Source, decrypted, probe};
+use packager::{
+    ContentKey, Error, KeyId, LabelledKey, MemorySource, Scheme, Source, decrypted, probe,
+};
 use std::path::Path;
 
 /// The key that input is encrypted with; it is packaged again with the key of all tests.
@@ -67,7 +69,7 @@ fn encrypted_packages_are_packaged_again() {
     let movie = TestMovie::ordinary();
     for scheme in [Scheme::Cbcs, Scheme::Cenc] {
         let mut options = options(Some(scheme));
-        options.content_key = Some(other_key());
+        options.content_keys = vec![LabelledKey::for_all(other_key())];
         let package = Package::make(&movie.source(), &options).unwrap();
         for (index, track) in [(0, 0), (1, 1)] {
             let sealed = MemorySource(package.joined(index));
