@@ -104,8 +104,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     if movies.is_empty() {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
-    let (chosen, left_out) = choice::choose(movies)?;
-    let of_movies = movies.iter().flat_map(|movie| movie.warnings.clone());
+    let (chosen, warnings) = choice::choose(movies)?;
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -116,7 +115,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings: of_movies.chain(left_out).collect(),
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -295,6 +294,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {

@@ -24,6 +24,7 @@ mod probe;
 mod properties;
 mod reader;
 mod real_media;
+mod salvage;
 mod shaka;
 mod sync;
 mod systems;
