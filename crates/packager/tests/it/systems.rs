@@ -109,7 +109,7 @@ fn compare_playlist(playlist: &str, key: &HlsKey, method: &str) {
 
 #[test]
 fn init_data_of_systems_are_those_of_shaka_packager() {
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+    for scheme in [Scheme::Cbcs, Scheme::Cenc, Scheme::Cens, Scheme::Cbc1] {
         let theirs = sealed_by_shaka(scheme);
         let inits = systems().map(|system| system.init(&[content_key()], scheme));
         let inits = inits.map(|init| init.unwrap().expect("it has something to say"));
