@@ -15,7 +15,8 @@ pub(crate) struct Protection {
     pub scheme: Scheme,
     /// The key.
     pub content_key: ContentKey,
-    /// `cbcs`: the IV of every sample. `cenc`: the first sample's IV in its first 8 bytes.
+    /// `cbcs`: the IV of every sample. `cbc1`: what the samples' IVs are made of. In counter mode: the first sample's
+    /// IV in its first 8 bytes.
     pub iv: [u8; BLOCK],
     /// Whether the pattern of video applies.
     pub is_video: bool,
@@ -54,14 +55,15 @@ impl Protection {
     pub fn iv_size(&self) -> usize {
         match self.scheme {
             Scheme::Cbcs => 0,
-            Scheme::Cenc => 8,
+            Scheme::Cenc | Scheme::Cens => 8,
+            Scheme::Cbc1 => 16,
         }
     }
 
     /// The pattern of this rendition.
     pub fn pattern(&self) -> Pattern {
         match (self.scheme, self.is_video) {
-            (Scheme::Cbcs, true) => Pattern::ONE_IN_TEN,
+            (Scheme::Cbcs | Scheme::Cens, true) => Pattern::ONE_IN_TEN,
             _ => Pattern::FULL,
         }
     }
@@ -122,7 +124,7 @@ impl Protection {
                 });
                 Vec::new()
             }
-            Scheme::Cenc => {
+            Scheme::Cenc | Scheme::Cens => {
                 let start = self.iv.first_chunk().copied().unwrap_or_default();
                 let iv = u64::from_be_bytes(start).wrapping_add(index).to_be_bytes();
                 let mut block = [0; BLOCK];
@@ -131,7 +133,22 @@ impl Protection {
                 }
                 let mut mode: CounterMode = cipher.counter_mode(block);
                 for_each_protected(sample, subsamples, |range| {
-                    mode.apply(range, Pattern::FULL);
+                    // `cens` takes whole blocks only, of sound too (9.7).
+                    let whole = match self.scheme {
+                        Scheme::Cens => range.len() - range.len() % BLOCK,
+                        _ => range.len(),
+                    };
+                    let (range, _) = range.split_at_mut(whole);
+                    mode.apply(range, self.pattern());
+                });
+                iv.to_vec()
+            }
+            Scheme::Cbc1 => {
+                // An IV of CBC must not be foreseen: the rendition's secret start makes one of the number.
+                let iv = Cipher::new(&self.iv).encrypt_block(u128::from(index).to_be_bytes());
+                let mut chain = iv;
+                for_each_protected(sample, subsamples, |range| {
+                    chain = cipher.cbc_encrypt(range, chain, Pattern::FULL);
                 });
                 iv.to_vec()
             }

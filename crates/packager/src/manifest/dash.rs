@@ -1,10 +1,11 @@
-//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a rendition, SegmentTimeline.
+//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a switching set, SegmentTimeline.
 
 use super::language;
+use crate::cenc::systems::{self, Signals};
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, reduce,
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts, reduce,
 };
-use crate::{Error, TrackKind};
+use crate::{Error, MpdProtection, TrackKind};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use std::io;
@@ -27,10 +28,15 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let longest = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
-    let attributes = [
+    let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
         ("xmlns:cenc", "urn:mpeg:cenc:2013"),
         ("xmlns:dashif", "https://dashif.org/CPS"),
+    ];
+    if presentation.renditions().any(names_playready) {
+        attributes.push(("xmlns:mspr", "urn:microsoft:playready"));
+    }
+    attributes.extend([
         (
             "profiles",
             "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019",
@@ -39,27 +45,37 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
         ("mediaPresentationDuration", &total),
         ("maxSegmentDuration", &longest),
         ("minBufferTime", &longest),
-    ];
+    ]);
     element(xml, "MPD", &attributes, |xml| {
         element(xml, "Period", &[("id", "0"), ("start", "PT0S")], |xml| {
-            for (id, rendition) in presentation.renditions.iter().enumerate() {
-                write_set(xml, presentation, rendition, id)?;
+            for (id, set) in presentation.sets.iter().enumerate() {
+                write_set(xml, presentation, set, id)?;
             }
             Ok(())
         })
     })
 }
 
+fn names_playready(rendition: &RenditionFacts<'_>) -> bool {
+    let elements = rendition.signals.inits.iter().flat_map(|init| &init.mpd);
+    elements
+        .into_iter()
+        .any(|mpd| mpd.playready_object.is_some())
+}
+
 fn write_set(
     xml: &mut Xml,
     presentation: &Presentation<'_>,
-    rendition: &RenditionFacts<'_>,
+    set: &SetFacts<'_>,
     id: usize,
 ) -> io::Result<()> {
+    let Some(first) = set.first() else {
+        return Ok(());
+    };
     let id = id.to_string();
     let mut attributes = vec![("id", id.as_str())];
-    let values = SetValues::of(rendition);
-    match rendition.kind {
+    let values = SetValues::of(set);
+    match first.kind {
         TrackKind::Video => attributes.extend([
             ("contentType", "video"),
             ("mimeType", "video/mp4"),
@@ -70,20 +86,28 @@ fn write_set(
         ]),
         _ => attributes.extend([("contentType", "audio"), ("mimeType", "audio/mp4")]),
     }
-    if let Some(tag) = language::tag(rendition.language) {
+    if let Some(tag) = language::tag(first.language) {
         attributes.push(("lang", tag));
     }
-    let access = if rendition.open_groups { "3" } else { "1" };
+    let sap_type = set.renditions.iter().map(|facts| facts.sap_type).max();
+    let access = match sap_type {
+        Some(3) => "3",
+        Some(2) => "2",
+        _ => "1",
+    };
     attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
     element(xml, "AdaptationSet", &attributes, |xml| {
-        if let Some(protection) = rendition.protection {
-            write_protection(xml, protection, presentation.license_url)?;
+        if let Some(protection) = first.protection {
+            write_protection(xml, protection, first.signals, presentation.license_url)?;
         }
-        write_dynamic_range(xml, rendition)?;
-        let role = main_or_alternate(presentation, rendition);
+        write_dynamic_range(xml, first)?;
+        let role = main_or_alternate(presentation, first);
         let role = [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", role)];
         empty(xml, "Role", &role)?;
-        write_representation(xml, rendition, &values)
+        for rendition in &set.renditions {
+            write_representation(xml, rendition)?;
+        }
+        Ok(())
     })
 }
 
@@ -110,53 +134,67 @@ fn main_or_alternate(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> &'static str {
-    let mut of_kind = presentation.of_kind(rendition.kind);
-    match of_kind.next() {
+    let main = presentation.of_kind(rendition.kind).next();
+    match main.and_then(SetFacts::first) {
         Some(first) if first.name == rendition.name => "main",
         _ => "alternate",
     }
 }
 
-/// Attribute values of a set and its representation, as text.
+/// What a set says of its pictures, as text: the most of each.
 #[derive(Default)]
 struct SetValues {
     width: String,
     height: String,
     frame_rate: String,
-    pixel_aspect: String,
     picture_aspect: String,
 }
 
 impl SetValues {
-    fn of(rendition: &RenditionFacts<'_>) -> Self {
-        let Format::Video {
-            width,
-            height,
-            pixel_aspect: (h, v),
-            frame_rate: (frames, seconds),
-            ..
-        } = rendition.format
-        else {
-            return Self::default();
-        };
-        let shown_width = u64::from(width) * u64::from(h);
-        let (wide, high) = reduce(shown_width, u64::from(height) * u64::from(v));
-        Self {
-            width: width.to_string(),
-            height: height.to_string(),
-            frame_rate: match seconds {
-                1 => frames.to_string(),
-                _ => format!("{frames}/{seconds}"),
-            },
-            pixel_aspect: format!("{h}:{v}"),
-            picture_aspect: format!("{wide}:{high}"),
+    fn of(set: &SetFacts<'_>) -> Self {
+        let mut values = Self::default();
+        let (mut most_width, mut most_height, mut most_rate) = (0, 0, (0, 1));
+        for rendition in &set.renditions {
+            let Format::Video {
+                width,
+                height,
+                pixel_aspect: (h, v),
+                frame_rate,
+                ..
+            } = rendition.format
+            else {
+                return values;
+            };
+            if most_width == 0 {
+                let shown_width = u64::from(width) * u64::from(h);
+                let (wide, high) = reduce(shown_width, u64::from(height) * u64::from(v));
+                values.picture_aspect = format!("{wide}:{high}");
+            }
+            most_width = width.max(most_width);
+            most_height = height.max(most_height);
+            if frame_rate.0 * most_rate.1 > most_rate.0 * frame_rate.1 {
+                most_rate = frame_rate;
+            }
         }
+        values.width = most_width.to_string();
+        values.height = most_height.to_string();
+        values.frame_rate = rate_text(most_rate);
+        values
+    }
+}
+
+/// `25` or `30000/1001`.
+fn rate_text((frames, seconds): (u64, u64)) -> String {
+    match seconds {
+        1 => frames.to_string(),
+        _ => format!("{frames}/{seconds}"),
     }
 }
 
 fn write_protection(
     xml: &mut Xml,
     protection: ProtectionFacts,
+    signals: &Signals,
     license_url: Option<&str>,
 ) -> io::Result<()> {
     let kid = protection.kid.uuid();
@@ -166,10 +204,22 @@ fn write_protection(
         ("cenc:default_KID", &kid),
     ];
     empty(xml, "ContentProtection", &common)?;
+    if signals.clear_key {
+        write_clear_key(xml, &kid, license_url)?;
+    }
+    for system in &signals.inits {
+        if let Some(mpd) = &system.mpd {
+            write_system(xml, &kid, &system.system_id, mpd)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_clear_key(xml: &mut Xml, kid: &str, license_url: Option<&str>) -> io::Result<()> {
     let clear_key = [
         ("schemeIdUri", CLEAR_KEY_SYSTEM),
         ("value", "ClearKey1.0"),
-        ("cenc:default_KID", &kid),
+        ("cenc:default_KID", kid),
     ];
     match license_url {
         None => empty(xml, "ContentProtection", &clear_key),
@@ -181,32 +231,65 @@ fn write_protection(
     }
 }
 
-fn write_representation(
+/// The element of a protection system, with its init data.
+fn write_system(
     xml: &mut Xml,
-    rendition: &RenditionFacts<'_>,
-    values: &SetValues,
+    kid: &str,
+    system_id: &[u8; 16],
+    mpd: &MpdProtection,
 ) -> io::Result<()> {
+    let urn = systems::urn(system_id);
+    let mut attributes = vec![("schemeIdUri", urn.as_str())];
+    attributes.extend(mpd.value.map(|value| ("value", value)));
+    attributes.push(("cenc:default_KID", kid));
+    element(xml, "ContentProtection", &attributes, |xml| {
+        let texts = [
+            ("cenc:pssh", &mpd.pssh),
+            ("mspr:pro", &mpd.playready_object),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                element(xml, name, &[], |xml| {
+                    xml.write_event(Event::Text(BytesText::new(text)))
+                })?;
+            }
+        }
+        // Checked to be well-formed when it was given.
+        match &mpd.xml {
+            Some(given) => xml.write_event(Event::Text(BytesText::from_escaped(given))),
+            None => Ok(()),
+        }
+    })
+}
+
+fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {
     let bandwidth = rendition.bandwidth.to_string();
     let mut attributes = vec![
-        ("id", rendition.name),
-        ("bandwidth", &bandwidth),
-        ("codecs", rendition.codec),
+        ("id", rendition.name.to_string()),
+        ("bandwidth", bandwidth),
+        ("codecs", rendition.codec.to_string()),
     ];
-    let sample_rate;
     match rendition.format {
-        Format::Video { .. } => attributes.extend([
-            ("width", values.width.as_str()),
-            ("height", &values.height),
-            ("frameRate", &values.frame_rate),
-            ("sar", &values.pixel_aspect),
+        Format::Video {
+            width,
+            height,
+            pixel_aspect: (h, v),
+            frame_rate,
+            ..
+        } => attributes.extend([
+            ("width", width.to_string()),
+            ("height", height.to_string()),
+            ("frameRate", rate_text(frame_rate)),
+            ("sar", format!("{h}:{v}")),
         ]),
-        Format::Audio {
-            sample_rate: rate, ..
-        } => {
-            sample_rate = rate.to_string();
-            attributes.push(("audioSamplingRate", &sample_rate));
+        Format::Audio { sample_rate, .. } => {
+            attributes.push(("audioSamplingRate", sample_rate.to_string()));
         }
     }
+    let attributes: Vec<(&str, &str)> = attributes
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     element(xml, "Representation", &attributes, |xml| {
         if let Format::Audio { channels, .. } = rendition.format {
             let channels = channel_configuration(channels).to_string();
@@ -232,14 +315,21 @@ fn write_segments(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<(
     }
     element(xml, "SegmentTemplate", &attributes, |xml| {
         element(xml, "SegmentTimeline", &[], |xml| {
-            let mut segments = rendition.segments.iter().copied().peekable();
+            let mut segments = rendition.segments.iter().peekable();
             let mut first = true;
-            while let Some((start, length)) = segments.next() {
+            while let Some(segment) = segments.next() {
                 let mut repeats = 0;
-                while segments.next_if(|(_, next)| *next == length).is_some() {
+                while segments
+                    .next_if(|next| next.length == segment.length)
+                    .is_some()
+                {
                     repeats += 1;
                 }
-                let (t, d, r) = (start.to_string(), length.to_string(), repeats.to_string());
+                let (t, d, r) = (
+                    segment.start.to_string(),
+                    segment.length.to_string(),
+                    repeats.to_string(),
+                );
                 let mut attributes = Vec::new();
                 if first {
                     attributes.push(("t", t.as_str()));

@@ -199,7 +199,7 @@ fn plan_refuses_options_that_do_not_fit() {
     let good = options(Some(packager::Scheme::Cbcs));
     assert!(!refused(&good));
     assert!(refused(&packager::Options {
-        content_key: None,
+        content_keys: Vec::new(),
         ..good.clone()
     }));
     assert!(refused(&packager::Options {
@@ -229,28 +229,27 @@ fn plan_refuses_options_that_do_not_fit() {
 }
 
 #[test]
-fn plan_picks_the_enabled_picture_and_warns_of_others() {
-    let mut movie = TestMovie::new(vec![
+fn plan_takes_all_pictures_and_warns_of_what_is_left_out() {
+    let movie = TestMovie::new(vec![
         video(1, &Video::default()),
         video(2, &Video::default()),
         other(3, *b"meta", b"mebx"),
     ]);
-    movie.tracks[0].enabled = false;
     let package = Package::make(&movie.source(), &options(None)).unwrap();
-    assert_eq!(package.plan.renditions()[0].track_id, 2);
+    let renditions = package.plan.renditions().iter();
+    let found: Vec<_> = renditions
+        .map(|rendition| (rendition.track_id, rendition.set, rendition.name.as_str()))
+        .collect();
+    assert_eq!(found, [(1, 0, "video-192p"), (2, 0, "video-192p-2")]);
     let warnings: Vec<_> = package
         .plan
         .warnings()
         .iter()
         .map(|w| w.0.as_str())
         .collect();
-    assert_eq!(warnings.len(), 2);
+    assert_eq!(warnings.len(), 1);
     assert!(
-        warnings[0].starts_with("track 1 (video, avc1.64001f) is left out"),
-        "{warnings:?}"
-    );
-    assert!(
-        warnings[1].starts_with("track 3 (meta, mebx) is left out"),
+        warnings[0].starts_with("track 3 (meta, mebx) is left out"),
         "{warnings:?}"
     );
 }
@@ -276,12 +275,13 @@ fn plan_render_names_the_object_whose_samples_are_broken() {
     let movie = TestMovie::new(vec![video(1, &Video::default())]);
     let mut bytes = movie.bytes();
     let mdat = bytes.windows(4).position(|four| four == b"mdat").unwrap() + 4;
-    bytes[mdat..mdat + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    let second = mdat + movie.tracks[0].samples[0].data.len();
+    bytes[second..second + 4].copy_from_slice(&u32::MAX.to_be_bytes());
     let source = MemorySource(bytes);
     let result = Package::make(&source, &options(Some(packager::Scheme::Cbcs)));
     let text = result.map(|_| ()).unwrap_err().to_string();
     assert!(
-        text.starts_with("video/1.m4s: sample 0: a NAL unit goes beyond"),
+        text.starts_with("video/1.m4s: sample 1: a NAL unit goes beyond"),
         "{text}"
     );
 }
