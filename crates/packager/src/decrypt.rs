@@ -244,3 +244,6 @@ impl Patch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -67,7 +67,7 @@ pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
             });
         });
         if let Some(protection) = init.protection {
-            pssh::write_common(w, &[protection.kid()]);
+            w.put(&pssh::common_box(&[protection.kid()]));
         }
     });
     w.into_bytes()

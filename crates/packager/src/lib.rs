@@ -25,6 +25,10 @@ mod sample;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
+pub use cenc::systems::{
+    FairPlayOptions, GivenSystem, HlsKey, MpdProtection, PlayReadyOptions, PlayReadyVersion,
+    ProtectionSystem, SystemInit, WidevineOptions,
+};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;

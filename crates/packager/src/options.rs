@@ -109,14 +109,23 @@ impl Scheme {
         }
     }
 
-    /// Whether the cipher is AES-CTR; else it is AES-CBC.
+    /// Whether the cipher is AES-CTR.
     pub fn is_counter_mode(self) -> bool {
         matches!(self, Self::Cenc | Self::Cens)
     }
 
-    /// Whether HLS has a METHOD for it.
-    pub fn is_known_to_hls(self) -> bool {
-        matches!(self, Self::Cbcs | Self::Cenc)
+    /// Whether AES runs in CBC mode, not as a counter.
+    pub fn is_cbc(self) -> bool {
+        !self.is_counter_mode()
+    }
+
+    /// METHOD of `EXT-X-KEY`; `None` for a scheme that HLS does not know.
+    pub fn hls_method(self) -> Option<&'static str> {
+        match self {
+            Self::Cbcs => Some("SAMPLE-AES"),
+            Self::Cenc => Some("SAMPLE-AES-CTR"),
+            Self::Cens | Self::Cbc1 => None,
+        }
     }
 }
 

@@ -104,7 +104,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     if movies.is_empty() {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
-    let (chosen, warnings) = choice::choose(movies)?;
+    let (chosen, left_out) = choice::choose(movies)?;
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -115,7 +115,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings: choice::of_inputs(movies).chain(warnings).collect(),
+            warnings: choice::of_inputs(movies).chain(left_out).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -130,7 +130,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()

@@ -2,10 +2,11 @@
 
 use super::language;
 use crate::cenc::pssh;
+use crate::cenc::systems::widevine;
 use crate::presentation::{
     DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
-use crate::{Scheme, TrackKind};
+use crate::{Scheme, TrackKind, WidevineOptions};
 use base64::Engine as _;
 use std::fmt::Write as _;
 
@@ -205,11 +206,9 @@ pub(super) fn write_media(
 /// under `cbcs` such a line stops hls.js, and Shaka Player wants a line of a key system that it knows.
 fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Vec<String> {
     let kid = protection.kid;
-    let method = match protection.scheme {
-        Scheme::Cbcs => "SAMPLE-AES",
-        Scheme::Cenc => "SAMPLE-AES-CTR",
-        // There are no playlists then.
-        Scheme::Cens | Scheme::Cbc1 => return Vec::new(),
+    // Without a METHOD there are no playlists.
+    let Some(method) = protection.scheme.hls_method() else {
+        return Vec::new();
     };
     let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
     let init_data = format!("data:text/plain;base64,{init_data}");
@@ -223,8 +222,8 @@ fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Ve
     let mut lines = vec![key_line(license, "org.w3.clearkey")];
     match protection.scheme {
         Scheme::Cbcs => {
-            let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
-            lines.push(key_line(&widevine_init_data(&kid.0), widevine));
+            let header = widevine::header(&WidevineOptions::default(), &[kid], None);
+            lines.extend(widevine::hls_key(kid, &header).lines(method));
         }
         Scheme::Cenc => {
             if let Some(prefix) = presentation.hls_key_url {
@@ -234,15 +233,6 @@ fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Ve
         Scheme::Cens | Scheme::Cbc1 => {}
     }
     lines
-}
-
-/// A `pssh` of Widevine that names the key: field 2 of its header is a key id of 16 bytes.
-fn widevine_init_data(kid: &[u8; 16]) -> String {
-    let mut header = vec![0x12, 16];
-    header.extend_from_slice(kid);
-    let pssh = pssh::widevine_box(&header);
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pssh);
-    format!("data:text/plain;base64,{encoded}")
 }
 
 fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {

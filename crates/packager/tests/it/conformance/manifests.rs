@@ -297,7 +297,7 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
             ensure(43, all, codecs);
         }
     }
-    if !pictures.is_empty() || sounds.len() > 1 {
+    if !pictures.is_empty() {
         ensure(43, groups.is_empty() == sounds.is_empty(), "EXT-X-MEDIA");
     }
 }
