@@ -1,6 +1,6 @@
 //! What the caller decides about a packaging.
 
-use crate::ContentKey;
+use crate::{ContentKey, ProtectionSystem};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -77,6 +77,9 @@ pub struct Options {
     /// There are some exactly when there is a scheme. A rendition takes the keys of its own name, else those of
     /// its kind and size, else those without a label; of several the crypto periods take one after the other.
     pub content_keys: Vec<LabelledKey>,
+    /// Who delivers the keys. None named means the common system, and playlists that players without a key system
+    /// take; else those that are named and no others.
+    pub systems: Vec<ProtectionSystem>,
     /// 16 fresh random bytes for each packaging job; all IVs come from it. A job that is tried again
     /// keeps its seed and so writes the same bytes.
     pub iv_seed: [u8; 16],
@@ -109,14 +112,9 @@ impl Scheme {
         }
     }
 
-    /// Whether the cipher is AES-CTR.
+    /// Whether the cipher is AES-CTR; else it is AES-CBC.
     pub fn is_counter_mode(self) -> bool {
         matches!(self, Self::Cenc | Self::Cens)
-    }
-
-    /// Whether AES runs in CBC mode, not as a counter.
-    pub fn is_cbc(self) -> bool {
-        !self.is_counter_mode()
     }
 
     /// METHOD of `EXT-X-KEY`; `None` for a scheme that HLS does not know.
@@ -126,6 +124,11 @@ impl Scheme {
             Self::Cenc => Some("SAMPLE-AES-CTR"),
             Self::Cens | Self::Cbc1 => None,
         }
+    }
+
+    /// Whether HLS has a METHOD for it.
+    pub fn is_known_to_hls(self) -> bool {
+        self.hls_method().is_some()
     }
 }
 
@@ -195,6 +198,7 @@ impl Default for Options {
             scheme: None,
             encrypt: EncryptScope::All,
             content_keys: Vec::new(),
+            systems: Vec::new(),
             iv_seed: [0; 16],
             segment_duration: Duration::from_secs(4),
             layout: FileLayout::Segments,

@@ -8,6 +8,7 @@ mod render;
 mod timeline;
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
@@ -63,6 +64,8 @@ pub(crate) struct PlannedTrack {
     samples: Arc<SampleTable>,
     /// How its samples are encrypted.
     pub protection: Option<Protection>,
+    /// What protection systems say about its keys.
+    pub signals: Signals,
     /// From the source's clock to the output's.
     pub timeline: Timeline,
     /// Its segments, in order.
@@ -104,7 +107,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     if movies.is_empty() {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
-    let (chosen, left_out) = choice::choose(movies)?;
+    let (chosen, warnings) = choice::choose(movies)?;
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -115,7 +118,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings: choice::of_inputs(movies).chain(left_out).collect(),
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -312,6 +315,7 @@ impl Planner<'_> {
             .map(|segment| u64::from(segment.samples))
             .sum();
         let protection = self.keys.protect(&chosen.name, track, sample_count)?;
+        let signals = self.keys.signals(protection.as_ref())?;
         let set = self.set_of(chosen, group, protection.as_ref());
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
@@ -335,6 +339,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection,
+            signals,
             sample_count,
             segments,
         });

@@ -1,6 +1,7 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::movie::{Colour, SampleEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Scheme, TrackKind};
@@ -65,6 +66,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub format: Format,
     /// How it is encrypted.
     pub protection: Option<ProtectionFacts>,
+    /// What protection systems say about its keys.
+    pub signals: &'a Signals,
 }
 
 /// What is particular to a kind of rendition.
@@ -311,6 +314,7 @@ impl<'a> RenditionFacts<'a> {
             sap_type: track.sap_type(),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),
+            signals: &track.signals,
         }
     }
 

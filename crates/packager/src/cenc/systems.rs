@@ -145,24 +145,64 @@ impl ProtectionSystem {
     }
 }
 
-/// What all systems say of a rendition's keys; systems that say the same twice are heard once.
-///
-/// # Errors
-/// As [`ProtectionSystem::init`].
-pub(crate) fn inits(
-    systems: &[ProtectionSystem],
-    keys: &[ContentKey],
-    scheme: Scheme,
-) -> Result<Vec<SystemInit>, Error> {
-    let mut found: Vec<SystemInit> = Vec::new();
-    for system in systems {
-        if let Some(init) = system.init(keys, scheme)?
-            && !found.contains(&init)
-        {
-            found.push(init);
+/// What all systems say about a rendition's keys, decided by the plan.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// For the init segment and the MPD; systems that say the same twice are heard once.
+    pub inits: Vec<SystemInit>,
+    /// Lines of playlists, key by key; those of ClearKey are not among them.
+    hls: Vec<(KeyId, Vec<String>)>,
+    /// Whether manifests name ClearKey.
+    pub clear_key: bool,
+}
+
+impl Signals {
+    /// What `systems` say about the keys of one rendition, in the order of their crypto periods.
+    ///
+    /// # Errors
+    /// As [`ProtectionSystem::init`].
+    pub fn of(
+        systems: &[ProtectionSystem],
+        keys: &[ContentKey],
+        scheme: Scheme,
+    ) -> Result<Self, Error> {
+        let is_default = systems.is_empty();
+        let systems = match is_default {
+            true => &[ProtectionSystem::Common],
+            false => systems,
+        };
+        let mut signals = Self {
+            clear_key: systems.contains(&ProtectionSystem::Common),
+            ..Self::default()
+        };
+        for system in systems {
+            let init = system.init(keys, scheme)?;
+            signals
+                .inits
+                .extend(init.filter(|init| !signals.inits.contains(init)));
         }
+        for key in keys {
+            let mut lines = Vec::new();
+            let method = scheme.hls_method().unwrap_or_default();
+            for system in systems {
+                let said = system.hls_key(key, scheme)?;
+                lines.extend(said.iter().flat_map(|said| said.lines(method)));
+            }
+            // Shaka Player wants a line of a key system that it knows beside that of ClearKey.
+            if is_default && scheme == Scheme::Cbcs {
+                let header = widevine::header(&WidevineOptions::default(), &[key.kid], None);
+                lines.extend(widevine::hls_key(key.kid, &header).lines(method));
+            }
+            signals.hls.push((key.kid, lines));
+        }
+        Ok(signals)
     }
-    Ok(found)
+
+    /// Lines of a media playlist about a key.
+    pub fn hls_lines(&self, kid: KeyId) -> &[String] {
+        let found = self.hls.iter().find(|(known, _)| *known == kid);
+        found.map_or(&[], |(_, lines)| lines)
+    }
 }
 
 impl SystemInit {

@@ -1,10 +1,17 @@
-//! Init data of protection systems are, byte for byte, those of Shaka Packager.
+//! Protection systems: their init data are, byte for byte, those of Shaka Packager, and manifests repeat them.
 
-use crate::package::content_key;
+use crate::golden;
+use crate::movie_builder::TestMovie;
+use crate::package::{Package, content_key, options};
 use crate::reader::top_level;
 use crate::tools::{SHAKA_PACKAGER, Scratch, media, succeed, tool};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bmff::BoxView;
+use bmff::boxes::Pssh;
 use packager::{
-    FairPlayOptions, HlsKey, PlayReadyOptions, ProtectionSystem, Scheme, WidevineOptions,
+    FairPlayOptions, GivenSystem, HlsKey, Options, PlayReadyOptions, ProtectionSystem, Scheme,
+    WidevineOptions,
 };
 
 /// What Shaka Packager makes of a picture, with every system that it and we know.
@@ -109,7 +116,7 @@ fn compare_playlist(playlist: &str, key: &HlsKey, method: &str) {
 
 #[test]
 fn init_data_of_systems_are_those_of_shaka_packager() {
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+    for scheme in [Scheme::Cbcs, Scheme::Cenc, Scheme::Cens, Scheme::Cbc1] {
         let theirs = sealed_by_shaka(scheme);
         let inits = systems().map(|system| system.init(&[content_key()], scheme));
         let inits = inits.map(|init| init.unwrap().expect("it has something to say"));
@@ -138,4 +145,106 @@ fn init_data_of_systems_are_those_of_shaka_packager() {
             compare_playlist(&theirs.playlist, &key, method);
         }
     }
+}
+
+/// What is asked for in the golden package: everything at once.
+fn asked_for() -> Options {
+    Options {
+        systems: vec![
+            ProtectionSystem::Common,
+            ProtectionSystem::Widevine(WidevineOptions {
+                provider: Some("provider".into()),
+                content_id: Some(b"content".to_vec()),
+                policy: None,
+            }),
+            ProtectionSystem::PlayReady(PlayReadyOptions {
+                version: None,
+                license_url: Some("https://example.org/rightsmanager.asmx?a=1&b=2".into()),
+            }),
+            ProtectionSystem::FairPlay(FairPlayOptions::default()),
+            ProtectionSystem::Given(GivenSystem::from_data([7; 16], b"some data")),
+        ],
+        ..options(Some(Scheme::Cbcs))
+    }
+}
+
+#[test]
+fn golden_systems() {
+    let movie = TestMovie::ordinary();
+    let package = Package::make(&movie.source(), &asked_for()).expect("packages");
+    golden::compare("systems", &golden::dump(&package));
+}
+
+/// Checks 31 and 32: every system of the MPD but ClearKey brings the box of the init segment, the common system is
+/// in the init segment alone, and the PlayReady Object is the data of its box.
+#[test]
+fn the_mpd_and_the_init_segment_say_the_same() {
+    let movie = TestMovie::ordinary();
+    let package = Package::make(&movie.source(), &asked_for()).expect("packages");
+    let mpd = dash_mpd_core::parse(&package.manifests["stream.mpd"]).expect("an MPD");
+    let sets = &mpd.periods[0].adaptations;
+    for (index, set) in (0..).zip(sets) {
+        let init = package.rendition(index)[0];
+        let moov = &top_level(init)[1];
+        let children: Vec<_> = moov.children().map(Result::unwrap).collect();
+        let kinds: Vec<String> = children
+            .iter()
+            .map(|child| child.kind.to_string())
+            .collect();
+        let boxes = kinds.iter().position(|kind| kind == "pssh").unwrap();
+        assert_eq!(kinds[boxes - 1], "mvex");
+        assert!(kinds[boxes..].iter().all(|kind| kind == "pssh"));
+        let text = |child: &BoxView<'_>| {
+            let start = child.offset as usize;
+            STANDARD.encode(&init[start..start + child.size() as usize])
+        };
+        let in_init: Vec<String> = children[boxes..].iter().map(text).collect();
+        let [scheme, clear_key, named @ ..] = set.ContentProtection.as_slice() else {
+            panic!("two elements and more are due");
+        };
+        assert!(scheme.cenc_pssh.is_empty() && clear_key.cenc_pssh.is_empty());
+        let in_mpd: Vec<&str> = named
+            .iter()
+            .flat_map(|element| &element.cenc_pssh)
+            .filter_map(|pssh| pssh.content.as_deref())
+            .collect();
+        assert_eq!(in_init[1..], in_mpd);
+        let playready = named.iter().find(|element| element.msprpro.is_some());
+        let object = playready.unwrap().msprpro.as_ref().unwrap();
+        let object = STANDARD.decode(object.content.as_deref().unwrap()).unwrap();
+        let data = Pssh::parse(&children[boxes + 2]).unwrap().data;
+        assert_eq!(object, data);
+    }
+}
+
+#[test]
+fn other_peoples_reader_finds_the_key_lines() {
+    let movie = TestMovie::ordinary();
+    let package = Package::make(&movie.source(), &asked_for()).expect("packages");
+    let text = &package.manifests["video/playlist.m3u8"];
+    let playlist = m3u8_rs::parse_media_playlist_res(text.as_bytes()).expect("a playlist");
+    assert!(playlist.segments[0].key.is_some());
+    let lines = text.lines().filter(|line| line.starts_with("#EXT-X-KEY:"));
+    let formats: Vec<&str> = lines.map(|line| attribute(line, "KEYFORMAT")).collect();
+    assert_eq!(
+        formats,
+        [
+            "org.w3.clearkey",
+            "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed",
+            "com.microsoft.playready",
+            "com.apple.streamingkeydelivery"
+        ]
+    );
+}
+
+#[test]
+fn a_system_that_cannot_deliver_is_refused_by_the_plan() {
+    let movie = TestMovie::ordinary();
+    let refused = Options {
+        scheme: Some(Scheme::Cenc),
+        ..asked_for()
+    };
+    let error = Package::make(&movie.source(), &refused).err();
+    let error = error.expect("FairPlay under cenc").to_string();
+    assert!(error.contains("cbcs alone"), "{error}");
 }

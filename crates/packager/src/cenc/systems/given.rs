@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bmff::BoxView;
 use bmff::boxes::Pssh;
 use quick_xml::Reader;
-use quick_xml::events::Event;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 /// What a system says of a key, word for word.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -173,10 +173,12 @@ fn check_xml(xml: &str) -> Result<(), String> {
             Event::Text(text) if depth == 0 && !text.trim_ascii().is_empty() => {
                 return Err("text stands outside an element".into());
             }
+            Event::Text(_) | Event::CData(_) if depth > 0 => {}
+            Event::GeneralRef(name) if depth > 0 && is_predefined(&name) => {}
             Event::Text(_) | Event::Comment(_) => {}
             Event::Eof if depth == 0 => return Ok(()),
             Event::Eof => return Err("an element is not closed".into()),
-            _ => return Err("elements and text alone are understood".into()),
+            _ => return Err("elements, text and predefined entities alone are understood".into()),
         }
     }
 }
@@ -197,7 +199,13 @@ fn has_element(xml: &str, name: &str) -> bool {
     }
 }
 
-fn check_attributes(start: &quick_xml::events::BytesStart<'_>) -> Result<(), String> {
+/// A number of a character, or one of the five names that XML itself gives.
+fn is_predefined(name: &BytesRef<'_>) -> bool {
+    matches!(name.resolve_char_ref(), Ok(Some(_)))
+        || matches!(&**name, "amp" | "lt" | "gt" | "quot" | "apos")
+}
+
+fn check_attributes(start: &BytesStart<'_>) -> Result<(), String> {
     for attribute in start.attributes() {
         attribute.map_err(|error| format!("an attribute is not well-formed: {error}"))?;
     }

@@ -110,7 +110,7 @@ fn header(
     scheme: Scheme,
 ) -> Result<String, Error> {
     let oldest = match keys {
-        [_] if !scheme.is_cbc() => PlayReadyVersion::V40,
+        [_] if scheme.is_counter_mode() => PlayReadyVersion::V40,
         _ => PlayReadyVersion::V43,
     };
     let version = options.version.unwrap_or(oldest);
@@ -120,7 +120,7 @@ fn header(
     };
     let mut xml = Writer::new(Vec::new());
     match (version, keys) {
-        (PlayReadyVersion::V40, _) if scheme.is_cbc() => {
+        (PlayReadyVersion::V40, _) if !scheme.is_counter_mode() => {
             return refuse(&format!("cannot say {}", scheme.fourcc()));
         }
         (PlayReadyVersion::V40, [key]) => write_v40(&mut xml, options, key)?,
@@ -155,9 +155,9 @@ fn write_v43(
                     let kid = STANDARD.encode(guid(key.kid));
                     let checksum = checksum(key);
                     // Checksums are of keys of AES-CTR.
-                    let attributes = match scheme.is_cbc() {
-                        true => vec![("ALGID", "AESCBC"), ("VALUE", &*kid)],
-                        false => vec![
+                    let attributes = match scheme.is_counter_mode() {
+                        false => vec![("ALGID", "AESCBC"), ("VALUE", &*kid)],
+                        true => vec![
                             ("ALGID", "AESCTR"),
                             ("CHECKSUM", &*checksum),
                             ("VALUE", &*kid),

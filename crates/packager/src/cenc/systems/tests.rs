@@ -169,7 +169,8 @@ fn a_given_system_speaks_of_its_key_alone() {
     let text = init.mpd.unwrap().pssh.unwrap();
     assert_eq!(STANDARD.decode(text).unwrap(), init.pssh.unwrap());
     let twice = [system.clone(), system];
-    assert_eq!(inits(&twice, &[key()], Scheme::Cenc).unwrap().len(), 1);
+    let signals = Signals::of(&twice, &[key()], Scheme::Cenc).unwrap();
+    assert_eq!(signals.inits.len(), 1);
 }
 
 #[test]
@@ -205,6 +206,8 @@ fn given_manifest_text_is_checked() {
     check(Some("<a></b>"), None, Some("not well-formed"));
     check(Some("</a>"), None, Some("not well-formed"));
     check(Some("<a b=1/>"), None, Some("an attribute"));
+    check(Some("<a>&lt;&#65;<![CDATA[<]]></a>"), None, None);
+    check(Some("<a>&own;</a>"), None, Some("understood"));
     check(Some("a"), None, Some("outside an element"));
     check(Some("<!DOCTYPE a><a/>"), None, Some("understood"));
     check(Some(&"<a>".repeat(17)), None, Some("nest deeper"));
