@@ -3,6 +3,7 @@
 mod destination;
 mod render;
 mod report;
+mod source;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -11,6 +12,7 @@ use crate::{input, keys, random, text, urls};
 use clap::{Args, ValueEnum};
 use destination::Destination;
 use packager::{ContentKey, EncryptScope, LabelledKey, Options, Plan, Scheme};
+use source::{Opened, SourceArgs};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +25,8 @@ Examples:
       packages again with the same key
   reelpack package holiday.mp4 -o holiday --license-url https://keys.example/license/clearkey
   reelpack package holiday.mp4 -o clear --scheme none
+  reelpack package sealed.mp4 -o again --input-key-file sealed.key
+      packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
 
@@ -59,6 +63,8 @@ pub struct PackageArgs {
     /// Encrypt with the key in this file (one KID:KEY; - reads stdin).
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
     /// How to encrypt.
     #[arg(long, value_enum, default_value_t = SchemeArg::Cbcs)]
     scheme: SchemeArg,
@@ -119,6 +125,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         .inputs
         .iter()
         .chain(&args.key_file)
+        .chain(&args.source.input_key_file)
         .map(PathBuf::as_path)
         .collect();
     let destination = Destination::check(&args.output, &kept, args.force, generate_key)?;
@@ -126,7 +133,9 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         options.content_keys = vec![LabelledKey::for_all(keys::generate()?)];
     }
 
-    let (plan, seconds) = plan(&args.inputs, &files, &options)?;
+    let input_keys = args.source.keys()?;
+    let sources = source::open(&args.inputs, &files, &input_keys)?;
+    let (plan, seconds) = plan(args, &sources, &options)?;
     for warning in plan.warnings() {
         text::warn(&warning.0);
     }
@@ -138,7 +147,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         [input] => format!("packaging {}", input.display()),
         inputs => format!("packaging {} inputs", inputs.len()),
     };
-    let job = render::Job::new(&plan, &args.inputs, &files, staging.path());
+    let job = render::Job::new(&plan, &args.inputs, &sources, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
@@ -155,16 +164,17 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
 }
 
 /// Plans the package; gives the presented length in seconds, too.
-fn plan(inputs: &[PathBuf], files: &[File], options: &Options) -> Result<(Plan, f64), Failure> {
-    let movies = inputs.iter().zip(files).map(|(path, file)| {
-        packager::probe(file).map_err(|error| Failure::engine(&path.display(), &error))
-    });
-    let movies = movies.collect::<Result<Vec<_>, _>>()?;
+fn plan(
+    args: &PackageArgs,
+    sources: &[Opened<'_>],
+    options: &Options,
+) -> Result<(Plan, f64), Failure> {
+    let movies = args.source.probe(&args.inputs, sources)?;
     let seconds = movies.iter().map(|movie| movie.duration_seconds);
     let seconds = seconds.fold(0.0, f64::max);
     let plan = packager::plan(&movies, options);
     let all = || {
-        let names = inputs.iter().map(|path| path.display().to_string());
+        let names = args.inputs.iter().map(|path| path.display().to_string());
         names.collect::<Vec<_>>().join(", ")
     };
     let plan = plan.map_err(|error| Failure::engine(&all(), &error))?;
