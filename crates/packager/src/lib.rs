@@ -22,12 +22,13 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod text;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
 pub use decrypt::decrypt;
 pub use error::Error;
-pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
+pub use movie::{Codec, Movie, Packageable, Role, Track, TrackKind, Warning, language_code, probe};
 pub use options::{EncryptScope, Options, Scheme};
 pub use plan::{Manifest, ObjectId, Plan, Rendition, SegmentBuffer, plan};

@@ -70,6 +70,8 @@ pub(crate) enum Format {
         /// Number of channels.
         channels: u16,
     },
+    /// Subtitles.
+    Text,
 }
 
 /// How bright white may be; told by the transfer characteristics (ISO/IEC 23091-2, 8.2).
@@ -246,6 +248,7 @@ impl<'a> RenditionFacts<'a> {
                 sample_rate: entry.sample_rate,
                 channels: entry.channels,
             },
+            SampleEntry::Text(_) => Format::Text,
         };
         Self {
             name,

@@ -206,6 +206,7 @@ fn write_representation(
             sample_rate = rate.to_string();
             attributes.push(("audioSamplingRate", &sample_rate));
         }
+        Format::Text => {}
     }
     element(xml, "Representation", &attributes, |xml| {
         if let Format::Audio { channels, .. } = rendition.format {

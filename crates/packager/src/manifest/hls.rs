@@ -170,7 +170,7 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize) -> String {
     let default = if index == 0 { "YES" } else { "NO" };
     let channels = match sound.format {
         Format::Audio { channels, .. } => channels,
-        Format::Video { .. } => 0,
+        Format::Video { .. } | Format::Text => 0,
     };
     format!(
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO_GROUP}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",

@@ -126,7 +126,7 @@ impl PlannedTrack {
         read_samples(&samples, source, payload)?;
         let layout = match &self.facts.entry {
             SampleEntry::Video(entry) => Layout::NalUnits(&entry.config),
-            SampleEntry::Audio(_) => Layout::Full,
+            SampleEntry::Audio(_) | SampleEntry::Text(_) => Layout::Full,
         };
         let auxiliaries = match &self.protection {
             None => Vec::new(),
