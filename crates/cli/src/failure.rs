@@ -1,5 +1,6 @@
 //! Why a run failed, sorted by what its exit code is.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 
@@ -36,9 +37,9 @@ impl Failure {
         Self::Io(format!("cannot {doing} {}: {error}", path.display()))
     }
 
-    /// A failure of the engine with `subject`, the file that it was about.
-    pub fn engine(subject: &Path, error: &packager::Error) -> Self {
-        Self::sorted(error, format!("{}: {error}", subject.display()))
+    /// A failure of the engine with `subject`, what it was about: a file mostly.
+    pub fn engine(subject: &dyn fmt::Display, error: &packager::Error) -> Self {
+        Self::sorted(error, format!("{subject}: {error}"))
     }
 
     /// A failure of the engine in the words of `message`.
@@ -46,7 +47,7 @@ impl Failure {
         use packager::Error;
         match error {
             Error::InvalidOptions(_) => Self::Usage(message),
-            Error::Io(_) => Self::Io(message),
+            Error::Io(_) | Error::Output(_) => Self::Io(message),
             // What the engine adds later is about the input until it is named here.
             _ => Self::Input(message),
         }

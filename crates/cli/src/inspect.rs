@@ -40,7 +40,7 @@ pub struct InspectArgs {
 /// See the exit codes of [`Failure`].
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let source = input::open(&args.file)?;
-    let failed = |error| Failure::engine(&args.file, &error);
+    let failed = |error| Failure::engine(&args.file.display(), &error);
     if args.boxes {
         let tree = packager::tree(&source).map_err(failed)?;
         return boxes::print(&args.file, &tree, args.json);

@@ -1,4 +1,4 @@
-//! `reelpack package`: one input in, one package out.
+//! `reelpack package`: inputs in, one package out.
 
 mod destination;
 mod render;
@@ -10,7 +10,8 @@ use crate::progress::Progress;
 use crate::{input, keys, random, text, urls};
 use clap::{Args, ValueEnum};
 use destination::Destination;
-use packager::{ContentKey, EncryptScope, Options, Scheme};
+use packager::{ContentKey, EncryptScope, LabelledKey, Options, Plan, Scheme};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ Examples:
       packages again with the same key
   reelpack package holiday.mp4 -o holiday --license-url https://keys.example/license/clearkey
   reelpack package holiday.mp4 -o clear --scheme none
+  reelpack package 1080.mp4 720.mp4 fr.m4a -o film
+      several inputs make one presentation: pictures to switch between, and another language
 
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written
 on a command line can be read by other users of the machine: --key-file is safer than --key.
@@ -32,15 +35,16 @@ already is refused, unless --force replaces it; when a key is given, DIR.key is 
 The package appears in one step when it is whole. A run that fails or is interrupted leaves nothing behind,
 and with --force the old package stays until the new one takes its place.
 
-Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, INPUT is a folder or a pipe ·
-65 INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
+Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an INPUT is a folder or a pipe ·
+65 an INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
 
-/// Package an MP4 or MOV file as encrypted DASH and HLS.
+/// Package MP4 or MOV files as encrypted DASH and HLS.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PackageArgs {
-    /// The MP4 or MOV file.
-    input: PathBuf,
+    /// The MP4 or MOV files: their pictures and sounds make one presentation.
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
     /// Folder of the package; it must not exist, or be empty.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -71,6 +75,9 @@ pub struct PackageArgs {
     /// Written into HLS playlists under --scheme cenc, for players that know only identity keys.
     #[arg(long, value_name = "URL")]
     hls_key_url: Option<String>,
+    /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
+    #[arg(long)]
+    allow_misaligned: bool,
     /// Replace the package, and the DIR.key, that are there.
     #[arg(long)]
     force: bool,
@@ -105,31 +112,33 @@ enum EncryptArg {
 /// See the exit codes of [`Failure`]; nothing is left behind.
 pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let mut options = options(args)?;
-    let generate_key = options.scheme.is_some() && options.content_key.is_none();
-    let source = input::open(&args.input)?;
-    let kept: Vec<&Path> = [Some(&args.input), args.key_file.as_ref()]
-        .into_iter()
-        .flatten()
+    let generate_key = options.scheme.is_some() && options.content_keys.is_empty();
+    let files = args.inputs.iter().map(|path| input::open(path));
+    let files = files.collect::<Result<Vec<File>, _>>()?;
+    let kept: Vec<&Path> = args
+        .inputs
+        .iter()
+        .chain(&args.key_file)
         .map(PathBuf::as_path)
         .collect();
     let destination = Destination::check(&args.output, &kept, args.force, generate_key)?;
     if generate_key {
-        options.content_key = Some(keys::generate()?);
+        options.content_keys = vec![LabelledKey::for_all(keys::generate()?)];
     }
 
-    let movie = packager::probe(&source).map_err(|error| Failure::engine(&args.input, &error))?;
-    let seconds = movie.duration_seconds;
-    let plan =
-        packager::plan(&[movie], &options).map_err(|error| Failure::engine(&args.input, &error))?;
+    let (plan, seconds) = plan(&args.inputs, &files, &options)?;
     for warning in plan.warnings() {
         text::warn(&warning.0);
     }
 
     let interrupt = Interrupt::install()?;
-    let new_key = options.content_key.as_ref().filter(|_| generate_key);
-    let staging = destination.stage(new_key)?;
-    let title = format!("packaging {}", args.input.display());
-    let job = render::Job::new(&plan, &args.input, &source, staging.path());
+    let new_key = options.content_keys.first().filter(|_| generate_key);
+    let staging = destination.stage(new_key.map(|key| &key.key))?;
+    let title = match args.inputs.as_slice() {
+        [input] => format!("packaging {}", input.display()),
+        inputs => format!("packaging {} inputs", inputs.len()),
+    };
+    let job = render::Job::new(&plan, &args.inputs, &files, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
@@ -143,6 +152,23 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         seconds,
         size,
     })
+}
+
+/// Plans the package; gives the presented length in seconds, too.
+fn plan(inputs: &[PathBuf], files: &[File], options: &Options) -> Result<(Plan, f64), Failure> {
+    let movies = inputs.iter().zip(files).map(|(path, file)| {
+        packager::probe(file).map_err(|error| Failure::engine(&path.display(), &error))
+    });
+    let movies = movies.collect::<Result<Vec<_>, _>>()?;
+    let seconds = movies.iter().map(|movie| movie.duration_seconds);
+    let seconds = seconds.fold(0.0, f64::max);
+    let plan = packager::plan(&movies, options);
+    let all = || {
+        let names = inputs.iter().map(|path| path.display().to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    let plan = plan.map_err(|error| Failure::engine(&all(), &error))?;
+    Ok((plan, seconds))
 }
 
 /// Turns arguments into what the engine wants, and refuses what contradicts itself.
@@ -176,11 +202,13 @@ fn options(args: &PackageArgs) -> Result<Options, Failure> {
             EncryptArg::All => EncryptScope::All,
             EncryptArg::Video => EncryptScope::Video,
         },
-        content_key,
+        content_keys: content_key.map(LabelledKey::for_all).into_iter().collect(),
         iv_seed: random::bytes()?,
         segment_duration: args.segment_duration,
         license_url,
         hls_key_url,
+        allow_misaligned: args.allow_misaligned,
+        ..Options::default()
     })
 }
 

@@ -21,6 +21,9 @@ pub enum Error {
     /// The source could not be read.
     #[error("the input could not be read: {0}")]
     Io(#[from] std::io::Error),
+    /// What was rendered could not be written.
+    #[error("the output could not be written: {0}")]
+    Output(std::io::Error),
 }
 
 impl From<bmff::Error> for Error {

@@ -1,13 +1,14 @@
-//! Writes media segments: `styp`, `moof` and the head of `mdat` (ISO/IEC 23000-19, 7.3.2).
+//! Writes the boxes of media segments: `styp`; `moof` and the head of `mdat` of each fragment (ISO/IEC 23000-19,
+//! 7.3.2).
 
 use crate::init::TRACK_ID;
 use crate::sample::Sample;
 use bmff::Writer;
 use bmff::boxes::{SampleAuxiliary, Trun};
 
-/// What a media segment's boxes say; the samples' bytes follow in the same order.
+/// What a fragment's boxes say; the samples' bytes follow in the same order.
 pub(crate) struct Fragment<'a> {
-    /// 1 for the first of a rendition.
+    /// Higher than that of the fragment before.
     pub sequence_number: u32,
     /// Decode time of the first sample in the output.
     pub base_media_decode_time: u64,
@@ -24,14 +25,20 @@ const SYNC_FLAGS: u32 = 0x0200_0000;
 /// Flags of another sample: it depends on others and is no sync sample.
 const NON_SYNC_FLAGS: u32 = 0x0101_0000;
 
-/// Appends the boxes of a segment to a buffer, up to the first byte of the samples.
-pub(crate) fn write_head(fragment: &Fragment<'_>, buffer: Vec<u8>) -> Vec<u8> {
+/// Appends the box that a segment begins with.
+pub(crate) fn write_segment_type(buffer: Vec<u8>) -> Vec<u8> {
     let mut w = Writer::new(buffer);
     w.boxed(b"styp", |w| {
         w.put(b"cmfs");
         w.u32(0);
         w.put(b"cmfsmsdh");
     });
+    w.into_bytes()
+}
+
+/// Appends the boxes of a fragment to a buffer, up to the first byte of the samples.
+pub(crate) fn write_head(fragment: &Fragment<'_>, buffer: Vec<u8>) -> Vec<u8> {
+    let mut w = Writer::new(buffer);
     let moof = w.len();
     let mut data_offset_at = 0;
     w.boxed(b"moof", |w| {

@@ -4,7 +4,7 @@ use crate::cenc::protect::Protection;
 use crate::cenc::pssh;
 use crate::manifest::language;
 use crate::movie::{AudioEntry, Colour, SampleEntry, TextEntry, Track, VideoEntry};
-use crate::{Scheme, TrackKind};
+use crate::{Role, Scheme, TrackKind};
 use bmff::Writer;
 
 /// The track id in every output: a CMAF track file holds one track.
@@ -23,12 +23,14 @@ pub(crate) struct Init<'a> {
 /// What the plan keeps of an input's track for its init segment.
 #[derive(Debug)]
 pub(crate) struct TrackFacts {
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// Ticks a second.
     pub timescale: u32,
-    /// ISO 639-2.
+    /// ISO 639-2, or a tag.
     pub language: String,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Rotation, as in `tkhd`.
     pub matrix: [u8; 36],
     /// Presented picture size, 16.16; 0 for sound.
@@ -292,6 +294,7 @@ impl TrackFacts {
             kind: track.kind,
             timescale: track.timescale,
             language: track.language.clone(),
+            role: track.role,
             matrix,
             presented_size: match &entry {
                 SampleEntry::Video(entry) => {

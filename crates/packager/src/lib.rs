@@ -30,5 +30,5 @@ pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value
 pub use decrypt::decrypt;
 pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Role, Track, TrackKind, Warning, language_code, probe};
-pub use options::{EncryptScope, Options, Scheme};
-pub use plan::{Manifest, ObjectId, Plan, Rendition, SegmentBuffer, plan};
+pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
+pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};

@@ -512,6 +512,18 @@ impl Extent {
     }
 }
 
+impl Track {
+    /// Width and height of the picture as it is shown, in lowest terms; 0 without a picture.
+    pub(crate) fn presented_aspect(&self) -> (u64, u64) {
+        let Some(SampleEntry::Video(entry)) = &self.entry else {
+            return (0, 0);
+        };
+        let (h, v) = entry.pixel_aspect;
+        let wide = u64::from(entry.width) * u64::from(h);
+        crate::presentation::reduce(wide, u64::from(entry.height) * u64::from(v))
+    }
+}
+
 impl TrackKind {
     /// The word for people: `video`, `audio`, or the handler's four characters.
     pub fn name(self) -> String {

@@ -1,6 +1,8 @@
 //! What the caller decides about a packaging.
 
 use crate::ContentKey;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// How media are encrypted (ISO/IEC 23001-7, clause 10).
@@ -10,6 +12,49 @@ pub enum Scheme {
     Cbcs,
     /// AES-CTR on subsamples, a fresh 8-byte IV a sample.
     Cenc,
+    /// AES-CTR with a 1:9 pattern on video, a fresh 8-byte IV a sample. HLS has no name for it.
+    Cens,
+    /// AES-CBC on subsamples, a fresh 16-byte IV a sample. HLS has no name for it.
+    Cbc1,
+}
+
+/// Which renditions a content key is for.
+///
+/// Pictures are sorted by their number of pixels: up to 768 × 576 `Sd`, up to 1920 × 1080 `Hd`, up to
+/// 4096 × 2160 `Uhd1`, above `Uhd2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Label {
+    /// All sound.
+    Audio,
+    /// Small pictures.
+    Sd,
+    /// Pictures up to 1080 lines.
+    Hd,
+    /// Pictures up to 2160 lines.
+    Uhd1,
+    /// Larger pictures.
+    Uhd2,
+    /// The rendition of this name (`audio-fra`).
+    Rendition(String),
+}
+
+/// A content key and what it is for.
+#[derive(Debug, Clone)]
+pub struct LabelledKey {
+    /// `None`: whatever has no key of its own.
+    pub label: Option<Label>,
+    /// The key.
+    pub key: ContentKey,
+}
+
+/// How media lie in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FileLayout {
+    /// A file a segment.
+    #[default]
+    Segments,
+    /// A file a rendition, with an index (`sidx`) in front; players ask for ranges of bytes.
+    SingleFile,
 }
 
 /// Which tracks are encrypted.
@@ -29,13 +74,23 @@ pub struct Options {
     pub scheme: Option<Scheme>,
     /// Ignored without a scheme.
     pub encrypt: EncryptScope,
-    /// Needed exactly when there is a scheme.
-    pub content_key: Option<ContentKey>,
+    /// There are some exactly when there is a scheme. A rendition takes the keys of its own name, else those of
+    /// its kind and size, else those without a label; of several the crypto periods take one after the other.
+    pub content_keys: Vec<LabelledKey>,
     /// 16 fresh random bytes for each packaging job; all IVs come from it. A job that is tried again
     /// keeps its seed and so writes the same bytes.
     pub iv_seed: [u8; 16],
     /// Length that segments aim at.
     pub segment_duration: Duration,
+    /// How media lie in files.
+    pub layout: FileLayout,
+    /// Segments that begin before this stay clear.
+    pub clear_lead: Duration,
+    /// After so long the next content key is used; `None` for one key.
+    pub crypto_period: Option<Duration>,
+    /// Pictures of several inputs that cannot be cut at the same times become sets of their own instead of an
+    /// error.
+    pub allow_misaligned: bool,
     /// Written into the manifests; `None` writes none.
     pub license_url: Option<String>,
     /// Prefix of the URL that answers a key's 16 raw bytes; the KID's hex digits follow. Under `cenc` the
@@ -49,7 +104,78 @@ impl Scheme {
         match self {
             Self::Cbcs => "cbcs",
             Self::Cenc => "cenc",
+            Self::Cens => "cens",
+            Self::Cbc1 => "cbc1",
         }
+    }
+
+    /// Whether the cipher is AES-CTR; else it is AES-CBC.
+    pub fn is_counter_mode(self) -> bool {
+        matches!(self, Self::Cenc | Self::Cens)
+    }
+
+    /// Whether HLS has a METHOD for it.
+    pub fn is_known_to_hls(self) -> bool {
+        matches!(self, Self::Cbcs | Self::Cenc)
+    }
+}
+
+impl Label {
+    /// The label of pictures with so many pixels.
+    pub(crate) fn of_pixels(count: u64) -> Self {
+        match count {
+            0..=442_368 => Self::Sd,
+            442_369..=2_073_600 => Self::Hd,
+            2_073_601..=8_847_360 => Self::Uhd1,
+            _ => Self::Uhd2,
+        }
+    }
+}
+
+impl FromStr for Label {
+    type Err = String;
+
+    /// Reads `audio`, `sd`, `hd`, `uhd1`, `uhd2` or the name of a rendition.
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "audio" => Self::Audio,
+            "sd" => Self::Sd,
+            "hd" => Self::Hd,
+            "uhd1" => Self::Uhd1,
+            "uhd2" => Self::Uhd2,
+            name if !name.is_empty()
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') =>
+            {
+                Self::Rendition(name.to_string())
+            }
+            _ => {
+                return Err(format!(
+                    "'{text}' is no label: audio, sd, hd, uhd1, uhd2 or the name of a rendition is wanted"
+                ));
+            }
+        })
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Audio => "audio",
+            Self::Sd => "sd",
+            Self::Hd => "hd",
+            Self::Uhd1 => "uhd1",
+            Self::Uhd2 => "uhd2",
+            Self::Rendition(name) => name,
+        })
+    }
+}
+
+impl LabelledKey {
+    /// A key for everything.
+    pub fn for_all(key: ContentKey) -> Self {
+        Self { label: None, key }
     }
 }
 
@@ -59,9 +185,13 @@ impl Default for Options {
         Self {
             scheme: None,
             encrypt: EncryptScope::All,
-            content_key: None,
+            content_keys: Vec::new(),
             iv_seed: [0; 16],
             segment_duration: Duration::from_secs(4),
+            layout: FileLayout::Segments,
+            clear_lead: Duration::ZERO,
+            crypto_period: None,
+            allow_misaligned: false,
             license_url: None,
             hls_key_url: None,
         }

@@ -1,19 +1,24 @@
 //! The plan of a package: every boundary, name, key and IV, decided before a media byte is read.
 
+mod align;
+mod choice;
 mod cut;
+mod keys;
 mod render;
+mod text;
 mod timeline;
 
-use crate::cenc::cipher::Cipher;
 use crate::cenc::protect::Protection;
 use crate::init::TrackFacts;
-use crate::movie::{Movie, Packageable, Track, TrackKind, Warning};
+use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{EncryptScope, Error, Options, Scheme};
+use crate::{Error, Options, Role};
+use align::Pictures;
+use choice::Chosen;
 pub(crate) use cut::Segment;
 use cut::Selection;
-pub use render::SegmentBuffer;
-use std::collections::BTreeMap;
+use keys::KeyRing;
+pub use render::{ObjectFacts, SegmentBuffer, WriteBytes};
 use std::sync::Arc;
 use timeline::Timeline;
 
@@ -32,8 +37,14 @@ pub struct Plan {
 pub struct Rendition {
     /// Name of its folder (`video`, `audio`, `audio-fra`): unique in the package.
     pub name: String,
+    /// Picture, sound or text.
+    pub kind: TrackKind,
+    /// Index of its movie among those that were planned.
+    pub input: usize,
     /// The track of the input that it holds.
     pub track_id: u32,
+    /// Number of its switching set: players may switch between the renditions of one.
+    pub set: u32,
     /// RFC 6381 codec string.
     pub codec: String,
     /// Number of media segments (the init segment is not counted).
@@ -45,6 +56,8 @@ pub struct Rendition {
 /// What the plan knows of a rendition beyond its [`Rendition`].
 #[derive(Debug)]
 pub(crate) struct PlannedTrack {
+    /// Index of its source.
+    pub input: usize,
     /// For the init segment.
     pub facts: TrackFacts,
     /// Where the samples are.
@@ -63,7 +76,8 @@ pub(crate) struct PlannedTrack {
     pub end: i64,
 }
 
-/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, ….
+/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
+/// which needs no init segment, 0 is all of it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
     /// Index into [`Plan::renditions`].
@@ -81,25 +95,64 @@ pub struct Manifest {
     pub text: String,
 }
 
-/// How much of the input one segment may hold, in bytes.
-const MAX_SEGMENT_BYTES: u64 = 1 << 30;
-
-/// Decides a package from probed inputs. One movie, for now.
+/// Decides a package from probed inputs.
 ///
 /// # Errors
 /// [`Error::Unsupported`] when no track can be packaged; [`Error::InvalidOptions`] when options
-/// contradict each other; [`Error::InvalidInput`] when the sample tables do.
+/// contradict each other; [`Error::InvalidInput`] when the sample tables do, or when pictures of different inputs
+/// cannot be cut at the same times.
 pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
-    let [movie] = movies else {
-        let what = "exactly one input makes a package in this version";
-        return Err(Error::InvalidOptions(what.into()));
+    let target_ms = check(options)?;
+    if movies.is_empty() {
+        return Err(Error::InvalidOptions("there is no input".into()));
+    }
+    let (chosen, warnings) = choice::choose(movies)?;
+    let mut planner = Planner {
+        target_ms,
+        boundaries: None,
+        keys: KeyRing::new(options),
+        sets: Vec::new(),
+        plan: Plan {
+            renditions: Vec::new(),
+            tracks: Vec::new(),
+            license_url: options.license_url.clone(),
+            hls_key_url: options.hls_key_url.clone(),
+            warnings,
+        },
     };
+    let (pictures, others): (Vec<_>, Vec<_>) = chosen
+        .into_iter()
+        .partition(|chosen| chosen.track.kind == TrackKind::Video);
+    planner.add_pictures(&pictures, options.allow_misaligned)?;
+    for other in &others {
+        match other.track.kind {
+            TrackKind::Text => planner.add_text(other)?,
+            _ => planner.add_sound(other)?,
+        }
+    }
+    if planner.plan.tracks.is_empty() {
+        let what = "the edit lists leave nothing of any track";
+        return Err(Error::Unsupported(what.into()));
+    }
+    planner.keys.check_names()?;
+    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+        let what = format!(
+            "no HLS playlists are written: HLS has no METHOD for '{}'",
+            scheme.fourcc()
+        );
+        planner.plan.warnings.push(Warning(what));
+    }
+    Ok(planner.plan)
+}
+
+/// Refuses options that contradict each other; gives the length that segments aim at, in milliseconds.
+fn check(options: &Options) -> Result<i64, Error> {
     let target_ms = options.segment_duration.as_millis();
     if !(100..=600_000).contains(&target_ms) {
         let what = "segments must aim at 0.1 to 600 seconds";
         return Err(Error::InvalidOptions(what.into()));
     }
-    if options.scheme.is_some() != options.content_key.is_some() {
+    if options.scheme.is_some() == options.content_keys.is_empty() {
         let what = "a scheme needs a content key, and a content key a scheme";
         return Err(Error::InvalidOptions(what.into()));
     }
@@ -110,28 +163,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             return Err(Error::InvalidOptions(what.into()));
         }
     }
-    let (chosen, warnings) = choose_tracks(movie)?;
-    let mut planner = Planner {
-        options,
-        target_ms: target_ms as i64,
-        boundaries: None,
-        first_iv: first_iv(options),
-        plan: Plan {
-            renditions: Vec::new(),
-            tracks: Vec::new(),
-            license_url: options.license_url.clone(),
-            hls_key_url: options.hls_key_url.clone(),
-            warnings,
-        },
-    };
-    for (track, name) in chosen.iter().zip(names(&chosen)) {
-        planner.add(track, name)?;
-    }
-    if planner.plan.tracks.is_empty() {
-        let what = "the edit lists leave nothing of any track";
-        return Err(Error::Unsupported(what.into()));
-    }
-    Ok(planner.plan)
+    Ok(target_ms as i64)
 }
 
 impl Plan {
@@ -163,15 +195,19 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
-        match object.segment {
-            0 => format!("{name}/init.mp4"),
-            number => format!("{name}/{number}.m4s"),
+        let track = self.tracks.get(object.rendition as usize);
+        let is_list = track.is_some_and(|track| track.cues().is_some());
+        match (object.segment, is_list) {
+            (0, false) => format!("{name}/init.mp4"),
+            (number, false) => format!("{name}/{number}.m4s"),
+            (0, true) => format!("{name}/subtitles.vtt"),
+            (number, true) => format!("{name}/{number}.vtt"),
         }
     }
 
@@ -182,12 +218,15 @@ impl Plan {
 
     /// The manifests: MPD first, then the multivariant playlist, then one playlist a rendition.
     ///
-    /// `sizes` gives each object's length in bytes as written; bit rates come from it.
+    /// `facts` gives what [`Plan::render`] said of each object; bit rates come from it.
     ///
     /// # Errors
     /// [`Error::InvalidOptions`] when a size is missing (0).
-    pub fn manifests(&self, sizes: &dyn Fn(ObjectId) -> u64) -> Result<Vec<Manifest>, Error> {
-        crate::manifest::write(&crate::presentation::Presentation::of(self, sizes)?)
+    pub fn manifests(
+        &self,
+        facts: &dyn Fn(ObjectId) -> ObjectFacts,
+    ) -> Result<Vec<Manifest>, Error> {
+        crate::manifest::write(&crate::presentation::Presentation::of(self, facts)?)
     }
 
     fn segment(&self, object: ObjectId) -> Option<&Segment> {
@@ -198,136 +237,70 @@ impl Plan {
     }
 }
 
-/// The picture and every sound that can be packaged; what is left out is named.
-fn choose_tracks(movie: &Movie) -> Result<(Vec<&Track>, Vec<Warning>), Error> {
-    let packageable = |kind: TrackKind| {
-        let tracks = movie.tracks.iter();
-        tracks.filter(move |track| track.kind == kind && track.packageable == Packageable::Yes)
-    };
-    let picture = packageable(TrackKind::Video)
-        .find(|track| track.header.enabled)
-        .or_else(|| packageable(TrackKind::Video).next());
-    let chosen: Vec<&Track> = picture
-        .into_iter()
-        .chain(packageable(TrackKind::Audio).filter(|track| picture.is_none() || !is_mp3(track)))
-        .collect();
-    let mut warnings = Vec::new();
-    for track in &movie.tracks {
-        if chosen.iter().any(|other| std::ptr::eq(*other, track)) {
-            continue;
-        }
-        let reason = match &track.packageable {
-            Packageable::No(reason) => reason.as_str(),
-            Packageable::Yes if is_mp3(track) => {
-                "no browser plays MP3 in MP4, and would not play the picture beside it either: convert the sound to AAC"
-            }
-            Packageable::Yes => "this version packages one picture track",
-        };
-        warnings.push(Warning(format!(
-            "track {} ({}, {}) is left out: {reason}",
-            track.id,
-            track.kind.name(),
-            track.codec.rfc6381
-        )));
-    }
-    if chosen.is_empty() {
-        let reasons: Vec<&str> = warnings.iter().map(|warning| warning.0.as_str()).collect();
-        return Err(Error::Unsupported(match reasons.is_empty() {
-            true => "the file has no track".into(),
-            false => format!(
-                "nothing in the file can be packaged: {}",
-                reasons.join("; ")
-            ),
-        }));
-    }
-    let has_other_picture = movie
-        .tracks
-        .iter()
-        .any(|track| track.kind == TrackKind::Video && track.entry.is_none());
-    if picture.is_none() && has_other_picture {
-        let reasons: Vec<&str> = warnings.iter().map(|warning| warning.0.as_str()).collect();
-        let what = format!("the picture cannot be packaged: {}", reasons.join("; "));
-        return Err(Error::Unsupported(what));
-    }
-    Ok((chosen, warnings))
-}
-
-/// Whether a track is MP3, which is packaged alone only: players refuse a presentation whose sound they do not
-/// know (tried in Chromium 156, clear and encrypted).
-fn is_mp3(track: &Track) -> bool {
-    matches!(track.codec.rfc6381.as_str(), "mp4a.69" | "mp4a.6B")
-}
-
-/// Folder names: `video`, `audio`, or `audio-<language>` when there are several.
-fn names(tracks: &[&Track]) -> Vec<String> {
-    let sounds = tracks
-        .iter()
-        .filter(|track| track.kind == TrackKind::Audio)
-        .count();
-    let mut used: BTreeMap<String, u32> = BTreeMap::new();
-    let mut name = |track: &&Track| {
-        let name = match track.kind {
-            TrackKind::Video => "video".to_string(),
-            _ if sounds == 1 => "audio".to_string(),
-            _ => format!("audio-{}", track.language),
-        };
-        let count = used.entry(name.clone()).or_default();
-        *count += 1;
-        match *count {
-            1 => name,
-            nth => format!("{name}-{nth}"),
-        }
-    };
-    tracks.iter().map(&mut name).collect()
-}
-
-/// The IV of the first sample under `cenc`: random, so that packaging again uses other key stream.
-fn first_iv(options: &Options) -> u64 {
-    let block = Cipher::new(&options.iv_seed).encrypt_block([0xff; 16]);
-    u64::from_be_bytes(block.first_chunk().copied().unwrap_or_default())
+/// What decides whether players may switch between two renditions.
+struct SetFacts {
+    kind: TrackKind,
+    codec: String,
+    /// Of pictures: the group that is cut at the same times. Of sound: the input, and the track if it has several.
+    group: (usize, u32),
+    language: String,
+    role: Option<Role>,
+    /// Width and height of the picture as shown, in lowest terms; 0 for sound.
+    aspect: (u64, u64),
+    kids: Vec<[u8; 16]>,
 }
 
 struct Planner<'a> {
-    options: &'a Options,
     target_ms: i64,
     /// Starts of the first track's segments but the first, and its end; and their timescale.
     boundaries: Option<(Vec<i64>, u32)>,
-    /// Not yet used by any rendition under `cenc`.
-    first_iv: u64,
+    keys: KeyRing<'a>,
+    /// Of the switching sets so far.
+    sets: Vec<SetFacts>,
     plan: Plan,
 }
 
 impl Planner<'_> {
-    fn add(&mut self, track: &Track, name: String) -> Result<(), Error> {
-        let is_video = track.kind == TrackKind::Video;
+    fn add_pictures(&mut self, chosen: &[Chosen<'_>], allow_misaligned: bool) -> Result<(), Error> {
+        let mut pictures = Pictures::new(self.target_ms, allow_misaligned);
+        for chosen in chosen {
+            pictures.add(chosen)?;
+        }
+        for (chosen, picture) in chosen.iter().zip(pictures.cut()) {
+            self.add(chosen, &picture.selection, picture.segments, picture.group)?;
+        }
+        self.plan.warnings.append(&mut pictures.warnings);
+        Ok(())
+    }
+
+    fn add_sound(&mut self, chosen: &Chosen<'_>) -> Result<(), Error> {
+        let track = chosen.track;
+        let table = &track.samples;
+        let Some(selection) = Selection::of(table, &track.timing, track.timescale, false) else {
+            self.plan.warnings.push(Warning(format!(
+                "track {} (audio) is left out: its edit list shows nothing",
+                track.id
+            )));
+            return Ok(());
+        };
+        let target = ticks(self.target_ms, track.timescale);
+        let boundaries = rescale(self.boundaries.as_ref(), track.timescale);
+        let segments = cut::at_boundaries(table, &selection, &track.timing, target, &boundaries);
+        self.add(chosen, &selection, segments, 0)
+    }
+
+    fn add(
+        &mut self,
+        chosen: &Chosen<'_>,
+        selection: &Selection,
+        segments: Vec<Segment>,
+        group: usize,
+    ) -> Result<(), Error> {
+        let track = chosen.track;
         let Some(facts) = TrackFacts::of(track) else {
             return Ok(());
         };
-        let table = &track.samples;
-        let Some(selection) = Selection::of(table, &track.timing, track.timescale, is_video) else {
-            if is_video {
-                let what = format!(
-                    "the picture (track {}) has no key frame to start at",
-                    track.id
-                );
-                return Err(Error::Unsupported(what));
-            }
-            let what = format!(
-                "track {} (audio) is left out: its edit list shows nothing",
-                track.id
-            );
-            self.plan.warnings.push(Warning(what));
-            return Ok(());
-        };
-        let target = self.target_ms * i64::from(track.timescale) / 1000;
-        let segments = match &self.boundaries {
-            None if is_video => cut::at_key_frames(table, &selection, &track.timing, target),
-            boundaries => {
-                let boundaries = rescale(boundaries.as_ref(), track.timescale);
-                cut::at_boundaries(table, &selection, &track.timing, target, &boundaries)
-            }
-        };
-        check_segments(&segments, track)?;
+        check_order(&segments, track)?;
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
@@ -338,15 +311,20 @@ impl Planner<'_> {
             .iter()
             .map(|segment| u64::from(segment.samples))
             .sum();
-        let protection = self.protection(is_video, sample_count);
+        let protection = self.keys.protect(&chosen.name, track, sample_count)?;
+        let set = self.set_of(chosen, group, protection.as_ref());
         self.plan.renditions.push(Rendition {
-            name,
+            name: chosen.name.clone(),
+            kind: track.kind,
+            input: chosen.input,
             track_id: track.id,
+            set,
             codec: track.codec.rfc6381.clone(),
             segments: segments.len() as u32,
             encrypted: protection.is_some(),
         });
         self.plan.tracks.push(PlannedTrack {
+            input: chosen.input,
             timeline: Timeline::starting_with(
                 &segments,
                 track.timing.shift,
@@ -354,7 +332,7 @@ impl Planner<'_> {
             ),
             end,
             first_sample: selection.cursor.index,
-            samples: Arc::clone(table),
+            samples: Arc::clone(&track.samples),
             facts,
             protection,
             sample_count,
@@ -363,30 +341,57 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn protection(&mut self, is_video: bool, sample_count: u64) -> Option<Protection> {
-        let scheme = self.options.scheme?;
-        let content_key = self.options.content_key.clone()?;
-        if self.options.encrypt == EncryptScope::Video && !is_video {
-            return None;
-        }
-        let iv = match scheme {
-            Scheme::Cbcs => {
-                let number = self.plan.tracks.len() as u128;
-                Cipher::new(&self.options.iv_seed).encrypt_block(number.to_be_bytes())
-            }
-            Scheme::Cenc => {
-                let first = self.first_iv;
-                self.first_iv = first.wrapping_add(sample_count);
-                (u128::from(first) << 64).to_be_bytes()
-            }
+    /// The number of the set that a rendition belongs to; a new one if there is none yet.
+    fn set_of(
+        &mut self,
+        chosen: &Chosen<'_>,
+        group: usize,
+        protection: Option<&Protection>,
+    ) -> u32 {
+        let track = chosen.track;
+        let facts = SetFacts {
+            kind: track.kind,
+            codec: match track.kind {
+                TrackKind::Video => track.codec.fourcc.clone(),
+                _ => track.codec.rfc6381.clone(),
+            },
+            group: match track.kind {
+                TrackKind::Video => (group, 0),
+                // Sounds of one file are different sounds; those of different files are qualities of one.
+                TrackKind::Audio if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
+                _ => (chosen.input + 1, track.id),
+            },
+            language: track.language.clone(),
+            role: track.role,
+            aspect: track.presented_aspect(),
+            kids: protection.map_or(Vec::new(), |protection| vec![protection.kid().0]),
         };
-        Some(Protection {
-            scheme,
-            content_key,
-            iv,
-            is_video,
-        })
+        let known = self.sets.iter().position(|set| set.holds(&facts));
+        known.unwrap_or_else(|| {
+            self.sets.push(facts);
+            self.sets.len() - 1
+        }) as u32
     }
+}
+
+impl SetFacts {
+    /// Whether a rendition with these facts belongs to the set.
+    fn holds(&self, other: &Self) -> bool {
+        let kind = |set: &Self| (set.kind, set.group, set.role);
+        let facts = |set: &Self| (kind(set), set.codec.clone(), set.language.clone());
+        // Sizes of a ladder are rounded to even numbers: shapes differ by a line or two.
+        let (own, others) = (
+            self.aspect.0 * other.aspect.1,
+            other.aspect.0 * self.aspect.1,
+        );
+        let shaped_alike = own.abs_diff(others) * 50 <= own;
+        facts(self) == facts(other) && self.kids == other.kids && shaped_alike
+    }
+}
+
+/// Milliseconds in ticks.
+fn ticks(ms: i64, timescale: u32) -> i64 {
+    ms * i64::from(timescale) / 1000
 }
 
 /// The boundaries of the leading track in ticks of another.
@@ -401,30 +406,18 @@ fn rescale(boundaries: Option<&(Vec<i64>, u32)>, timescale: u32) -> Vec<i64> {
     boundaries.iter().map(to).collect()
 }
 
-fn check_segments(segments: &[Segment], track: &Track) -> Result<(), Error> {
-    let largest = segments
-        .iter()
-        .map(|segment| segment.bytes)
-        .max()
-        .unwrap_or(0);
-    if largest > MAX_SEGMENT_BYTES {
-        return Err(Error::LimitExceeded(format!(
-            "track {}: a segment would hold {largest} bytes, more than {MAX_SEGMENT_BYTES}: its key frames lie too far apart",
-            track.id
-        )));
-    }
+fn check_order(segments: &[Segment], track: &Track) -> Result<(), Error> {
     let ordered = segments.windows(2).all(|pair| match pair {
         [first, second] => first.start < second.start,
         _ => true,
     });
-    if !ordered {
-        let what = format!(
+    match ordered {
+        true => Ok(()),
+        false => Err(Error::InvalidInput(format!(
             "track {}: its samples are shown in no sensible order",
             track.id
-        );
-        return Err(Error::InvalidInput(what));
+        ))),
     }
-    Ok(())
 }
 
 #[cfg(test)]

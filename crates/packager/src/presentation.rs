@@ -1,40 +1,61 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
 use crate::cenc::protect::Protection;
-use crate::movie::{Colour, SampleEntry};
-use crate::plan::{ObjectId, Plan, PlannedTrack, Segment};
-use crate::{Error, KeyId, Scheme, TrackKind};
+use crate::movie::{Colour, SampleEntry, TextEntry};
+use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
+use crate::{Error, KeyId, Role, Scheme, TrackKind};
 
 /// A package as manifests describe it: all renditions on one timeline.
 pub(crate) struct Presentation<'a> {
     /// Seconds from the first picture or sound to the end of the last.
     pub duration: f64,
-    /// The longest segment of any rendition, in seconds.
+    /// The longest segment of any picture or sound, in seconds.
     pub longest_segment: f64,
-    /// Picture first.
-    pub renditions: Vec<RenditionFacts<'a>>,
+    /// Pictures first. Players may switch between the renditions of a set.
+    pub sets: Vec<SetFacts<'a>>,
     /// Where a licence is asked for.
     pub license_url: Option<&'a str>,
     /// Prefix of the URL of a raw key.
     pub hls_key_url: Option<&'a str>,
 }
 
+/// Renditions that players may switch between: what they have in common is that of the first.
+pub(crate) struct SetFacts<'a> {
+    /// One at least.
+    pub renditions: Vec<RenditionFacts<'a>>,
+}
+
+/// One media segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SegmentFacts {
+    /// Presented start, in ticks.
+    pub start: u64,
+    /// Presented length, in ticks.
+    pub length: u64,
+    /// Bytes of the object.
+    pub size: u64,
+    /// Bytes up to the end of the first fragment.
+    pub key_picture: u64,
+}
+
 /// One rendition.
 pub(crate) struct RenditionFacts<'a> {
     /// Its folder, and its id in the MPD.
     pub name: &'a str,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
-    /// ISO 639-2 of the source.
+    /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Ticks a second.
     pub timescale: u32,
     /// Time on the media's timeline at which the presentation starts, in ticks.
     pub presentation_time_offset: u64,
-    /// Presented start and length of each segment, in ticks.
-    pub segments: Vec<(u64, u64)>,
+    /// Its segments, in order.
+    pub segments: Vec<SegmentFacts>,
     /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
     /// type 3).
     pub open_groups: bool,
@@ -70,8 +91,13 @@ pub(crate) enum Format {
         /// Number of channels.
         channels: u16,
     },
-    /// Subtitles.
+    /// TTML in samples.
     Text,
+    /// Cues in files.
+    Cues {
+        /// Bits a second of the file that holds all of them.
+        whole_bandwidth: u64,
+    },
 }
 
 /// How bright white may be; told by the transfer characteristics (ISO/IEC 23091-2, 8.2).
@@ -98,82 +124,96 @@ impl DynamicRange {
 /// How a rendition is encrypted, without its secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ProtectionFacts {
-    /// `cenc` or `cbcs`.
+    /// How.
     pub scheme: Scheme,
     /// The key's name.
     pub kid: KeyId,
 }
 
 impl<'a> Presentation<'a> {
-    /// Gathers the facts; `sizes` gives each object's length in bytes.
+    /// Gathers the facts; `written` gives those of each object.
     ///
     /// # Errors
     /// [`Error::InvalidOptions`] when a size is missing.
-    pub fn of(plan: &'a Plan, sizes: &dyn Fn(ObjectId) -> u64) -> Result<Self, Error> {
+    pub fn of(plan: &'a Plan, written: &dyn Fn(ObjectId) -> ObjectFacts) -> Result<Self, Error> {
         let seconds =
             |track: &PlannedTrack, ticks: i64| ticks as f64 / f64::from(track.facts.timescale);
-        let start = plan
-            .tracks
-            .iter()
-            .map(|track| seconds(track, track.presented_start()))
-            .fold(f64::INFINITY, f64::min)
-            .max(0.0);
+        let start = plan.start_seconds();
         let end = plan
             .tracks
             .iter()
+            .filter(|track| track.facts.kind != TrackKind::Text)
             .map(|track| seconds(track, track.end))
             .fold(0.0, f64::max);
-        let mut renditions = Vec::new();
+        let mut sets: Vec<SetFacts<'a>> = Vec::new();
+        let mut numbers: Vec<u32> = Vec::new();
         for (index, (rendition, track)) in (0..).zip(plan.renditions().iter().zip(&plan.tracks)) {
-            let bytes = (0..=rendition.segments)
+            let objects = (0..=rendition.segments)
                 .map(|segment| {
                     let object = ObjectId {
                         rendition: index,
                         segment,
                     };
-                    match sizes(object) {
-                        0 => Err(Error::InvalidOptions(format!(
+                    match written(object) {
+                        ObjectFacts { size: 0, .. } => Err(Error::InvalidOptions(format!(
                             "the size of {} is not known",
                             plan.path(object)
                         ))),
-                        size => Ok(size),
+                        facts => Ok(facts),
                     }
                 })
-                .collect::<Result<Vec<u64>, _>>()?;
-            let media_bytes = bytes.get(1..).unwrap_or_default();
-            renditions.push(RenditionFacts::of(
-                &rendition.name,
-                &rendition.codec,
-                track,
-                start,
-                media_bytes,
-            ));
+                .collect::<Result<Vec<ObjectFacts>, _>>()?;
+            let facts = RenditionFacts::of(rendition, track, start, &objects);
+            let known = numbers.iter().position(|number| *number == rendition.set);
+            match known.and_then(|position| sets.get_mut(position)) {
+                Some(set) => set.renditions.push(facts),
+                None => {
+                    numbers.push(rendition.set);
+                    sets.push(SetFacts {
+                        renditions: vec![facts],
+                    });
+                }
+            }
         }
-        let longest_segment = renditions
-            .iter()
-            .map(RenditionFacts::longest_segment)
-            .fold(0.0, f64::max);
-        Ok(Self {
+        let mut presentation = Self {
             duration: (end - start).max(0.0),
-            longest_segment,
-            renditions,
+            longest_segment: 0.0,
+            sets,
             license_url: plan.license_url.as_deref(),
             hls_key_url: plan.hls_key_url.as_deref(),
-        })
+        };
+        presentation.longest_segment = presentation
+            .renditions()
+            .filter(|facts| facts.kind != TrackKind::Text)
+            .map(RenditionFacts::longest_segment)
+            .fold(0.0, f64::max);
+        Ok(presentation)
     }
 
-    /// The renditions of one kind.
-    pub fn of_kind(&self, kind: TrackKind) -> impl Iterator<Item = &RenditionFacts<'a>> {
-        self.renditions
+    /// The renditions of all sets.
+    pub fn renditions(&self) -> impl Iterator<Item = &RenditionFacts<'a>> {
+        self.sets.iter().flat_map(|set| &set.renditions)
+    }
+
+    /// The sets of one kind.
+    pub fn of_kind(&self, kind: TrackKind) -> impl Iterator<Item = &SetFacts<'a>> {
+        self.sets
             .iter()
-            .filter(move |facts| facts.kind == kind)
+            .filter(move |set| set.first().is_some_and(|facts| facts.kind == kind))
+    }
+}
+
+impl<'a> SetFacts<'a> {
+    /// The rendition that stands for all.
+    pub fn first(&self) -> Option<&RenditionFacts<'a>> {
+        self.renditions.first()
     }
 }
 
 impl PlannedTrack {
     /// When the first picture or sound is shown, in ticks of the movie's timeline. The edit list cuts off
     /// what lies before 0.
-    fn presented_start(&self) -> i64 {
+    pub(crate) fn presented_start(&self) -> i64 {
         self.segments
             .first()
             .map_or(0, |segment| segment.start)
@@ -214,22 +254,30 @@ impl PlannedTrack {
 
 impl<'a> RenditionFacts<'a> {
     fn of(
-        name: &'a str,
-        codec: &'a str,
+        rendition: &'a Rendition,
         track: &'a PlannedTrack,
         start: f64,
-        bytes: &[u64],
+        objects: &[ObjectFacts],
     ) -> Self {
         let facts = &track.facts;
-        let segments = track.presented_segments();
+        let segments: Vec<SegmentFacts> = track
+            .presented_segments()
+            .into_iter()
+            .zip(objects.iter().skip(1))
+            .map(|((start, length), object)| SegmentFacts {
+                start,
+                length,
+                size: object.size,
+                key_picture: object.key_picture,
+            })
+            .collect();
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
             .iter()
-            .zip(bytes)
-            .map(|((_, length), bytes)| *bytes as f64 * 8.0 / seconds(*length))
+            .map(|segment| segment.size as f64 * 8.0 / seconds(segment.length))
             .fold(0.0, f64::max);
-        let total_ticks: u64 = segments.iter().map(|(_, length)| length).sum();
-        let total_bytes: u64 = bytes.iter().sum();
+        let total_ticks: u64 = segments.iter().map(|segment| segment.length).sum();
+        let total_bytes: u64 = segments.iter().map(|segment| segment.size).sum();
         let format = match &facts.entry {
             SampleEntry::Video(entry) => {
                 let (h, v) = entry.pixel_aspect;
@@ -248,13 +296,20 @@ impl<'a> RenditionFacts<'a> {
                 sample_rate: entry.sample_rate,
                 channels: entry.channels,
             },
+            SampleEntry::Text(TextEntry::Cues(_)) => Format::Cues {
+                whole_bandwidth: {
+                    let size = objects.first().map_or(0, |whole| whole.size);
+                    (size as f64 * 8.0 / seconds(total_ticks)).ceil() as u64
+                },
+            },
             SampleEntry::Text(_) => Format::Text,
         };
         Self {
-            name,
+            name: &rendition.name,
             kind: facts.kind,
-            codec,
+            codec: &rendition.codec,
             language: &facts.language,
+            role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
             bandwidth: bandwidth.ceil() as u64,
@@ -268,7 +323,7 @@ impl<'a> RenditionFacts<'a> {
 
     /// Seconds of the longest segment.
     pub fn longest_segment(&self) -> f64 {
-        let longest = self.segments.iter().map(|(_, length)| *length).max();
+        let longest = self.segments.iter().map(|segment| segment.length).max();
         self.seconds(longest.unwrap_or(0))
     }
 

@@ -128,7 +128,8 @@ pub(crate) fn read(source: &dyn Source, format: TextFormat) -> Result<Subtitles,
 
 impl Subtitles {
     /// All cues.
-    pub fn cues(&self) -> impl Iterator<Item = Cue<'_>> {
+    #[cfg(test)]
+    fn cues(&self) -> impl Iterator<Item = Cue<'_>> {
         self.entries.iter().map(|entry| self.cue(entry))
     }
 

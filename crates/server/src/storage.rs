@@ -240,27 +240,34 @@ impl PackageDir {
         Ok(())
     }
 
-    /// Writes a file of the package: the pieces one after the other, visible when all are there.
-    pub(crate) fn put<'a>(
+    /// Writes a file of the package by `fill`; it is visible when `fill` is done.
+    pub(crate) fn put<T, E: From<io::Error>>(
         &self,
         path: &str,
-        pieces: impl IntoIterator<Item = &'a [u8]>,
-    ) -> io::Result<()> {
+        fill: impl FnOnce(&mut File) -> Result<T, E>,
+    ) -> Result<T, E> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
         let target = self.file(path)?;
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         // The process is part of the name because a predecessor's leftovers may still be there.
         let temporary = target.with_file_name(format!(".{}-{number}.tmp", std::process::id()));
         let written = File::create(&temporary)
-            .and_then(|mut file| {
-                let mut pieces = pieces.into_iter();
-                pieces.try_for_each(|piece| file.write_all(piece))
-            })
-            .and_then(|()| fs::rename(&temporary, &target));
+            .map_err(E::from)
+            .and_then(|mut file| fill(&mut file))
+            .and_then(|filled| Ok(fs::rename(&temporary, &target).map(|()| filled)?));
         if written.is_err() {
             absent_is_fine(fs::remove_file(&temporary))?;
         }
         written
+    }
+
+    /// A complete file of the package; `None` when it is not there.
+    pub(crate) fn open(&self, path: &str) -> io::Result<Option<File>> {
+        match File::open(self.file(path)?) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Size of a complete file of the package, in bytes; `None` when it is not there.

@@ -3,12 +3,12 @@
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use packager::{ObjectId, Plan, SegmentBuffer};
+use packager::{ObjectFacts, ObjectId, Plan, SegmentBuffer, Source};
 use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
@@ -17,8 +17,9 @@ use std::thread;
 pub struct Job<'a> {
     plan: &'a Plan,
     objects: Vec<ObjectId>,
-    input: &'a Path,
-    source: &'a File,
+    /// For messages.
+    inputs: &'a [PathBuf],
+    sources: Vec<&'a dyn Source>,
     folder: &'a Path,
     /// Index of the next object that no thread has taken.
     next: AtomicUsize,
@@ -28,13 +29,13 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// A job that writes `plan` of the file `source` to the empty `folder`; `input` is for messages.
-    pub fn new(plan: &'a Plan, input: &'a Path, source: &'a File, folder: &'a Path) -> Self {
+    /// A job that writes `plan` of the open files `inputs` to the empty `folder`.
+    pub fn new(plan: &'a Plan, inputs: &'a [PathBuf], files: &'a [File], folder: &'a Path) -> Self {
         Self {
             plan,
             objects: plan.objects(),
-            input,
-            source,
+            inputs,
+            sources: files.iter().map(|file| file as &dyn Source).collect(),
             folder,
             next: AtomicUsize::new(0),
             done: AtomicU64::new(0),
@@ -76,11 +77,11 @@ impl<'a> Job<'a> {
             return Err(failure);
         }
         let manifests = write_manifests(self.plan, self.folder, &written)?;
-        Ok(written.values().sum::<u64>() + manifests)
+        Ok(written.values().map(|facts| facts.size).sum::<u64>() + manifests)
     }
 
     /// One thread: takes objects until there are none, or until any thread has failed.
-    fn work(&self, folder: &File, interrupt: &Interrupt) -> Vec<(ObjectId, u64)> {
+    fn work(&self, folder: &File, interrupt: &Interrupt) -> Vec<(ObjectId, ObjectFacts)> {
         let mut buffer = SegmentBuffer::default();
         let mut written = Vec::new();
         while self.failure.get().is_none() {
@@ -92,7 +93,7 @@ impl<'a> Job<'a> {
                 .check()
                 .and_then(|()| self.write(*object, folder, &mut buffer));
             match result {
-                Ok(size) => written.push((*object, size)),
+                Ok(facts) => written.push((*object, facts)),
                 // Only the first failure is told; the others follow from it or repeat it.
                 Err(failure) => drop(self.failure.set(failure)),
             }
@@ -100,29 +101,34 @@ impl<'a> Job<'a> {
         written
     }
 
-    /// Renders one object and writes it; returns its size.
+    /// Renders one object into its file.
     fn write(
         &self,
         object: ObjectId,
         folder: &File,
         buffer: &mut SegmentBuffer,
-    ) -> Result<u64, Failure> {
-        self.plan
-            .render(object, &[self.source], buffer)
-            .map_err(|error| Failure::engine(self.input, &error))?;
+    ) -> Result<ObjectFacts, Failure> {
         let path = self.plan.path(object);
+        let not_written = |error: &io::Error| Failure::io("write", &self.folder.join(&path), error);
         // Relative to the open folder: the path above it is not walked for every object.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        rustix::fs::openat(folder, path.as_str(), flags, Mode::from_raw_mode(0o666))
-            .map_err(io::Error::from)
-            .and_then(|file| {
-                let mut file = File::from(file);
-                buffer.pieces().try_for_each(|piece| file.write_all(piece))
-            })
-            .map_err(|error| Failure::io("write", &self.folder.join(&path), &error))?;
+        let file = rustix::fs::openat(folder, path.as_str(), flags, Mode::from_raw_mode(0o666));
+        let mut file = File::from(file.map_err(|error| not_written(&error.into()))?);
+        let mut write = |bytes: &[u8]| file.write_all(bytes);
+        let facts = self.plan.render(object, &self.sources, buffer, &mut write);
+        let facts = facts.map_err(|error| match error {
+            packager::Error::Output(error) => not_written(&error),
+            other => Failure::engine(&self.input_of(object).display(), &other),
+        })?;
         self.done
             .fetch_add(self.plan.weight(object), Ordering::Relaxed);
-        Ok(buffer.size())
+        Ok(facts)
+    }
+
+    fn input_of(&self, object: ObjectId) -> &Path {
+        let rendition = self.plan.renditions().get(object.rendition as usize);
+        let input = rendition.and_then(|rendition| self.inputs.get(rendition.input));
+        input.map_or(Path::new("?"), PathBuf::as_path)
     }
 }
 
@@ -145,12 +151,12 @@ fn make_folders(folder: &Path, plan: &Plan, objects: &[ObjectId]) -> Result<File
 fn write_manifests(
     plan: &Plan,
     folder: &Path,
-    sizes: &HashMap<ObjectId, u64>,
+    written: &HashMap<ObjectId, ObjectFacts>,
 ) -> Result<u64, Failure> {
-    let size = |object| sizes.get(&object).copied().unwrap_or_default();
+    let facts = |object| written.get(&object).copied().unwrap_or_default();
     let manifests = plan
-        .manifests(&size)
-        .map_err(|error| Failure::engine(Path::new("manifests"), &error))?;
+        .manifests(&facts)
+        .map_err(|error| Failure::engine(&"manifests", &error))?;
     let mut bytes = 0;
     for manifest in manifests {
         let path = folder.join(&manifest.path);

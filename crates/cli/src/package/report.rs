@@ -73,7 +73,7 @@ pub fn print(report: &Report<'_>) -> Result<(), Failure> {
 
 fn json<'a>(report: &Report<'a>, dash: &Path, hls: &Path) -> Json<'a> {
     let scheme = report.options.scheme;
-    let key = report.options.content_key.as_ref();
+    let key = report.options.content_keys.first().map(|key| &key.key);
     let renditions = report.plan.renditions().iter().map(|rendition| Rendition {
         name: &rendition.name,
         track_id: rendition.track_id,

@@ -15,18 +15,20 @@ pub(crate) struct Protection {
     pub scheme: Scheme,
     /// The key.
     pub content_key: ContentKey,
-    /// `cbcs`: the IV of every sample. `cenc`: the first sample's IV in its first 8 bytes.
+    /// `cbcs`: the IV of every sample. `cbc1`: what the samples' IVs are made of. In counter mode: the first sample's
+    /// IV in its first 8 bytes.
     pub iv: [u8; BLOCK],
     /// Whether the pattern of video applies.
     pub is_video: bool,
 }
 
 /// How the bytes of a sample are split.
-pub(crate) enum Layout<'a> {
+pub(crate) enum Layout {
     /// The whole sample is protected.
     Full,
-    /// NAL units behind length fields: slice data are protected, all else is clear.
-    NalUnits(&'a VideoConfig),
+    /// NAL units behind length fields: slice data are protected, all else is clear. Parameter sets that are sent
+    /// again among the samples are learned: keep one for all fragments of a segment, in order.
+    NalUnits(VideoConfig),
 }
 
 /// `saiz` counts a sample's auxiliary bytes in 8 bits (ISO/IEC 14496-12, 8.7.8).
@@ -42,14 +44,15 @@ impl Protection {
     pub fn iv_size(&self) -> usize {
         match self.scheme {
             Scheme::Cbcs => 0,
-            Scheme::Cenc => 8,
+            Scheme::Cenc | Scheme::Cens => 8,
+            Scheme::Cbc1 => 16,
         }
     }
 
     /// The pattern of this rendition.
     pub fn pattern(&self) -> Pattern {
         match (self.scheme, self.is_video) {
-            (Scheme::Cbcs, true) => Pattern::ONE_IN_TEN,
+            (Scheme::Cbcs | Scheme::Cens, true) => Pattern::ONE_IN_TEN,
             _ => Pattern::FULL,
         }
     }
@@ -62,15 +65,10 @@ impl Protection {
         &self,
         payload: &mut [u8],
         sizes: &[u32],
-        layout: &Layout<'_>,
+        layout: &mut Layout,
         first_index: u64,
     ) -> Result<Vec<SampleAuxiliary>, Error> {
         let cipher = Cipher::new(&self.content_key.value);
-        // Parameter sets may be sent again among the samples.
-        let mut config = match layout {
-            Layout::Full => None,
-            Layout::NalUnits(config) => Some((*config).clone()),
-        };
         let mut rest = payload;
         let mut auxiliaries = Vec::with_capacity(sizes.len());
         for (index, size) in (first_index..).zip(sizes) {
@@ -78,9 +76,9 @@ impl Protection {
                 return Err(Error::InvalidInput(format!("sample {index} is cut short")));
             };
             rest = behind;
-            let subsamples = match &mut config {
-                None => Vec::new(),
-                Some(config) => self
+            let subsamples = match layout {
+                Layout::Full => Vec::new(),
+                Layout::NalUnits(config) => self
                     .split_nal_units(sample, config)
                     .map_err(|what| Error::InvalidInput(format!("sample {index}: {what}")))?,
             };
@@ -114,7 +112,7 @@ impl Protection {
                 });
                 Vec::new()
             }
-            Scheme::Cenc => {
+            Scheme::Cenc | Scheme::Cens => {
                 let start = self.iv.first_chunk().copied().unwrap_or_default();
                 let iv = u64::from_be_bytes(start).wrapping_add(index).to_be_bytes();
                 let mut block = [0; BLOCK];
@@ -123,15 +121,30 @@ impl Protection {
                 }
                 let mut mode: CounterMode = cipher.counter_mode(block);
                 for_each_protected(sample, subsamples, |range| {
-                    mode.apply(range, Pattern::FULL);
+                    // `cens` takes whole blocks only, of sound too (9.7).
+                    let whole = match self.scheme {
+                        Scheme::Cens => range.len() - range.len() % BLOCK,
+                        _ => range.len(),
+                    };
+                    let (range, _) = range.split_at_mut(whole);
+                    mode.apply(range, self.pattern());
+                });
+                iv.to_vec()
+            }
+            Scheme::Cbc1 => {
+                // An IV of CBC must not be foreseen: the rendition's secret start makes one of the number.
+                let iv = Cipher::new(&self.iv).encrypt_block(u128::from(index).to_be_bytes());
+                let mut chain = iv;
+                for_each_protected(sample, subsamples, |range| {
+                    chain = cipher.cbc_encrypt(range, chain, Pattern::FULL);
                 });
                 iv.to_vec()
             }
         }
     }
 
-    /// Splits a sample of H.264 or HEVC: of slices, what follows the slice header is protected; in `cenc`
-    /// whole blocks only (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
+    /// Splits a sample of H.264 or HEVC: of slices, what follows the slice header is protected; but in
+    /// `cbcs` whole blocks only (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
     fn split_nal_units(
         &self,
         sample: &[u8],
@@ -153,7 +166,7 @@ impl Protection {
                 .slice_header_len(nal)
                 .map_err(|error| format!("a slice header cannot be read: {error}"))?;
             let mut protected = nal.len().saturating_sub(header);
-            if self.scheme == Scheme::Cenc {
+            if self.scheme != Scheme::Cbcs {
                 protected -= protected % BLOCK;
             }
             split.clear(framed - protected);

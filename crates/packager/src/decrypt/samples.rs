@@ -90,7 +90,8 @@ pub(super) fn protected(
         let Some(Protected { scheme, tenc }) = parameters(index) else {
             continue;
         };
-        if !tenc.is_protected {
+        // A sample without bytes has no place in the file either.
+        if !tenc.is_protected || sample.size == 0 {
             continue;
         }
         if auxiliary.iv.is_empty() && tenc.constant_iv.is_none() {

@@ -1,8 +1,10 @@
-//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a rendition, SegmentTimeline.
+//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a switching set, SegmentTimeline.
+
+mod roles;
 
 use super::language;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, reduce,
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts, reduce,
 };
 use crate::{Error, TrackKind};
 use quick_xml::Writer;
@@ -25,7 +27,10 @@ pub(super) fn write(presentation: &Presentation<'_>) -> Result<String, Error> {
 
 fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let longest = duration(presentation.longest_segment);
+    let all = presentation.renditions();
+    let longest = all.map(RenditionFacts::longest_segment).fold(0.0, f64::max);
+    let longest = duration(longest);
+    let buffered = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
     let attributes = [
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
@@ -38,12 +43,12 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
         ("type", "static"),
         ("mediaPresentationDuration", &total),
         ("maxSegmentDuration", &longest),
-        ("minBufferTime", &longest),
+        ("minBufferTime", &buffered),
     ];
     element(xml, "MPD", &attributes, |xml| {
         element(xml, "Period", &[("id", "0"), ("start", "PT0S")], |xml| {
-            for (id, rendition) in presentation.renditions.iter().enumerate() {
-                write_set(xml, presentation, rendition, id)?;
+            for (id, set) in presentation.sets.iter().enumerate() {
+                write_set(xml, presentation, set, id)?;
             }
             Ok(())
         })
@@ -53,13 +58,19 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
 fn write_set(
     xml: &mut Xml,
     presentation: &Presentation<'_>,
-    rendition: &RenditionFacts<'_>,
+    set: &SetFacts<'_>,
     id: usize,
 ) -> io::Result<()> {
+    let Some(first) = set.first() else {
+        return Ok(());
+    };
     let id = id.to_string();
+    if let Format::Cues { whole_bandwidth } = first.format {
+        return roles::write_cues(xml, presentation, first, &id, whole_bandwidth);
+    }
     let mut attributes = vec![("id", id.as_str())];
-    let values = SetValues::of(rendition);
-    match rendition.kind {
+    let values = SetValues::of(set);
+    match first.kind {
         TrackKind::Video => attributes.extend([
             ("contentType", "video"),
             ("mimeType", "video/mp4"),
@@ -68,22 +79,27 @@ fn write_set(
             ("maxHeight", &values.height),
             ("maxFrameRate", &values.frame_rate),
         ]),
+        TrackKind::Text => {
+            attributes.extend([("contentType", "text"), ("mimeType", "application/mp4")]);
+        }
         _ => attributes.extend([("contentType", "audio"), ("mimeType", "audio/mp4")]),
     }
-    if let Some(tag) = language::tag(rendition.language) {
+    if let Some(tag) = language::tag(first.language) {
         attributes.push(("lang", tag));
     }
-    let access = if rendition.open_groups { "3" } else { "1" };
+    let open = set.renditions.iter().any(|facts| facts.open_groups);
+    let access = if open { "3" } else { "1" };
     attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
     element(xml, "AdaptationSet", &attributes, |xml| {
-        if let Some(protection) = rendition.protection {
+        if let Some(protection) = first.protection {
             write_protection(xml, protection, presentation.license_url)?;
         }
-        write_dynamic_range(xml, rendition)?;
-        let role = main_or_alternate(presentation, rendition);
-        let role = [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", role)];
-        empty(xml, "Role", &role)?;
-        write_representation(xml, rendition, &values)
+        write_dynamic_range(xml, first)?;
+        roles::write(xml, presentation, first)?;
+        for rendition in &set.renditions {
+            write_representation(xml, rendition)?;
+        }
+        Ok(())
     })
 }
 
@@ -105,52 +121,53 @@ fn write_dynamic_range(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Res
     empty(xml, "SupplementalProperty", &property)
 }
 
-/// The first picture and the first sound are the main ones.
-fn main_or_alternate(
-    presentation: &Presentation<'_>,
-    rendition: &RenditionFacts<'_>,
-) -> &'static str {
-    let mut of_kind = presentation.of_kind(rendition.kind);
-    match of_kind.next() {
-        Some(first) if first.name == rendition.name => "main",
-        _ => "alternate",
-    }
-}
-
-/// Attribute values of a set and its representation, as text.
+/// What a set says of its pictures, as text: the most of each.
 #[derive(Default)]
 struct SetValues {
     width: String,
     height: String,
     frame_rate: String,
-    pixel_aspect: String,
     picture_aspect: String,
 }
 
 impl SetValues {
-    fn of(rendition: &RenditionFacts<'_>) -> Self {
-        let Format::Video {
-            width,
-            height,
-            pixel_aspect: (h, v),
-            frame_rate: (frames, seconds),
-            ..
-        } = rendition.format
-        else {
-            return Self::default();
-        };
-        let shown_width = u64::from(width) * u64::from(h);
-        let (wide, high) = reduce(shown_width, u64::from(height) * u64::from(v));
-        Self {
-            width: width.to_string(),
-            height: height.to_string(),
-            frame_rate: match seconds {
-                1 => frames.to_string(),
-                _ => format!("{frames}/{seconds}"),
-            },
-            pixel_aspect: format!("{h}:{v}"),
-            picture_aspect: format!("{wide}:{high}"),
+    fn of(set: &SetFacts<'_>) -> Self {
+        let mut values = Self::default();
+        let (mut most_width, mut most_height, mut most_rate) = (0, 0, (0, 1));
+        for rendition in &set.renditions {
+            let Format::Video {
+                width,
+                height,
+                pixel_aspect: (h, v),
+                frame_rate,
+                ..
+            } = rendition.format
+            else {
+                return values;
+            };
+            if most_width == 0 {
+                let shown_width = u64::from(width) * u64::from(h);
+                let (wide, high) = reduce(shown_width, u64::from(height) * u64::from(v));
+                values.picture_aspect = format!("{wide}:{high}");
+            }
+            most_width = width.max(most_width);
+            most_height = height.max(most_height);
+            if frame_rate.0 * most_rate.1 > most_rate.0 * frame_rate.1 {
+                most_rate = frame_rate;
+            }
         }
+        values.width = most_width.to_string();
+        values.height = most_height.to_string();
+        values.frame_rate = rate_text(most_rate);
+        values
+    }
+}
+
+/// `25` or `30000/1001`.
+fn rate_text((frames, seconds): (u64, u64)) -> String {
+    match seconds {
+        1 => frames.to_string(),
+        _ => format!("{frames}/{seconds}"),
     }
 }
 
@@ -181,33 +198,35 @@ fn write_protection(
     }
 }
 
-fn write_representation(
-    xml: &mut Xml,
-    rendition: &RenditionFacts<'_>,
-    values: &SetValues,
-) -> io::Result<()> {
+fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {
     let bandwidth = rendition.bandwidth.to_string();
     let mut attributes = vec![
-        ("id", rendition.name),
-        ("bandwidth", &bandwidth),
-        ("codecs", rendition.codec),
+        ("id", rendition.name.to_string()),
+        ("bandwidth", bandwidth),
+        ("codecs", rendition.codec.to_string()),
     ];
-    let sample_rate;
     match rendition.format {
-        Format::Video { .. } => attributes.extend([
-            ("width", values.width.as_str()),
-            ("height", &values.height),
-            ("frameRate", &values.frame_rate),
-            ("sar", &values.pixel_aspect),
+        Format::Video {
+            width,
+            height,
+            pixel_aspect: (h, v),
+            frame_rate,
+            ..
+        } => attributes.extend([
+            ("width", width.to_string()),
+            ("height", height.to_string()),
+            ("frameRate", rate_text(frame_rate)),
+            ("sar", format!("{h}:{v}")),
         ]),
-        Format::Audio {
-            sample_rate: rate, ..
-        } => {
-            sample_rate = rate.to_string();
-            attributes.push(("audioSamplingRate", &sample_rate));
+        Format::Audio { sample_rate, .. } => {
+            attributes.push(("audioSamplingRate", sample_rate.to_string()));
         }
-        Format::Text => {}
+        Format::Text | Format::Cues { .. } => {}
     }
+    let attributes: Vec<(&str, &str)> = attributes
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     element(xml, "Representation", &attributes, |xml| {
         if let Format::Audio { channels, .. } = rendition.format {
             let channels = channel_configuration(channels).to_string();
@@ -233,14 +252,21 @@ fn write_segments(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<(
     }
     element(xml, "SegmentTemplate", &attributes, |xml| {
         element(xml, "SegmentTimeline", &[], |xml| {
-            let mut segments = rendition.segments.iter().copied().peekable();
+            let mut segments = rendition.segments.iter().peekable();
             let mut first = true;
-            while let Some((start, length)) = segments.next() {
+            while let Some(segment) = segments.next() {
                 let mut repeats = 0;
-                while segments.next_if(|(_, next)| *next == length).is_some() {
+                while segments
+                    .next_if(|next| next.length == segment.length)
+                    .is_some()
+                {
                     repeats += 1;
                 }
-                let (t, d, r) = (start.to_string(), length.to_string(), repeats.to_string());
+                let (t, d, r) = (
+                    segment.start.to_string(),
+                    segment.length.to_string(),
+                    repeats.to_string(),
+                );
                 let mut attributes = Vec::new();
                 if first {
                     attributes.push(("t", t.as_str()));

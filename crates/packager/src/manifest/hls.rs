@@ -1,58 +1,157 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
+mod subtitles;
+
 use super::language;
 use crate::cenc::pssh;
-use crate::presentation::{DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts};
+use crate::presentation::{
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
+};
 use crate::{Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
+use subtitles::Subtitles;
 
 /// `EXT-X-MAP` in a playlist of fragmented MP4 needs version 6, without `EXT-X-I-FRAMES-ONLY` 7 is the
 /// one that players expect.
 const VERSION: u32 = 7;
 
-/// The group that all sound belongs to.
+/// The first group of sound; others get a number.
 const AUDIO_GROUP: &str = "audio";
 
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    if !presentation
-        .renditions
-        .iter()
-        .any(|facts| facts.open_groups)
-    {
+    if !presentation.renditions().any(|facts| facts.open_groups) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
     }
-    let sounds: Vec<_> = presentation.of_kind(TrackKind::Audio).collect();
-    let picture = presentation.of_kind(TrackKind::Video).next();
-    if picture.is_some() || sounds.len() > 1 {
-        for (index, sound) in sounds.iter().enumerate() {
-            line(&mut text, &sound_line(sound, index));
+    let pictures: Vec<_> = presentation
+        .of_kind(TrackKind::Video)
+        .flat_map(|set| &set.renditions)
+        .collect();
+    let subtitles = Subtitles::of(presentation);
+    for subtitle in subtitles.lines() {
+        line(&mut text, &subtitle);
+    }
+    let mut groups = groups(presentation);
+    // One sound without a picture is the variant itself.
+    if pictures.is_empty() && groups.iter().all(|group| group.members.len() == 1) {
+        for group in &groups {
+            let alone = group.members.first().copied();
+            variant(&mut text, alone, None, group.members.get(1..), &subtitles);
+        }
+        return text;
+    }
+    for group in &groups {
+        for (index, sound) in group.members.iter().enumerate() {
+            line(&mut text, &sound_line(sound, index, &group.id));
         }
     }
-    let Some(main) = picture.or(sounds.first().copied()) else {
-        return text;
+    if groups.is_empty() {
+        groups.push(AudioGroup::default());
+    }
+    for group in &groups {
+        let id = (!group.members.is_empty()).then_some(group.id.as_str());
+        if pictures.is_empty() {
+            variant(
+                &mut text,
+                group.members.first().copied(),
+                id,
+                group.members.get(1..),
+                &subtitles,
+            );
+        }
+        for picture in &pictures {
+            let sounds = Some(group.members.as_slice());
+            variant(&mut text, Some(picture), id, sounds, &subtitles);
+        }
+    }
+    text
+}
+
+/// Sounds that a variant can be played with: one of each language, in one codec and quality where there are several.
+#[derive(Default)]
+struct AudioGroup<'a> {
+    id: String,
+    members: Vec<&'a RenditionFacts<'a>>,
+}
+
+/// A group for each codec and each quality of it (one group must not mix what players cannot switch between). Where a
+/// language lacks the codec or the quality, another stands in.
+fn groups<'a>(presentation: &'a Presentation<'a>) -> Vec<AudioGroup<'a>> {
+    /// A set with its language and its number among those of the same language and codec.
+    struct Slot<'a> {
+        set: &'a SetFacts<'a>,
+        codec: &'a str,
+        place: (&'a str, usize),
+    }
+    let mut slots: Vec<Slot<'_>> = Vec::new();
+    for set in presentation.of_kind(TrackKind::Audio) {
+        let Some(first) = set.first() else { continue };
+        let alike = |slot: &&Slot<'_>| (slot.codec, slot.place.0) == (first.codec, first.language);
+        let number = slots.iter().filter(alike).count();
+        slots.push(Slot {
+            set,
+            codec: first.codec,
+            place: (first.language, number),
+        });
+    }
+    let mut places: Vec<(&str, usize)> = Vec::new();
+    let mut codecs: Vec<&str> = Vec::new();
+    for slot in &slots {
+        if !places.contains(&slot.place) {
+            places.push(slot.place);
+        }
+        if !codecs.contains(&slot.codec) {
+            codecs.push(slot.codec);
+        }
+    }
+    let mut groups = Vec::new();
+    for codec in codecs {
+        let of_codec = slots.iter().filter(|slot| slot.codec == codec);
+        let qualities = of_codec.map(|slot| slot.set.renditions.len()).max();
+        for quality in 0..qualities.unwrap_or(0) {
+            let member = |place: &(&str, usize)| {
+                let mut here = slots.iter().filter(|slot| slot.place == *place);
+                let own = here.clone().find(|slot| slot.codec == codec);
+                let renditions = &own.or_else(|| here.next())?.set.renditions;
+                renditions.get(quality).or_else(|| renditions.last())
+            };
+            groups.push(AudioGroup {
+                id: match groups.len() {
+                    0 => AUDIO_GROUP.to_string(),
+                    number => format!("{AUDIO_GROUP}-{}", number + 1),
+                },
+                members: places.iter().filter_map(member).collect(),
+            });
+        }
+    }
+    groups
+}
+
+/// Writes a variant: a rendition, the group of sound that goes with it, and what that group holds.
+fn variant(
+    text: &mut String,
+    main: Option<&RenditionFacts<'_>>,
+    group: Option<&str>,
+    sounds: Option<&[&RenditionFacts<'_>]>,
+    subtitles: &Subtitles<'_>,
+) {
+    let Some(main) = main else { return };
+    let sounds = sounds.unwrap_or_default();
+    let most = |of: fn(&RenditionFacts<'_>) -> u64| sounds.iter().map(|s| of(s)).max().unwrap_or(0);
+    let (peak, average) = (most(|s| s.bandwidth), most(|s| s.average_bandwidth));
+    // Without a picture one sound plays at a time.
+    let (peak, average) = match main.kind {
+        TrackKind::Video => (main.bandwidth + peak, main.average_bandwidth + average),
+        _ => (main.bandwidth.max(peak), main.average_bandwidth),
     };
-    let others = sounds.iter().filter(|sound| sound.name != main.name);
-    let peak = others
-        .clone()
-        .map(|sound| sound.bandwidth)
-        .max()
-        .unwrap_or(0);
-    let average = others.clone().map(|sound| sound.average_bandwidth).max();
-    // Without a picture one sound plays at a time: it is the variant itself.
-    let (peak, average) = match picture {
-        Some(_) => (
-            main.bandwidth + peak,
-            main.average_bandwidth + average.unwrap_or(0),
-        ),
-        None => (main.bandwidth.max(peak), main.average_bandwidth),
-    };
+    let (text_peak, text_average) = subtitles.bandwidth();
+    let (peak, average) = (peak + text_peak, average + text_average);
     let mut codecs = vec![main.codec];
-    for sound in &sounds {
-        if !codecs.contains(&sound.codec) {
-            codecs.push(sound.codec);
+    for other in sounds.iter().chain(&subtitles.members) {
+        if !codecs.contains(&other.codec) {
+            codecs.push(other.codec);
         }
     }
     let mut variant = format!(
@@ -79,12 +178,17 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
             DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
         });
     }
-    if text.contains("#EXT-X-MEDIA:") {
-        append(&mut variant, format_args!(",AUDIO=\"{AUDIO_GROUP}\""));
+    if let Some(group) = group {
+        append(&mut variant, format_args!(",AUDIO=\"{group}\""));
     }
-    line(&mut text, &variant);
-    line(&mut text, &format!("{}/playlist.m3u8", main.name));
-    text
+    if !subtitles.members.is_empty() {
+        append(
+            &mut variant,
+            format_args!(",SUBTITLES=\"{}\"", subtitles::GROUP),
+        );
+    }
+    line(text, &variant);
+    line(text, &format!("{}/playlist.m3u8", main.name));
 }
 
 /// The media playlist of a rendition.
@@ -92,7 +196,11 @@ pub(super) fn write_media(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let target = presentation.longest_segment.round().max(1.0);
+    // That of a long document of TTML is its own; all others have one.
+    let longest = presentation
+        .longest_segment
+        .max(rendition.longest_segment());
+    let target = longest.round().max(1.0);
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
@@ -101,12 +209,18 @@ pub(super) fn write_media(
             line(&mut text, &key);
         }
     }
-    line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
-    for (number, (_, length)) in (1..).zip(&rendition.segments) {
-        let seconds = rendition.seconds(*length);
+    let extension = match rendition.format {
+        Format::Cues { .. } => "vtt",
+        _ => {
+            line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+            "m4s"
+        }
+    };
+    for (number, segment) in (1..).zip(&rendition.segments) {
+        let seconds = rendition.seconds(segment.length);
         append(
             &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{number}.m4s\n"),
+            format_args!("#EXTINF:{seconds:.6},\n{number}.{extension}\n"),
         );
     }
     text.push_str("#EXT-X-ENDLIST\n");
@@ -122,6 +236,8 @@ fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Ve
     let method = match protection.scheme {
         Scheme::Cbcs => "SAMPLE-AES",
         Scheme::Cenc => "SAMPLE-AES-CTR",
+        // There are no playlists then.
+        Scheme::Cens | Scheme::Cbc1 => return Vec::new(),
     };
     let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
     let init_data = format!("data:text/plain;base64,{init_data}");
@@ -143,6 +259,7 @@ fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Ve
                 lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
             }
         }
+        Scheme::Cens | Scheme::Cbc1 => {}
     }
     lines
 }
@@ -156,12 +273,10 @@ fn widevine_init_data(kid: &[u8; 16]) -> String {
     format!("data:text/plain;base64,{encoded}")
 }
 
-fn sound_line(sound: &RenditionFacts<'_>, index: usize) -> String {
+fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let name = match language::name(sound.language) {
         // The second track of a language needs a name of its own (RFC 8216, 4.3.4.1.1).
-        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => {
-            name.to_string()
-        }
+        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => name,
         Some(name) => format!("{name} ({})", index + 1),
         None => format!("Audio {}", index + 1),
     };
@@ -170,10 +285,10 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize) -> String {
     let default = if index == 0 { "YES" } else { "NO" };
     let channels = match sound.format {
         Format::Audio { channels, .. } => channels,
-        Format::Video { .. } | Format::Text => 0,
+        _ => 0,
     };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{AUDIO_GROUP}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
         sound.name
     )
 }

@@ -41,10 +41,14 @@ pub(super) fn tag(code: &str) -> Option<&str> {
     )
 }
 
-/// The English name of a language.
-pub(super) fn name(code: &str) -> Option<&'static str> {
+/// The English name of a language, with what a tag adds to it: `Portuguese (BR)`.
+pub(super) fn name(code: &str) -> Option<String> {
     tag(code)?;
-    find(code).map(|language| language.to_name())
+    let name = find(code)?.to_name();
+    Some(match code.split_once('-') {
+        None => name.to_string(),
+        Some((_, rest)) => format!("{name} ({rest})"),
+    })
 }
 
 /// What tracks hold for a tag or a code: three letters, or a tag with the shortest code when a script, a region

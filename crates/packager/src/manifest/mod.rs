@@ -7,22 +7,26 @@ pub(crate) mod language;
 use crate::presentation::Presentation;
 use crate::{Error, Manifest};
 
-/// All manifests of a package.
+/// All manifests of a package; the MPD alone when HLS has no METHOD for the scheme.
 ///
 /// # Errors
 /// Only when XML cannot be written, which has no known cause.
 pub(crate) fn write(presentation: &Presentation<'_>) -> Result<Vec<Manifest>, Error> {
-    let mut manifests = vec![
-        Manifest {
-            path: "stream.mpd".into(),
-            text: dash::write(presentation)?,
-        },
-        Manifest {
-            path: "master.m3u8".into(),
-            text: hls::write_multivariant(presentation),
-        },
-    ];
-    for rendition in &presentation.renditions {
+    let mut manifests = vec![Manifest {
+        path: "stream.mpd".into(),
+        text: dash::write(presentation)?,
+    }];
+    let mut schemes = presentation
+        .renditions()
+        .filter_map(|facts| facts.protection);
+    if !schemes.all(|protection| protection.scheme.is_known_to_hls()) {
+        return Ok(manifests);
+    }
+    manifests.push(Manifest {
+        path: "master.m3u8".into(),
+        text: hls::write_multivariant(presentation),
+    });
+    for rendition in presentation.renditions() {
         manifests.push(Manifest {
             path: format!("{}/playlist.m3u8", rendition.name),
             text: hls::write_media(presentation, rendition),

@@ -2,12 +2,26 @@
 
 use super::language;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, reduce,
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts, SetFacts,
+    reduce,
 };
 use crate::{KeyId, Scheme, TrackKind};
 use quick_xml::events::Event;
 
 const KID: KeyId = KeyId([0x0a; 16]);
+
+/// Segments with these starts and lengths.
+fn segments(times: &[(u64, u64)]) -> Vec<SegmentFacts> {
+    let times = times.iter();
+    times
+        .map(|&(start, length)| SegmentFacts {
+            start,
+            length,
+            size: 1000,
+            key_picture: 100,
+        })
+        .collect()
+}
 
 fn picture() -> RenditionFacts<'static> {
     RenditionFacts {
@@ -15,9 +29,10 @@ fn picture() -> RenditionFacts<'static> {
         kind: TrackKind::Video,
         codec: "avc1.64001f",
         language: "und",
+        role: None,
         timescale: 1000,
         presentation_time_offset: 0,
-        segments: vec![(0, 4000), (4000, 4000), (8000, 1999)],
+        segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
         open_groups: false,
         bandwidth: 1_000_000,
         average_bandwidth: 900_000,
@@ -39,7 +54,7 @@ fn sound(name: &'static str, language: &'static str) -> RenditionFacts<'static> 
         codec: "mp4a.40.2",
         language,
         timescale: 48_000,
-        segments: vec![(0, 192_000), (192_000, 191_488)],
+        segments: segments(&[(0, 192_000), (192_000, 191_488)]),
         bandwidth: 130_000,
         average_bandwidth: 128_000,
         format: Format::Audio {
@@ -55,7 +70,12 @@ fn presentation(renditions: Vec<RenditionFacts<'static>>) -> Presentation<'stati
     Presentation {
         duration: 9.9995,
         longest_segment: longest.fold(0.0, f64::max),
-        renditions,
+        sets: renditions
+            .into_iter()
+            .map(|facts| SetFacts {
+                renditions: vec![facts],
+            })
+            .collect(),
         license_url: None,
         hls_key_url: None,
     }
@@ -77,7 +97,7 @@ fn check(presentation: &Presentation<'_>, path: &str, there: &[&str], absent: &[
 fn protected(scheme: Scheme) -> Presentation<'static> {
     let facts = ProtectionFacts { scheme, kid: KID };
     let mut presentation = presentation(vec![picture(), sound("audio", "und")]);
-    presentation.renditions[0].protection = Some(facts);
+    presentation.sets[0].renditions[0].protection = Some(facts);
     presentation
 }
 
@@ -111,9 +131,10 @@ fn manifest_language_tags_are_the_shortest() {
         ("mis", None, None),
         ("", None, None),
         ("qaa", Some("qaa"), None),
+        ("pt-BR", Some("pt-BR"), Some("Portuguese (BR)")),
     ] {
         assert_eq!(language::tag(code), tag, "{code}");
-        assert_eq!(language::name(code), name, "{code}");
+        assert_eq!(language::name(code).as_deref(), name, "{code}");
     }
 }
 
@@ -188,8 +209,8 @@ fn manifest_durations_are_exact() {
 #[test]
 fn manifest_times_of_a_late_start_are_shifted() {
     let mut late = presentation(vec![picture()]);
-    late.renditions[0].segments = vec![(500, 4000), (4500, 100)];
-    late.renditions[0].presentation_time_offset = 500;
+    late.sets[0].renditions[0].segments = segments(&[(500, 4000), (4500, 100)]);
+    late.sets[0].renditions[0].presentation_time_offset = 500;
     let there = [
         r#"presentationTimeOffset="500""#,
         r#"<S t="500" d="4000"/>"#,

@@ -143,15 +143,54 @@ impl Segment {
     }
 }
 
-/// Cuts at the key frames that lie nearest to multiples of `target` ticks.
+/// When the key frames of a picture are shown, in ticks of the movie's timeline, in order.
+pub(crate) fn key_times(table: &SampleTable, selection: &Selection, timing: &Timing) -> Vec<i64> {
+    let samples = selection.iter(table);
+    let keys = samples.filter(|(_, sample)| sample.sync);
+    let mut times: Vec<i64> = keys
+        .map(|(_, sample)| timing.presentation(&sample))
+        .collect();
+    // Pictures in no sensible order are refused later.
+    times.sort_unstable();
+    times
+}
+
+/// Cuts a picture at the key frames that are shown at these times.
+pub(crate) fn at_times(
+    table: &SampleTable,
+    selection: &Selection,
+    timing: &Timing,
+    times: &[i64],
+) -> Vec<Segment> {
+    let mut done: Vec<Segment> = Vec::new();
+    for (cursor, sample) in selection.iter(table) {
+        let shown = timing.presentation(&sample);
+        match done.last_mut() {
+            Some(segment)
+                if !sample.sync
+                    || shown <= segment.first_shown
+                    || times.binary_search(&shown).is_err() =>
+            {
+                segment.add(&sample, shown);
+            }
+            _ => done.push(Segment::of(cursor, &sample, shown)),
+        }
+    }
+    done
+}
+
+/// Cuts at the key frames that lie nearest to multiples of `target` ticks; `keys` are the times, in order, of those
+/// that may be cut at.
 pub(crate) fn at_key_frames(
     table: &SampleTable,
     selection: &Selection,
     timing: &Timing,
     target: i64,
+    keys: &[i64],
 ) -> Vec<Segment> {
     let mut cutter = KeyFrameCutter {
         target,
+        keys,
         done: Vec::new(),
         head: None,
         tail: None,
@@ -165,20 +204,21 @@ pub(crate) fn at_key_frames(
 
 /// Holds the segment being made in two parts: up to the last key frame where it could end, and from
 /// there on.
-struct KeyFrameCutter {
+struct KeyFrameCutter<'a> {
     target: i64,
+    keys: &'a [i64],
     done: Vec<Segment>,
     head: Option<Segment>,
     tail: Option<Segment>,
 }
 
-impl KeyFrameCutter {
+impl KeyFrameCutter<'_> {
     fn sample(&mut self, cursor: SampleCursor, sample: &Sample, shown: i64) {
         let Some(head) = &mut self.head else {
             self.head = Some(Segment::of(cursor, sample, shown));
             return;
         };
-        if sample.sync && shown > head.start {
+        if sample.sync && shown > head.start && self.keys.binary_search(&shown).is_ok() {
             self.key_frame(Segment::of(cursor, sample, shown));
         } else {
             self.tail.as_mut().unwrap_or(head).add(sample, shown);

@@ -6,46 +6,53 @@ use crate::fragment::{self, Fragment};
 use crate::init::{self, Init};
 use crate::movie::SampleEntry;
 use crate::sample::Sample;
-use crate::{Error, Source};
+use crate::{Error, Source, TrackKind};
+use bmff::TopLevel;
+use std::io;
 
-/// The bytes of one rendered object. Keep one a thread and give it to every render: its memory is
-/// used again.
+/// Memory for rendering. Keep one a thread and give it to every render: it is used again.
 #[derive(Debug, Default)]
 pub struct SegmentBuffer {
-    /// Boxes before the samples (all of an init segment).
+    /// Boxes before the samples.
     head: Vec<u8>,
-    /// The samples: payload of `mdat`. As long as the largest object so far: making a vector longer fills it with zeros each time.
+    /// The samples of a fragment. As long as the largest so far: making a vector longer fills it with zeros each
+    /// time.
     payload: Vec<u8>,
-    payload_len: usize,
+    samples: Vec<Sample>,
 }
 
-/// The file of an object is best written in pieces that end at multiples of this, in bytes. Linux makes the
-/// pieces of its page cache as large as the write; on a machine whose free memory its host has taken back, large
-/// ones were measured to cost ten times the time of these.
-const PIECE: usize = 256 << 10;
+/// What manifests need to know of an object that was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ObjectFacts {
+    /// Bytes of the object.
+    pub size: u64,
+    /// Bytes from its start to the end of its first fragment, which in a video segment holds the key picture
+    /// alone; 0 in an init segment.
+    pub key_picture: u64,
+}
 
-/// Memory above this is given back when a smaller object follows, in bytes.
+/// Takes the bytes of an object in order, in pieces of a size that is good to write.
+pub type WriteBytes<'a> = dyn FnMut(&[u8]) -> io::Result<()> + 'a;
+
+/// The pieces of an object end at multiples of this, in bytes. Linux makes the pieces of its page cache as large
+/// as the write; on a machine whose free memory its host has taken back, large ones were measured to cost ten times
+/// the time of these.
+const PIECE: u64 = 256 << 10;
+
+/// Memory above this is given back when a smaller fragment follows, in bytes.
 const KEPT_CAPACITY: usize = 16 << 20;
 
+/// How many bytes of samples one fragment holds, unless its only sample has more: memory stays bounded however far
+/// key pictures lie apart.
+const MAX_FRAGMENT_BYTES: u64 = 8 << 20;
+
+/// What files of cues begin with; no box of that size is written.
+const WEBVTT: &[u8; 6] = b"WEBVTT";
+
+/// How large one sample may be, in bytes.
+const MAX_SAMPLE_BYTES: u32 = 256 << 20;
+
 impl SegmentBuffer {
-    /// Bytes of the whole object.
-    pub fn size(&self) -> u64 {
-        (self.head.len() + self.payload_len) as u64
-    }
-
-    /// The whole object in order, in pieces of a size that is good to write.
-    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let payload = self.payload.get(..self.payload_len).unwrap_or_default();
-        let to_boundary = PIECE - self.head.len() % PIECE;
-        let (first, rest) = payload.split_at(to_boundary.min(payload.len()));
-        let pieces = self
-            .head
-            .chunks(PIECE)
-            .chain([first])
-            .chain(rest.chunks(PIECE));
-        pieces.filter(|piece| !piece.is_empty())
-    }
-
     /// Room for samples.
     fn payload_mut(&mut self, len: usize) -> &mut [u8] {
         if self.payload.len() > KEPT_CAPACITY.max(len) {
@@ -54,96 +61,209 @@ impl SegmentBuffer {
         if self.payload.len() < len {
             self.payload.resize(len, 0);
         }
-        self.payload_len = len;
         self.payload.get_mut(..len).unwrap_or_default()
     }
 }
 
-impl Plan {
-    /// Makes one object in `buffer`.
+impl ObjectFacts {
+    /// Reads the facts of an object that was written before, from the headers of its boxes.
     ///
     /// # Errors
-    /// [`Error::Io`] when a source cannot be read, [`Error::InvalidInput`] when its samples are broken.
+    /// [`Error::InvalidInput`] when the boxes do not fill the object, [`Error::Io`] when it cannot be read.
+    pub fn read(object: &dyn Source) -> Result<Self, Error> {
+        let mut facts = Self {
+            size: object.len(),
+            key_picture: 0,
+        };
+        let mut start = [0; WEBVTT.len()];
+        if object.len() >= start.len() as u64 {
+            object.read_at(0, &mut start)?;
+        }
+        if start == *WEBVTT {
+            return Ok(facts);
+        }
+        for header in TopLevel::new(object) {
+            let header = header?;
+            if header.end() > facts.size {
+                let what = format!(
+                    "'{}' at {:#x} ends behind the end of the object",
+                    header.kind, header.offset
+                );
+                return Err(Error::InvalidInput(what));
+            }
+            if header.kind == b"mdat" {
+                facts.key_picture = header.end();
+                break;
+            }
+        }
+        Ok(facts)
+    }
+}
+
+impl Plan {
+    /// Makes one object and hands its bytes to `write`.
+    ///
+    /// `sources` are those of the movies that were planned, in the same order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a source cannot be read, [`Error::InvalidInput`] when its samples are broken,
+    /// [`Error::Output`] when `write` fails.
     pub fn render(
         &self,
         object: ObjectId,
         sources: &[&dyn Source],
         buffer: &mut SegmentBuffer,
-    ) -> Result<(), Error> {
-        buffer.head.clear();
-        let (Some(track), [source]) = (self.tracks.get(object.rendition as usize), sources) else {
+        write: &mut WriteBytes<'_>,
+    ) -> Result<ObjectFacts, Error> {
+        let not_in_plan = || {
             let what = format!("{object:?} is not in the plan, or its source is missing");
-            return Err(Error::InvalidOptions(what));
+            Error::InvalidOptions(what)
         };
+        let track = self.tracks.get(object.rendition as usize);
+        let track = track.ok_or_else(not_in_plan)?;
+        let mut output = Output { write, position: 0 };
+        if let Some(cues) = track.cues() {
+            if object.segment as usize > track.segments.len() {
+                return Err(not_in_plan());
+            }
+            let start_ms = (self.start_seconds() * 1000.0).round() as u64;
+            let text = track.render_cues(cues, object.segment, start_ms);
+            output.put(text.as_bytes())?;
+            return Ok(output.facts(0));
+        }
         if object.segment == 0 {
-            buffer.payload_len = 0;
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
                 protection: track.protection.as_ref(),
             };
+            buffer.head.clear();
             buffer.head = init::write(&init, std::mem::take(&mut buffer.head));
-            return Ok(());
+            output.put(&buffer.head)?;
+            return Ok(output.facts(0));
         }
-        let Some(segment) = self.segment(object) else {
-            return Err(Error::InvalidOptions(format!(
-                "{object:?} is not in the plan"
-            )));
-        };
-        track
-            .render_segment(segment, object.segment, *source, buffer)
+        let segment = self.segment(object).ok_or_else(not_in_plan)?;
+        let source = sources.get(track.input).ok_or_else(not_in_plan)?;
+        let key_picture = track
+            .render_segment(segment, *source, buffer, &mut output)
             .map_err(|error| match error {
                 Error::InvalidInput(what) => {
                     Error::InvalidInput(format!("{}: {what}", self.path(object)))
                 }
                 other => other,
-            })
+            })?;
+        Ok(output.facts(key_picture))
+    }
+}
+
+/// Where the bytes of an object go.
+struct Output<'a, 'b> {
+    write: &'a mut WriteBytes<'b>,
+    position: u64,
+}
+
+impl Output<'_, '_> {
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let room = usize::try_from(PIECE - self.position % PIECE).unwrap_or(usize::MAX);
+            let (piece, rest) = bytes.split_at(room.min(bytes.len()));
+            (self.write)(piece).map_err(Error::Output)?;
+            self.position += piece.len() as u64;
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn facts(&self, key_picture: u64) -> ObjectFacts {
+        ObjectFacts {
+            size: self.position,
+            key_picture,
+        }
     }
 }
 
 impl PlannedTrack {
+    /// Gives the end of the first fragment.
     fn render_segment(
         &self,
         segment: &Segment,
-        number: u32,
         source: &dyn Source,
         buffer: &mut SegmentBuffer,
-    ) -> Result<(), Error> {
-        let samples: Vec<Sample> = self
+        output: &mut Output<'_, '_>,
+    ) -> Result<u64, Error> {
+        let mut samples = self
             .samples
             .iter_from(segment.cursor.clone())
             .take(segment.samples as usize)
-            .map(|sample| Sample {
-                composition_offset: sample
-                    .composition_offset
-                    .saturating_add(self.timeline.composition_shift),
-                ..sample
-            })
-            .collect();
-        let bytes = usize::try_from(segment.bytes)
-            .map_err(|_| Error::LimitExceeded(format!("a segment of {} bytes", segment.bytes)))?;
-        let payload = buffer.payload_mut(bytes);
-        read_samples(&samples, source, payload)?;
-        let layout = match &self.facts.entry {
-            SampleEntry::Video(entry) => Layout::NalUnits(&entry.config),
+            .peekable();
+        let mut layout = match &self.facts.entry {
+            SampleEntry::Video(entry) => Layout::NalUnits(entry.config.clone()),
             SampleEntry::Audio(_) | SampleEntry::Text(_) => Layout::Full,
         };
+        buffer.head.clear();
+        buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
+        let mut index = segment.cursor.index - self.first_sample;
+        let mut first_end = 0;
+        while let Some(first) = samples.next() {
+            let alone = first_end == 0 && first.sync && self.facts.kind == TrackKind::Video;
+            let mut bytes = u64::from(first.size);
+            buffer.samples.clear();
+            buffer.samples.push(self.timeline.shifted(first));
+            while let Some(next) =
+                samples.next_if(|next| !alone && bytes + u64::from(next.size) <= MAX_FRAGMENT_BYTES)
+            {
+                bytes += u64::from(next.size);
+                buffer.samples.push(self.timeline.shifted(next));
+            }
+            self.render_fragment(index, source, buffer, &mut layout, output)?;
+            index += buffer.samples.len() as u64;
+            buffer.head.clear();
+            if first_end == 0 {
+                first_end = output.position;
+            }
+        }
+        Ok(first_end)
+    }
+
+    /// Renders `buffer.samples`, of which the first has this number in the rendition.
+    fn render_fragment(
+        &self,
+        index: u64,
+        source: &dyn Source,
+        buffer: &mut SegmentBuffer,
+        layout: &mut Layout,
+        output: &mut Output<'_, '_>,
+    ) -> Result<(), Error> {
+        let samples = std::mem::take(&mut buffer.samples);
+        if let Some(sample) = samples.iter().find(|sample| sample.size > MAX_SAMPLE_BYTES) {
+            return Err(Error::LimitExceeded(format!(
+                "a sample at {:#x} has {} bytes, more than {MAX_SAMPLE_BYTES}",
+                sample.offset, sample.size
+            )));
+        }
+        let bytes: usize = samples.iter().map(|sample| sample.size as usize).sum();
+        let payload = buffer.payload_mut(bytes);
+        read_samples(&samples, source, payload)?;
         let auxiliaries = match &self.protection {
             None => Vec::new(),
             Some(protection) => {
                 let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
-                let first = segment.cursor.index - self.first_sample;
-                protection.encrypt(payload, &sizes, &layout, first)?
+                protection.encrypt(payload, &sizes, layout, index)?
             }
         };
+        let decode_time = samples.first().map_or(0, |sample| sample.dts);
         let fragment = Fragment {
-            sequence_number: number,
-            base_media_decode_time: self.timeline.decode_time(segment.decode_time),
+            // Grows by the samples of each fragment: any segment can be rendered alone.
+            sequence_number: (index as u32).wrapping_add(1),
+            base_media_decode_time: self.timeline.decode_time(decode_time),
             samples: &samples,
             auxiliaries: &auxiliaries,
-            payload_len: segment.bytes,
+            payload_len: bytes as u64,
         };
         buffer.head = fragment::write_head(&fragment, std::mem::take(&mut buffer.head));
+        output.put(&buffer.head)?;
+        output.put(buffer.payload.get(..bytes).unwrap_or_default())?;
+        buffer.samples = samples;
         Ok(())
     }
 }

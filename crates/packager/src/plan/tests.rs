@@ -1,6 +1,6 @@
 //! Where tracks are cut.
 
-use super::cut::{Segment, Selection, at_boundaries, at_key_frames};
+use super::cut::{Segment, Selection, at_boundaries, at_key_frames, key_times};
 use super::timeline::Timeline;
 use crate::movie::Timing;
 use crate::sample::{FragmentedTable, Run, SampleTable};
@@ -67,7 +67,8 @@ fn check(gops: &[u32], target: i64, expect: &[u64]) {
     let table = picture(gops);
     let timing = Timing::default();
     let selection = select(&table, &timing, true);
-    let segments = at_key_frames(&table, &selection, &timing, target);
+    let keys = key_times(&table, &selection, &timing);
+    let segments = at_key_frames(&table, &selection, &timing, target, &keys);
     let lengths: Vec<u64> = pieces(&segments).iter().map(|piece| piece.1).collect();
     assert_eq!(lengths, expect, "{gops:?} at {target}");
     let samples: u64 = segments.iter().map(|s| u64::from(s.samples)).sum();
@@ -269,7 +270,8 @@ fn plan_of_a_track_without_a_start_is_none() {
 fn check_timeline(table: &SampleTable, shift: i64, expect: (u64, u64)) {
     let timing = Timing { shift, end: None };
     let selection = select(table, &timing, true);
-    let segments = at_key_frames(table, &selection, &timing, 2000);
+    let keys = key_times(table, &selection, &timing);
+    let segments = at_key_frames(table, &selection, &timing, 2000, &keys);
     let timeline = Timeline::starting_with(&segments, shift, selection.lowest_composition_offset);
     let first = segments[0].decode_time;
     assert_eq!((timeline.decode_time(first), timeline.media_time), expect);

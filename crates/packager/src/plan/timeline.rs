@@ -1,6 +1,7 @@
 //! From the source's clock to the output's.
 
 use super::cut::Segment;
+use crate::sample::Sample;
 
 /// What is added to times, and what the output's edit list takes away again.
 ///
@@ -12,7 +13,7 @@ pub(crate) struct Timeline {
     /// Added to a decode time of the source, in ticks.
     decode_shift: i64,
     /// Added to a composition offset of the source, in ticks.
-    pub composition_shift: i32,
+    composition_shift: i32,
     /// `media_time` of the edit list: composition time of what is shown at 0; 0 means no edit list.
     pub media_time: u64,
 }
@@ -29,6 +30,16 @@ impl Timeline {
             decode_shift: shift + lead,
             composition_shift,
             media_time: lead as u64 + composition_shift as u64,
+        }
+    }
+
+    /// A sample with the composition offset of the output.
+    pub fn shifted(&self, sample: Sample) -> Sample {
+        Sample {
+            composition_offset: sample
+                .composition_offset
+                .saturating_add(self.composition_shift),
+            ..sample
         }
     }
 

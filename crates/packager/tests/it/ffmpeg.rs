@@ -120,6 +120,7 @@ fn package_of_clip(scheme: Scheme) -> &'static Package {
     let place = match scheme {
         Scheme::Cbcs => &CBCS,
         Scheme::Cenc => &CENC,
+        other => panic!("ffmpeg does not decrypt {other:?}"),
     };
     place.get_or_init(|| {
         let source = media_source("clip.mp4");

@@ -1,6 +1,9 @@
 //! Packages a source in memory, as a caller would.
 
-use packager::{ContentKey, KeyId, ObjectId, Options, Plan, Scheme, SegmentBuffer, Source};
+use packager::{
+    ContentKey, KeyId, LabelledKey, ObjectFacts, ObjectId, Options, Plan, Scheme, SegmentBuffer,
+    Source,
+};
 use std::collections::BTreeMap;
 
 /// The key of all tests.
@@ -15,7 +18,10 @@ pub fn content_key() -> ContentKey {
 pub fn options(scheme: Option<Scheme>) -> Options {
     Options {
         scheme,
-        content_key: scheme.map(|_| content_key()),
+        content_keys: scheme
+            .map(|_| LabelledKey::for_all(content_key()))
+            .into_iter()
+            .collect(),
         iv_seed: *b"a seed of a test",
         license_url: Some("https://example.org/license/clearkey".into()),
         hls_key_url: Some("https://example.org/license/key/".into()),
@@ -36,16 +42,22 @@ pub struct Package {
 impl Package {
     /// Probes, plans and renders all.
     pub fn make(source: &dyn Source, options: &Options) -> Result<Self, packager::Error> {
-        let movie = packager::probe(source)?;
-        let plan = packager::plan(&[movie], options)?;
+        Self::of_all(&[source], options)
+    }
+
+    /// One package of several inputs.
+    pub fn of_all(sources: &[&dyn Source], options: &Options) -> Result<Self, packager::Error> {
+        let movies = sources.iter().map(|source| packager::probe(*source));
+        let plan = packager::plan(&movies.collect::<Result<Vec<_>, _>>()?, options)?;
         let mut buffer = SegmentBuffer::default();
         let mut objects = BTreeMap::new();
+        let mut facts = BTreeMap::new();
         for object in plan.objects() {
-            plan.render(object, &[source], &mut buffer)?;
-            objects.insert(object, file(&buffer));
+            let (file, of_object) = render(&plan, object, sources, &mut buffer)?;
+            objects.insert(object, file);
+            facts.insert(object, of_object);
         }
-        let sizes = |object: ObjectId| objects[&object].len() as u64;
-        let manifests = plan.manifests(&sizes)?;
+        let manifests = plan.manifests(&|object| facts[&object])?;
         let manifests = manifests
             .into_iter()
             .map(|manifest| (manifest.path, manifest.text))
@@ -96,11 +108,21 @@ impl Package {
     }
 }
 
-/// The file of an object.
-pub fn file(buffer: &SegmentBuffer) -> Vec<u8> {
-    let bytes = buffer.pieces().collect::<Vec<_>>().concat();
-    assert_eq!(bytes.len() as u64, buffer.size());
-    bytes
+/// The file of an object, and what the engine says of it.
+pub fn render(
+    plan: &Plan,
+    object: ObjectId,
+    sources: &[&dyn Source],
+    buffer: &mut SegmentBuffer,
+) -> Result<(Vec<u8>, ObjectFacts), packager::Error> {
+    let mut file = Vec::new();
+    let facts = plan.render(object, sources, buffer, &mut |bytes| {
+        file.extend_from_slice(bytes);
+        Ok(())
+    })?;
+    let read = ObjectFacts::read(&packager::MemorySource(file.clone()))?;
+    assert_eq!(facts, read, "{object:?}");
+    Ok((file, facts))
 }
 
 /// Decrypts init and media segments with the key of the tests.

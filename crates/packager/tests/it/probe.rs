@@ -199,7 +199,7 @@ fn plan_refuses_options_that_do_not_fit() {
     let good = options(Some(packager::Scheme::Cbcs));
     assert!(!refused(&good));
     assert!(refused(&packager::Options {
-        content_key: None,
+        content_keys: Vec::new(),
         ..good.clone()
     }));
     assert!(refused(&packager::Options {
@@ -229,28 +229,27 @@ fn plan_refuses_options_that_do_not_fit() {
 }
 
 #[test]
-fn plan_picks_the_enabled_picture_and_warns_of_others() {
-    let mut movie = TestMovie::new(vec![
+fn plan_takes_all_pictures_and_warns_of_what_is_left_out() {
+    let movie = TestMovie::new(vec![
         video(1, &Video::default()),
         video(2, &Video::default()),
         other(3, *b"meta", b"mebx"),
     ]);
-    movie.tracks[0].enabled = false;
     let package = Package::make(&movie.source(), &options(None)).unwrap();
-    assert_eq!(package.plan.renditions()[0].track_id, 2);
+    let renditions = package.plan.renditions().iter();
+    let found: Vec<_> = renditions
+        .map(|rendition| (rendition.track_id, rendition.set, rendition.name.as_str()))
+        .collect();
+    assert_eq!(found, [(1, 0, "video-192p"), (2, 0, "video-192p-2")]);
     let warnings: Vec<_> = package
         .plan
         .warnings()
         .iter()
         .map(|w| w.0.as_str())
         .collect();
-    assert_eq!(warnings.len(), 2);
+    assert_eq!(warnings.len(), 1);
     assert!(
-        warnings[0].starts_with("track 1 (video, avc1.64001f) is left out"),
-        "{warnings:?}"
-    );
-    assert!(
-        warnings[1].starts_with("track 3 (meta, mebx) is left out"),
+        warnings[0].starts_with("track 3 (meta, mebx) is left out"),
         "{warnings:?}"
     );
 }

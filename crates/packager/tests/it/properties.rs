@@ -4,7 +4,7 @@ use crate::avc_writer::{Pps, Random, Sps};
 use crate::movie_builder::{
     Audio, Base, Fragments, Layout, TestEdit, TestMovie, Video, audio, video,
 };
-use crate::package::{Package, file, options};
+use crate::package::{Package, options, render};
 use crate::reader::ReadRendition;
 use crate::{conformance, faithful};
 use packager::{EncryptScope, ObjectId, Options, Scheme, SegmentBuffer, Source};
@@ -32,11 +32,8 @@ fn plan_objects_render_alone_in_any_order_on_any_thread() {
         objects.reverse();
         for object in &objects {
             let mut buffer = SegmentBuffer::default();
-            package
-                .plan
-                .render(*object, &[&source], &mut buffer)
-                .unwrap();
-            assert_eq!(file(&buffer), package.objects[object], "{object:?}");
+            let (file, _) = render(&package.plan, *object, &[&source], &mut buffer).unwrap();
+            assert_eq!(file, package.objects[object], "{object:?}");
         }
         // Shuffled over four threads, from one plan, buffers used again.
         let mut random = Random(99);
@@ -50,8 +47,8 @@ fn plan_objects_render_alone_in_any_order_on_any_thread() {
                         let mut buffer = SegmentBuffer::default();
                         let mut files = Vec::new();
                         for object in part {
-                            plan.render(*object, &[source], &mut buffer).unwrap();
-                            files.push((*object, file(&buffer)));
+                            let rendered = render(plan, *object, &[source], &mut buffer);
+                            files.push((*object, rendered.unwrap().0));
                         }
                         files
                     })

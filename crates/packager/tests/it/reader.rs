@@ -124,18 +124,32 @@ impl ReadSample {
 /// A media segment.
 #[derive(Debug, Clone)]
 pub struct Segment {
-    pub sequence_number: u32,
+    /// Of its fragments.
+    pub sequence_numbers: Vec<u32>,
+    /// Numbers of samples of its fragments.
+    pub fragments: Vec<usize>,
     pub track_id: u32,
     pub decode_time: u64,
     pub samples: Vec<ReadSample>,
 }
 
 impl Segment {
-    /// Reads a segment of one `moof`.
+    /// Reads a segment of one or more fragments.
     pub fn read(bytes: &[u8], init: &Init) -> Self {
         let boxes = top_level(bytes);
-        let moof = boxes.iter().find(|view| view.kind == b"moof");
-        let moof = moof.expect("a moof");
+        let mut moofs = boxes.iter().filter(|view| view.kind == b"moof");
+        let mut segment = Self::read_fragment(moofs.next().expect("a moof"), bytes, init);
+        for moof in moofs {
+            let next = Self::read_fragment(moof, bytes, init);
+            assert_eq!(next.decode_time, segment.decode_time + segment.ticks());
+            segment.sequence_numbers.extend(next.sequence_numbers);
+            segment.fragments.extend(next.fragments);
+            segment.samples.extend(next.samples);
+        }
+        segment
+    }
+
+    fn read_fragment(moof: &BoxView<'_>, bytes: &[u8], init: &Init) -> Self {
         let traf = moof.need(b"traf").unwrap();
         let tfhd = Tfhd::parse(&traf.need(b"tfhd").unwrap()).unwrap();
         let tfdt = Tfdt::parse(&traf.need(b"tfdt").unwrap()).unwrap();
@@ -149,7 +163,8 @@ impl Segment {
             None => Vec::new(),
         };
         let mut segment = Self {
-            sequence_number: mfhd.u32().unwrap(),
+            sequence_numbers: vec![mfhd.u32().unwrap()],
+            fragments: Vec::new(),
             track_id: tfhd.track_id,
             decode_time: tfdt.base_media_decode_time,
             samples: Vec::new(),
@@ -166,6 +181,7 @@ impl Segment {
         for (sample, auxiliary) in segment.samples.iter_mut().zip(auxiliaries) {
             sample.auxiliary = auxiliary;
         }
+        segment.fragments.push(segment.samples.len());
         segment
     }
 

@@ -97,8 +97,8 @@ fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
         output.display()
     );
     let iv = match scheme {
-        Scheme::Cbcs => "11223344556677881122334455667788",
-        Scheme::Cenc => "1122334455667788",
+        Scheme::Cbcs | Scheme::Cbc1 => "11223344556677881122334455667788",
+        Scheme::Cenc | Scheme::Cens => "1122334455667788",
     };
     let keys = keys();
     let arguments = [

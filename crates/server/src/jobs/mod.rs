@@ -169,7 +169,7 @@ async fn settle(
 impl From<packager::Error> for Failure {
     fn from(error: packager::Error) -> Self {
         match error {
-            packager::Error::Io(_) => Self::Passing(error.to_string()),
+            packager::Error::Io(_) | packager::Error::Output(_) => Self::Passing(error.to_string()),
             _ => Self::Permanent(error.to_string()),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use super::control::Control;
-use super::render::{self, Sizes};
+use super::render::{self, Written};
 use crate::app::Shared;
 use crate::clock;
 use crate::db::assets::Asset;
@@ -10,8 +10,9 @@ use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
 use crate::links;
 use crate::storage::{DASH, PackageDir};
-use packager::{KeyId, Options, Plan};
+use packager::{KeyId, LabelledKey, Options, Plan};
 use std::fs::File;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub(super) async fn make(
 
     let plan = Arc::new(plan);
     let (for_render, to, control) = (plan.clone(), folder.clone(), control.clone());
-    let sizes = blocking(move || {
+    let written = blocking(move || {
         if !trusted {
             to.remove()?;
         }
@@ -64,7 +65,7 @@ pub(super) async fn make(
     }
 
     let to = folder.clone();
-    let (mpd, size) = blocking(move || finish(&plan, &sizes, &to)).await?;
+    let (mpd, size) = blocking(move || finish(&plan, &written, &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = folder.origin(&mpd);
     Ok(shared.db.publish(claim, &url, &newest, size).await?)
@@ -117,13 +118,14 @@ fn options(shared: &Shared, package: &Package, claim: &Claim) -> Result<Options,
     Ok(Options {
         scheme,
         encrypt: package.engine_scope(),
-        content_key,
+        content_keys: content_key.map(LabelledKey::for_all).into_iter().collect(),
         iv_seed: seed,
         segment_duration: Duration::from_millis(
             u64::try_from(package.segment_duration_ms).unwrap_or_default(),
         ),
         license_url: scheme.map(|_| links::LICENSE_PLACEHOLDER.to_owned()),
         hls_key_url: scheme.map(|_| links::HLS_KEY_PLACEHOLDER.to_owned()),
+        ..Options::default()
     })
 }
 
@@ -169,11 +171,13 @@ fn names(plan: &Plan) -> Vec<&str> {
 /// Writes the manifests, makes everything durable in one pass, and looks whether all is there.
 ///
 /// Returns the name of the MPD and the bytes of the package.
-fn finish(plan: &Plan, sizes: &Sizes, folder: &PackageDir) -> Result<(String, u64), Failure> {
-    let manifests = plan.manifests(&|object| sizes.get(&object).copied().unwrap_or(0))?;
+fn finish(plan: &Plan, objects: &Written, folder: &PackageDir) -> Result<(String, u64), Failure> {
+    let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
     let mut written = Vec::new();
     for manifest in &manifests {
-        folder.put(&manifest.path, [manifest.text.as_bytes()])?;
+        folder.put(&manifest.path, |file| {
+            file.write_all(manifest.text.as_bytes())
+        })?;
         written.push((manifest.path.clone(), manifest.text.len() as u64));
     }
     let mpd = manifests
@@ -181,7 +185,7 @@ fn finish(plan: &Plan, sizes: &Sizes, folder: &PackageDir) -> Result<(String, u6
         .find(|manifest| manifest.path.ends_with(".mpd"))
         .ok_or_else(|| Failure::Permanent("the plan describes no MPD".to_owned()))?;
     folder.sync()?;
-    let size = render::check(plan, sizes, &written, folder)?;
+    let size = render::check(plan, objects, &written, folder)?;
     Ok((mpd.path.clone(), size))
 }
 

@@ -3,13 +3,14 @@
 use super::Failure;
 use super::control::Control;
 use crate::storage::PackageDir;
-use packager::{ObjectId, Plan, SegmentBuffer, Source};
+use packager::{ObjectFacts, ObjectId, Plan, SegmentBuffer, Source};
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Size of every object of a package, in bytes as written.
-pub(super) type Sizes = HashMap<ObjectId, u64>;
+/// What the engine said of every object of a package that was written.
+pub(super) type Written = HashMap<ObjectId, ObjectFacts>;
 
 /// Writes every object that is not there yet; what is there is whole, for files get their names last.
 pub(super) fn objects(
@@ -17,7 +18,7 @@ pub(super) fn objects(
     source: &dyn Source,
     folder: &PackageDir,
     control: &Control,
-) -> Result<Sizes, Failure> {
+) -> Result<Written, Failure> {
     let objects = plan.objects();
     control.set_total(objects.iter().map(|object| cost(plan, *object)).sum());
     let (_rendering, threads) = Rendering::begin();
@@ -25,35 +26,35 @@ pub(super) fn objects(
     let failed = std::sync::atomic::AtomicBool::new(false);
     let share = || {
         let mut buffer = SegmentBuffer::default();
-        let mut sizes = Vec::new();
+        let mut written = Vec::new();
         while let Some(object) = objects.get(next.fetch_add(1, Ordering::Relaxed)) {
             if failed.load(Ordering::Relaxed) {
                 break;
             }
             match one(plan, *object, source, folder, control, &mut buffer) {
-                Ok(size) => sizes.push((*object, size)),
+                Ok(facts) => written.push((*object, facts)),
                 Err(failure) => {
                     failed.store(true, Ordering::Relaxed);
                     return Err(failure);
                 }
             }
         }
-        Ok(sizes)
+        Ok(written)
     };
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads.min(objects.len()))
             .map(|_| scope.spawn(share))
             .collect();
-        let mut sizes = Sizes::with_capacity(objects.len());
+        let mut written = Written::with_capacity(objects.len());
         let mut failure = None;
         for handle in handles {
             match handle.join() {
-                Ok(Ok(part)) => sizes.extend(part),
+                Ok(Ok(part)) => written.extend(part),
                 Ok(Err(error)) => failure = failure.or(Some(error)),
                 Err(_) => failure = Some(panicked()),
             }
         }
-        failure.map_or(Ok(sizes), Err)
+        failure.map_or(Ok(written), Err)
     })
 }
 
@@ -82,14 +83,16 @@ impl Drop for Rendering {
 /// Returns the bytes of the whole package.
 pub(super) fn check(
     plan: &Plan,
-    sizes: &Sizes,
+    written: &Written,
     manifests: &[(String, u64)],
     folder: &PackageDir,
 ) -> Result<u64, Failure> {
-    let media = plan
-        .objects()
-        .into_iter()
-        .map(|object| (plan.path(object), sizes.get(&object).copied().unwrap_or(0)));
+    let media = plan.objects().into_iter().map(|object| {
+        (
+            plan.path(object),
+            written.get(&object).map_or(0, |facts| facts.size),
+        )
+    });
     let mut total = 0;
     for (path, recorded) in media.chain(manifests.iter().cloned()) {
         let found = folder.size(&path)?;
@@ -117,21 +120,24 @@ fn one(
     folder: &PackageDir,
     control: &Control,
     buffer: &mut SegmentBuffer,
-) -> Result<u64, Failure> {
+) -> Result<ObjectFacts, Failure> {
     if let Some(reason) = control.stopped() {
         return Err(Failure::Stopped(reason));
     }
     let path = plan.path(object);
-    let size = match folder.size(&path)? {
-        Some(size) if size > 0 => size,
-        _ => {
-            plan.render(object, &[source], buffer)?;
-            folder.put(&path, buffer.pieces())?;
-            buffer.size()
-        }
+    let kept = match folder.open(&path)? {
+        Some(file) => Some(ObjectFacts::read(&file)?).filter(|facts| facts.size > 0),
+        None => None,
+    };
+    let facts = match kept {
+        Some(facts) => facts,
+        None => folder.put(&path, |file| -> Result<ObjectFacts, Failure> {
+            let mut write = |bytes: &[u8]| file.write_all(bytes);
+            Ok(plan.render(object, &[source], buffer, &mut write)?)
+        })?,
     };
     control.advance(cost(plan, object), folder.origin(&path));
-    Ok(size)
+    Ok(facts)
 }
 
 /// Work of an object: its media, and a little for the file itself.

@@ -85,7 +85,7 @@ fn the_sweep_deletes_what_nobody_names() {
         let package = storage.package(code);
         package.create(&["video"]).expect("folders");
         package
-            .put("video/1.m4s", [&b"head"[..], b"payload"])
+            .put("video/1.m4s", |file| file.write_all(b"head and payload"))
             .expect("written");
         std::fs::write(package.home.join(DASH).join("video/.9-1.tmp"), "half").expect("written");
         package.sync().expect("durable");

@@ -4,6 +4,7 @@ use super::{Checked, ensure};
 use crate::avc_reader::SliceReader;
 use crate::package::{Package, content_key};
 use crate::reader::{ReadSample, Segment, descend, kinds, nal_units, top_level};
+use bmff::BoxView;
 use bmff::boxes::{Saio, Saiz};
 use packager::{EncryptScope, Scheme};
 
@@ -68,7 +69,7 @@ fn sample_entry(rendition: &Checked<'_>, scheme: Scheme) {
     let schm = sinf.need(b"schm").unwrap();
     ensure(21, schm.body[8..12] == [0, 1, 0, 0], "scheme_version");
     let tenc = descend(&sinf, &[b"schi", b"tenc"]);
-    let version = u8::from(scheme == Scheme::Cbcs && init.is_video());
+    let version = u8::from(matches!(scheme, Scheme::Cbcs | Scheme::Cens) && init.is_video());
     ensure(22, tenc.body[0] == version, "the version of tenc");
 }
 
@@ -90,6 +91,17 @@ fn track_defaults(rendition: &Checked<'_>, scheme: Scheme) {
             ensure(24, pattern == (0, 0), "a pattern");
             ensure(24, tenc.iv_size == 8, "the size of IVs");
             ensure(24, tenc.constant_iv.is_none(), "a constant IV");
+        }
+        Scheme::Cens => {
+            let wanted = if init.is_video() { (1, 9) } else { (0, 0) };
+            ensure(24, pattern == wanted, format!("the pattern {pattern:?}"));
+            ensure(24, tenc.iv_size == 8, "the size of IVs");
+            ensure(24, tenc.constant_iv.is_none(), "a constant IV");
+        }
+        Scheme::Cbc1 => {
+            ensure(23, pattern == (0, 0), "a pattern");
+            ensure(23, tenc.iv_size == 16, "the size of IVs");
+            ensure(23, tenc.constant_iv.is_none(), "a constant IV");
         }
     }
 }
@@ -113,7 +125,16 @@ fn init_data(rendition: &Checked<'_>) {
 
 fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: bool) {
     let boxes = top_level(file);
-    let moof = &boxes[1];
+    let moofs = boxes.iter().filter(|view| view.kind == b"moof");
+    let mut rest = segment.samples.as_slice();
+    for (moof, count) in moofs.zip(&segment.fragments) {
+        let (samples, behind) = rest.split_at(*count);
+        auxiliary_boxes_of(moof, samples, scheme, is_video);
+        rest = behind;
+    }
+}
+
+fn auxiliary_boxes_of(moof: &BoxView<'_>, samples: &[ReadSample], scheme: Scheme, is_video: bool) {
     let traf = moof.need(b"traf").unwrap();
     let order = kinds(&traf);
     if scheme == Scheme::Cbcs && !is_video {
@@ -126,7 +147,7 @@ fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: boo
     let saiz = Saiz::parse(&traf.need(b"saiz").unwrap()).unwrap();
     let saio = Saio::parse(&traf.need(b"saio").unwrap()).unwrap();
     let senc = traf.need(b"senc").unwrap();
-    let count = segment.samples.len();
+    let count = samples.len();
     ensure(26, saiz.count as usize == count, "the count of saiz");
     let mut head = senc.cursor();
     head.skip(4).unwrap();
@@ -141,7 +162,7 @@ fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: boo
     let first = senc.body_offset() + 8;
     ensure(26, moof.offset + offset == first, "saio points elsewhere");
     let mut total = 0;
-    for (index, sample) in segment.samples.iter().enumerate() {
+    for (index, sample) in samples.iter().enumerate() {
         let table = if is_video {
             2 + 6 * sample.auxiliary.subsamples.len()
         } else {
@@ -164,7 +185,11 @@ fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: boo
 
 fn subsamples(sample: &ReadSample, scheme: Scheme, is_video: bool) {
     let auxiliary = &sample.auxiliary;
-    let iv = if scheme == Scheme::Cenc { 8 } else { 0 };
+    let iv = match scheme {
+        Scheme::Cbcs => 0,
+        Scheme::Cenc | Scheme::Cens => 8,
+        Scheme::Cbc1 => 16,
+    };
     ensure(24, auxiliary.iv.len() == iv, "the length of an IV");
     ensure(
         27,
@@ -183,7 +208,7 @@ fn subsamples(sample: &ReadSample, scheme: Scheme, is_video: bool) {
         sum == sample.data.len(),
         "subsamples do not fill the sample",
     );
-    if scheme == Scheme::Cenc {
+    if scheme != Scheme::Cbcs {
         let parts = &auxiliary.subsamples;
         let whole = parts.iter().all(|part| part.protected % 16 == 0);
         ensure(27, whole, "protected bytes are no whole blocks");
@@ -256,7 +281,7 @@ fn slice_headers(
         ensure(27, same, "a slice header differs in the ciphertext");
         let end = start + nal.len();
         let mut length = nal.len() - header;
-        if scheme == Scheme::Cenc {
+        if scheme != Scheme::Cbcs {
             length -= length % 16;
         }
         if length >= 16 {

@@ -3,7 +3,7 @@
 use super::{Checked, ensure};
 use crate::package::{Package, content_key};
 use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
-use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType};
+use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream};
 use packager::Scheme;
 
 const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
@@ -15,14 +15,20 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
     let [period] = mpd.periods.as_slice() else {
         panic!("check 36: one Period is due");
     };
-    ensure(
-        36,
-        period.adaptations.len() == renditions.len(),
-        "AdaptationSets",
-    );
+    let sets = period.adaptations.iter();
+    let count: usize = sets.map(|set| set.representations.len()).sum();
+    ensure(36, count == renditions.len(), "Representations");
     let mut longest: f64 = 0.0;
     let mut end: f64 = 0.0;
-    for (set, rendition) in period.adaptations.iter().zip(renditions) {
+    for rendition in renditions {
+        let mut sets = period.adaptations.iter();
+        let (set, representation) = sets
+            .find_map(|set| {
+                let mut inside = set.representations.iter();
+                let found = inside.find(|one| one.id.as_deref() == Some(rendition.name));
+                found.map(|representation| (set, representation))
+            })
+            .expect("check 36: its Representation");
         let kind = if rendition.read.init.is_video() {
             "video"
         } else {
@@ -31,14 +37,6 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         let mime = format!("{kind}/mp4");
         ensure(36, set.mimeType.as_ref() == Some(&mime), "mimeType");
         ensure(36, set.contentType.as_deref() == Some(kind), "contentType");
-        let [representation] = set.representations.as_slice() else {
-            panic!("check 36: one Representation is due");
-        };
-        ensure(
-            36,
-            representation.id.as_deref() == Some(rendition.name),
-            "id",
-        );
         ensure(
             9,
             representation.codecs.as_deref() == Some(rendition.codec),
@@ -49,11 +47,12 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             representation.bandwidth.is_some_and(|b| b > 0),
             "bandwidth",
         );
-        let sap = if has_leading_pictures(rendition) {
-            3
-        } else {
-            1
+        let of_set = |other: &&Checked<'_>| {
+            let mut ids = set.representations.iter().map(|one| one.id.as_deref());
+            ids.any(|id| id == Some(other.name))
         };
+        let open = renditions.iter().filter(of_set).any(has_leading_pictures);
+        let sap = if open { 3 } else { 1 };
         ensure(15, set.startWithSAP == Some(sap), "startWithSAP");
         protection(package, set, rendition);
         let template = representation.SegmentTemplate.as_ref();
@@ -250,9 +249,37 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
         master.independent_segments == independent,
         "INDEPENDENT-SEGMENTS",
     );
-    let [variant] = master.variants.as_slice() else {
-        panic!("check 43: one variant is due");
+    let (pictures, sounds): (Vec<&Checked<'_>>, Vec<_>) = renditions
+        .iter()
+        .partition(|rendition| rendition.read.init.is_video());
+    let mut groups: Vec<_> = master.alternatives.iter().map(|m| &m.group_id).collect();
+    groups.dedup();
+    let due = pictures.len().max(1) * groups.len().max(1);
+    let variants = master.variants.iter();
+    let variants: Vec<_> = variants.filter(|variant| !variant.is_i_frame).collect();
+    // Sounds alone, in several codecs and no groups, are variants themselves.
+    let right = match pictures.is_empty() && groups.is_empty() {
+        true => (1..=sounds.len()).contains(&variants.len()),
+        false => variants.len() == due,
     };
+    ensure(43, right, format!("{due} variants are due"));
+    let variants_hold_all = variants.len() == 1;
+    for variant in variants {
+        check_variant(variant, !pictures.is_empty(), master);
+        if variants_hold_all {
+            let codecs = variant.codecs.as_deref().unwrap_or_default();
+            let all = renditions
+                .iter()
+                .all(|rendition| codecs.split(',').any(|codec| codec == rendition.codec));
+            ensure(43, all, codecs);
+        }
+    }
+    if !pictures.is_empty() || sounds.len() > 1 {
+        ensure(43, groups.is_empty() == sounds.is_empty(), "EXT-X-MEDIA");
+    }
+}
+
+fn check_variant(variant: &VariantStream, has_video: bool, master: &MasterPlaylist) {
     ensure(43, variant.bandwidth > 0, "BANDWIDTH");
     let average = variant
         .average_bandwidth
@@ -262,33 +289,18 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
         average <= variant.bandwidth,
         "an average above the peak",
     );
-    let codecs = variant.codecs.as_deref().unwrap_or_default();
-    for rendition in renditions {
-        ensure(
-            43,
-            codecs.split(',').any(|codec| codec == rendition.codec),
-            codecs,
-        );
-    }
-    let has_video = renditions[0].read.init.is_video();
     ensure(43, variant.resolution.is_some() == has_video, "RESOLUTION");
     ensure(43, variant.frame_rate.is_some() == has_video, "FRAME-RATE");
-    let sounds = renditions.iter().filter(|r| !r.read.init.is_video());
-    let sounds: Vec<_> = sounds.collect();
-    if has_video || sounds.len() > 1 {
-        ensure(43, master.alternatives.len() == sounds.len(), "EXT-X-MEDIA");
-    }
     if let Some(group) = &variant.audio {
         let mut names = Vec::new();
-        for media in &master.alternatives {
-            ensure(43, media.group_id == *group, "the group");
+        let members = master.alternatives.iter().filter(|m| m.group_id == *group);
+        for media in members.clone() {
             ensure(43, !names.contains(&&media.name), "two of one name");
             ensure(43, media.channels.is_some() && media.autoselect, "CHANNELS");
             names.push(&media.name);
         }
         ensure(43, !names.is_empty(), "the group has no member");
-        let defaults = master.alternatives.iter().filter(|m| m.default).count();
-        ensure(43, defaults == 1, "DEFAULT");
+        ensure(43, members.filter(|m| m.default).count() == 1, "DEFAULT");
     }
 }
 
@@ -339,11 +351,12 @@ fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Che
     let method = match scheme {
         Scheme::Cbcs => "METHOD=SAMPLE-AES,",
         Scheme::Cenc => "METHOD=SAMPLE-AES-CTR,",
+        Scheme::Cens | Scheme::Cbc1 => panic!("HLS has no such METHOD"),
     };
     ensure(44, lines.len() == 2, format!("{lines:?}"));
     let second = match scheme {
         Scheme::Cbcs => "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
-        Scheme::Cenc => "KEYFORMAT=\"identity\"",
+        _ => "KEYFORMAT=\"identity\"",
     };
     for (line, format) in lines.iter().zip(["KEYFORMAT=\"org.w3.clearkey\"", second]) {
         ensure(44, line.contains(method) && line.contains(format), line);

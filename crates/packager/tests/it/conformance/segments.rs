@@ -3,6 +3,7 @@
 use super::{Checked, ensure};
 use crate::package::Package;
 use crate::reader::{kinds, nal_units, top_level};
+use bmff::BoxView;
 use bmff::boxes::Trun;
 use std::collections::BTreeSet;
 
@@ -18,15 +19,25 @@ pub fn check(package: &Package, rendition: &Checked<'_>) {
 fn boxes(file: &[u8]) {
     let boxes = top_level(file);
     let types: Vec<String> = boxes.iter().map(|view| view.kind.to_string()).collect();
-    ensure(11, types == ["styp", "moof", "mdat"], format!("{types:?}"));
-    let [styp, moof, mdat] = boxes.as_slice() else {
-        return;
-    };
+    let (styp, fragments) = boxes.split_first().expect("an empty file");
+    let paired = fragments
+        .chunks(2)
+        .all(|pair| matches!(pair, [moof, mdat] if moof.kind == b"moof" && mdat.kind == b"mdat"));
+    let right = styp.kind == b"styp" && !fragments.is_empty() && paired;
+    ensure(11, right, format!("{types:?}"));
     ensure(
         20,
         &styp.body[..8] == b"cmfs\0\0\0\0",
         "the segment's brand",
     );
+    for pair in fragments.chunks(2) {
+        if let [moof, mdat] = pair {
+            fragment(moof, mdat);
+        }
+    }
+}
+
+fn fragment(moof: &BoxView<'_>, mdat: &BoxView<'_>) {
     ensure(
         11,
         kinds(moof) == ["mfhd", "traf"],
@@ -71,6 +82,7 @@ fn times(rendition: &Checked<'_>) {
     let init = &rendition.read.init;
     let mut due = None;
     let mut shown = BTreeSet::new();
+    let mut last_number = 0;
     for (index, segment) in rendition.read.segments.iter().enumerate() {
         let time = segment.decode_time;
         let expected = due.unwrap_or(time);
@@ -80,15 +92,18 @@ fn times(rendition: &Checked<'_>) {
             format!("tfdt {time}, {expected} is due"),
         );
         due = Some(time + segment.ticks());
-        let number = segment.sequence_number;
-        ensure(14, number as usize == index + 1, format!("number {number}"));
+        for number in &segment.sequence_numbers {
+            ensure(14, *number > last_number, format!("number {number}"));
+            last_number = *number;
+        }
         for sample in &segment.samples {
             let fresh = shown.insert(sample.shown(init));
             ensure(18, fresh, format!("two pictures at {}", sample.shown(init)));
         }
         let payload: usize = segment.samples.iter().map(|s| s.data.len()).sum();
         let boxes = top_level(rendition.files[index + 1]);
-        let mdat = boxes[2].body.len();
+        let mdats = boxes.iter().filter(|view| view.kind == b"mdat");
+        let mdat: usize = mdats.map(|view| view.body.len()).sum();
         ensure(12, payload == mdat, format!("{payload} of {mdat} bytes"));
     }
 }
