@@ -142,6 +142,8 @@ impl Track {
         if subtitles.count() == 0 {
             self.refuse("it has no cues");
         }
+        // What the cues become.
+        self.codec.rfc6381 = "wvtt".into();
         self.entry = Some(SampleEntry::Text(TextEntry::Cues(Arc::new(subtitles))));
     }
 

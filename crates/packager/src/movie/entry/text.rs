@@ -39,10 +39,7 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
             });
             TextEntry::Samples(CueFormat::Wvtt(head.unwrap_or_default()))
         }
-        b"tx3g" => {
-            parsed.codec.rfc6381 = "wvtt".into();
-            TextEntry::Samples(CueFormat::Tx3g)
-        }
+        b"tx3g" => TextEntry::Samples(CueFormat::Tx3g),
         b"stpp" => {
             parsed.codec.rfc6381 = stpp::codec(entry)?;
             TextEntry::Ttml(RawBox::of(entry))
