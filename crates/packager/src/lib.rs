@@ -22,6 +22,7 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod text;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
@@ -33,7 +34,8 @@ pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{
-    Codec, Movie, Packageable, ProbeOptions, Track, TrackKind, Warning, probe, probe_with,
+    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
+    probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
