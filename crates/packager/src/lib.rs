@@ -22,6 +22,7 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod verify;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
@@ -31,3 +32,7 @@ pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use verify::{
+    CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
+    VerifyReport, verify,
+};

@@ -12,7 +12,9 @@ use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
-pub(crate) use entry::{AudioEntry, Colour, SampleEntry, VideoConfig, VideoEntry};
+pub(crate) use entry::{
+    AudioEntry, Colour, Parsed, SampleEntry, VideoConfig, VideoEntry, parse as parse_entries,
+};
 use std::sync::Arc;
 pub(crate) use timing::Timing;
 

@@ -26,3 +26,4 @@ mod real_media;
 mod shaka;
 mod sync;
 mod tools;
+mod verify;
