@@ -160,7 +160,7 @@ impl<'a> Comparison<'a> {
     /// The source's sample for the next of the package; compares times and sizes. `shown` is in ticks of the
     /// package.
     pub fn next(&mut self, book: &mut Book, sample: &Sample, shown: i64) -> Option<Sample> {
-        for number in [13, 18, 28] {
+        for number in [13, 18] {
             book.performed(number);
         }
         let Some(source) = self.iterator.next() else {

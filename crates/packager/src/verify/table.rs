@@ -112,11 +112,14 @@ pub(super) fn check(number: u32) -> (Level, &'static str) {
 /// Why a check was not made, unless something better is known.
 pub(super) fn default_reason(number: u32) -> &'static str {
     match number {
-        6 | 28 => "needs the source",
+        6 => "needs the source",
+        28 => "needs the source, keys of what is encrypted, and a depth at which samples are read",
         19 => "no file has a sidx",
         15 | 27 => "needs media bytes of pictures (not at this depth, or no such picture)",
         16 => "there is one rendition only",
-        21..=26 | 29..=32 | 34 => "nothing is encrypted",
+        23 => "no rendition is encrypted with cbcs",
+        24 => "no rendition is encrypted in counter mode or with cbc1",
+        21 | 22 | 25 | 26 | 29..=32 | 34 => "nothing is encrypted",
         33 => "no two renditions have different keys",
         35 => "needs a licence server; the manifests hold no content key that was given",
         8 | 36..=40 => "there is no MPD",

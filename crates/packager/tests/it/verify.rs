@@ -1,5 +1,9 @@
 //! `verify`: our packages pass, and each check has a package that fails it.
 
+mod built;
+mod edit;
+mod mutations;
+
 use crate::golden;
 use crate::package::{Package, content_key};
 use packager::{
@@ -25,7 +29,10 @@ impl Files {
     /// The manifests at the top.
     fn manifests(&self) -> Vec<&str> {
         let names = ["stream.mpd", "master.m3u8"];
-        names.into_iter().filter(|name| self.0.contains_key(*name)).collect()
+        names
+            .into_iter()
+            .filter(|name| self.0.contains_key(*name))
+            .collect()
     }
 
     /// All checks, with the key of the tests.
@@ -46,10 +53,15 @@ pub fn describe(report: &VerifyReport) -> String {
     for check in &report.checks {
         match &check.outcome {
             Outcome::Passed => text += &format!("{} passed\n", check.number),
-            Outcome::NotChecked(reason) => text += &format!("{} not checked: {reason}\n", check.number),
+            Outcome::NotChecked(reason) => {
+                text += &format!("{} not checked: {reason}\n", check.number)
+            }
             Outcome::Failed(findings) => {
                 for finding in findings {
-                    text += &format!("{} {:?} {}: {}\n", check.number, finding.level, finding.where_, finding.what);
+                    text += &format!(
+                        "{} {:?} {}: {}\n",
+                        check.number, finding.level, finding.where_, finding.what
+                    );
                 }
             }
         }
@@ -69,10 +81,22 @@ fn verify_passes_every_golden_package_at_every_depth() {
         let files = Files(package.files());
         for depth in [Depth::Quick, Depth::Sample, Depth::Full] {
             let report = files.verify(&[&source], depth);
-            assert_eq!(failing(&report), [], "{behaviour} {depth:?}\n{}", describe(&report));
-            let report = package.plan.verify(&files, &[&source], depth).expect("a report");
-            assert_eq!(failing(&report), [], "{behaviour} {depth:?}, plan\n{}", describe(&report));
-            println!("{behaviour} {depth:?}\n{}", describe(&report));
+            assert_eq!(
+                failing(&report),
+                [],
+                "{behaviour} {depth:?}\n{}",
+                describe(&report)
+            );
+            let report = package
+                .plan
+                .verify(&files, &[&source], depth)
+                .expect("a report");
+            assert_eq!(
+                failing(&report),
+                [],
+                "{behaviour} {depth:?}, plan\n{}",
+                describe(&report)
+            );
         }
     }
 }
