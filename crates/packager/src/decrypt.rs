@@ -246,3 +246,6 @@ impl Patch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

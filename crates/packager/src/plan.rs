@@ -8,6 +8,7 @@ mod render;
 mod timeline;
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
@@ -63,6 +64,8 @@ pub(crate) struct PlannedTrack {
     pub samples: Arc<SampleTable>,
     /// How its samples are encrypted.
     pub protection: Option<Protection>,
+    /// What protection systems say about its keys.
+    pub signals: Signals,
     /// From the source's clock to the output's.
     pub timeline: Timeline,
     /// Its segments, in order.
@@ -104,8 +107,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     if movies.is_empty() {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
-    let (chosen, left_out) = choice::choose(movies)?;
-    let of_movies = movies.iter().flat_map(|movie| movie.warnings.clone());
+    let (chosen, warnings) = choice::choose(movies)?;
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -116,7 +118,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings: of_movies.chain(left_out).collect(),
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -131,7 +133,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
@@ -292,6 +297,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
@@ -303,6 +315,7 @@ impl Planner<'_> {
             .map(|segment| u64::from(segment.samples))
             .sum();
         let protection = self.keys.protect(&chosen.name, track, sample_count)?;
+        let signals = self.keys.signals(protection.as_ref())?;
         let set = self.set_of(chosen, group, protection.as_ref());
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
@@ -326,6 +339,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection,
+            signals,
             sample_count,
             segments,
         });

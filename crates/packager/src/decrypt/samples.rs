@@ -1,7 +1,7 @@
 //! Finds the protected samples of a fragment or a track, and decrypts one.
 
 use super::Patch;
-use super::tracks::{Protected, Tracks, encryption_groups};
+use super::tracks::{Descriptions, Protected, Tracks};
 use crate::cenc::cipher::{BLOCK, Cipher, Pattern};
 use crate::cenc::protect::for_each_protected;
 use crate::movie::fragments;
@@ -249,6 +249,8 @@ pub(super) struct Groups {
     /// Descriptions of the fragment itself, numbered from [`Groups::OWN`] on.
     own: Vec<Arc<Protected>>,
     of_track: Vec<Arc<Protected>>,
+    /// The group of samples that no run mentions; 0 is none.
+    default_group: u32,
 }
 
 impl Groups {
@@ -258,7 +260,7 @@ impl Groups {
     /// Reads the groups of a `traf` or `stbl`.
     pub fn parse(
         parent: &BoxView<'_>,
-        of_track: &[bmff::boxes::Tenc],
+        of_track: &Descriptions,
         scheme: FourCc,
     ) -> Result<Self, Error> {
         let mut runs = Vec::new();
@@ -268,22 +270,27 @@ impl Groups {
                 runs = Sbgp::parse(&child)?.runs;
             }
         }
-        let with_scheme = |tenc: &bmff::boxes::Tenc| {
-            Arc::new(Protected {
-                scheme,
-                tenc: tenc.clone(),
-            })
+        let own = match &parent.kind.0 {
+            b"traf" => Descriptions::parse(parent)?,
+            _ => Descriptions::default(),
         };
-        let own = match parent.kind == b"traf" && !runs.is_empty() {
-            true => encryption_groups(parent)?,
-            false => Vec::new(),
+        let default_group = match own.default_index {
+            0 => of_track.default_index,
+            index => index.saturating_add(Self::OWN),
+        };
+        let with_scheme = |descriptions: &Descriptions| -> Vec<Arc<Protected>> {
+            if runs.is_empty() && default_group == 0 {
+                return Vec::new();
+            }
+            let tencs = descriptions.tencs.iter().cloned();
+            tencs
+                .map(|tenc| Arc::new(Protected { scheme, tenc }))
+                .collect()
         };
         Ok(Self {
-            own: own.iter().map(with_scheme).collect(),
-            of_track: match runs.is_empty() {
-                true => Vec::new(),
-                false => of_track.iter().map(with_scheme).collect(),
-            },
+            own: with_scheme(&own),
+            of_track: with_scheme(of_track),
+            default_group,
             runs,
         })
     }
@@ -316,14 +323,15 @@ struct GroupCursor<'a> {
 impl GroupCursor<'_> {
     /// The group of the next sample: `None` when it is in none, the inner `None` when that is not described.
     fn next(&mut self) -> Option<Option<Arc<Protected>>> {
-        loop {
-            let (count, group) = self.groups.runs.get(self.run)?;
+        let describe = |group: u32| (group != 0).then(|| self.groups.description(group));
+        while let Some((count, group)) = self.groups.runs.get(self.run) {
             if self.used < *count {
                 self.used += 1;
-                return (*group != 0).then(|| self.groups.description(*group));
+                return describe(*group);
             }
             (self.run, self.used) = (self.run + 1, 0);
         }
+        describe(self.groups.default_group)
     }
 }
 

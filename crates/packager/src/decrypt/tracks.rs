@@ -28,7 +28,7 @@ pub(crate) struct ProtectedTrack {
     /// By sample entry; `None` is a clear one.
     pub entries: Vec<Option<Arc<Protected>>>,
     /// Groups of the whole track.
-    pub groups: Vec<Tenc>,
+    pub groups: Descriptions,
 }
 
 /// How the samples of one entry are protected.
@@ -130,23 +130,35 @@ impl ProtectedTrack {
         }
         Ok(Self {
             entries,
-            groups: encryption_groups(&stbl)?,
+            groups: Descriptions::parse(&stbl)?,
         })
     }
 }
 
 /// The descriptions of encryption groups in a `stbl` or `traf`.
-pub(super) fn encryption_groups(parent: &BoxView<'_>) -> Result<Vec<Tenc>, Error> {
-    for child in parent.children() {
-        let child = child?;
-        if child.kind == b"sgpd" {
-            let sgpd = Sgpd::parse(&child)?;
-            if sgpd.grouping_type == b"seig" {
-                return Ok(sgpd.encryption);
+#[derive(Debug, Default)]
+pub(super) struct Descriptions {
+    pub tencs: Vec<Tenc>,
+    /// Number of the one for samples that no `sbgp` mentions; 0 is none.
+    pub default_index: u32,
+}
+
+impl Descriptions {
+    pub fn parse(parent: &BoxView<'_>) -> Result<Self, Error> {
+        for child in parent.children() {
+            let child = child?;
+            if child.kind == b"sgpd" {
+                let sgpd = Sgpd::parse(&child)?;
+                if sgpd.grouping_type == b"seig" {
+                    return Ok(Self {
+                        tencs: sgpd.encryption,
+                        default_index: sgpd.default_index,
+                    });
+                }
             }
         }
+        Ok(Self::default())
     }
-    Ok(Vec::new())
 }
 
 /// `sinf` of a protected sample entry.

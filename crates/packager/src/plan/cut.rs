@@ -134,10 +134,14 @@ impl Segment {
         self.end = self.end.max(next.end);
     }
 
-    /// Whether pictures that are shown before its key frame follow it and may need the group before (an open group of
-    /// pictures, SAP type 3).
-    pub fn has_leading_pictures(&self) -> bool {
-        !self.closed && self.start < self.first_shown
+    /// How it starts (ISO/IEC 14496-12, annex I): 1 when its key frame is shown first, 2 when pictures that follow are
+    /// shown before it, 3 when these may need the group before (an open group of pictures).
+    pub fn sap_type(&self) -> u8 {
+        match (self.start < self.first_shown, self.closed) {
+            (false, _) => 1,
+            (true, true) => 2,
+            (true, false) => 3,
+        }
     }
 
     /// Ticks between the starts of two segments.

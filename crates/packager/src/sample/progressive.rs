@@ -72,6 +72,12 @@ impl ProgressiveTable {
         u64::from(self.sizes.count)
     }
 
+    /// Drops samples from the end until `count` are left.
+    pub fn truncate(&mut self, count: u64) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.sizes.count = self.sizes.count.min(count);
+    }
+
     /// The highest number of a sample entry that samples name; 1 is the first.
     pub fn highest_description(&self) -> u32 {
         let numbers = self.entries(&self.chunk_runs, 12);

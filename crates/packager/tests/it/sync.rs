@@ -33,9 +33,9 @@ fn check(honest: &TestMovie, lie: impl Fn(usize) -> bool, layout: Layout) -> Vec
     let expect = Package::make(&honest.source(), &options).expect("packages the honest one");
     let found = Package::make(&lying.source(), &options).expect("packages the lying one");
     conformance::check(&found);
-    assert!(expect.plan.warnings().is_empty());
     assert!(found.files() == expect.files(), "another package");
     let warnings = found.plan.warnings().iter();
+    let warnings = warnings.filter(|warning| !expect.plan.warnings().contains(warning));
     warnings.map(|warning| warning.0.clone()).collect()
 }
 
@@ -175,6 +175,8 @@ fn check_segments_alone(package: &Package) {
 fn sync_samples_of_x264_with_open_groups_are_signalled() {
     let package = Package::make(&media_source("clip-open-gop.mp4"), &options(None)).unwrap();
     assert_eq!(access(&package), "3");
+    let warning = &package.plan.warnings()[0].0;
+    assert!(warning.contains("groups of pictures are open"), "{warning}");
     assert!(!package.manifests["master.m3u8"].contains("INDEPENDENT"));
     assert!(package.plan.renditions()[0].segments > 1);
 }
@@ -211,6 +213,6 @@ fn sync_samples_of_x265_are_what_the_bitstream_says() {
     check_segments_alone(&without);
     // IDR pictures with leading pictures that need nothing before.
     let radl = hevc("open-gop=0:radl=2:bframes=3");
-    assert_ne!(access(&radl), "3");
+    assert_eq!(access(&radl), "2");
     check_segments_alone(&radl);
 }
