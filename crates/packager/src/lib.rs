@@ -23,6 +23,7 @@ mod plan;
 mod presentation;
 mod sample;
 mod text;
+mod verify;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
@@ -39,3 +40,7 @@ pub use movie::{
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use verify::{
+    CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
+    VerifyReport, verify,
+};

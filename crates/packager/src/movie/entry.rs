@@ -102,7 +102,7 @@ impl From<(u16, u16, u16, bool)> for Colour {
 
 /// A sample entry, read as far as it is understood.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub codec: Codec,
     pub entry: Option<SampleEntry>,
     /// How many of the sample entries configure the decoder as the first one does, from the first on: it
@@ -116,7 +116,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads the first sample entry of a `stsd`.
-pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
+pub(crate) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     let mut cursor = stsd.cursor();
     cursor.version_flags()?;
     let count = cursor.u32()?;

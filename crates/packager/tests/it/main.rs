@@ -29,3 +29,4 @@ mod shaka;
 mod sync;
 mod systems;
 mod tools;
+mod verify;
