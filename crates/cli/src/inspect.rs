@@ -75,6 +75,7 @@ struct TrackJson<'a> {
     language: &'a str,
     packageable: bool,
     reason: Option<&'a str>,
+    notes: &'a [String],
     timescale: u32,
     sample_count: u64,
     start_seconds: f64,
@@ -108,6 +109,7 @@ fn track_json(track: &Track) -> TrackJson<'_> {
         language: &track.language,
         packageable: reason(track).is_none(),
         reason: reason(track),
+        notes: track.notes(),
         timescale: track.timescale,
         sample_count: track.sample_count,
         start_seconds: track.start_seconds,
@@ -122,19 +124,20 @@ fn track_json(track: &Track) -> TrackJson<'_> {
 
 /// One line for the file, two for each track.
 fn human(file: &Path, movie: &Movie) -> String {
-    let layout = if movie.fragmented {
-        "fragmented"
-    } else {
-        "progressive"
+    let kind = container(movie);
+    let layout = match (kind, movie.fragmented) {
+        ("webvtt" | "srt", _) => "",
+        (_, true) => ", fragmented",
+        (_, false) => ", progressive",
     };
     let brand = match movie.brand.trim() {
-        "" => String::new(),
+        "" | "WEBVTT" | "SRT" => String::new(),
         brand => format!(" ({brand})"),
     };
     let mut lines = format!(
-        "{}: {}{brand}, {layout}, {}, {}\n",
+        "{}: {}{brand}{layout}, {}, {}\n",
         file.display(),
-        container(movie).to_uppercase(),
+        kind.to_uppercase(),
         text::clock(movie.duration_seconds),
         HumanBytes(movie.size),
     );
@@ -160,8 +163,12 @@ fn track_lines(track: &Track) -> String {
     }
     facts.push(track.language.clone());
     facts.push(format!("{} kbit/s", track.average_bitrate / 1000));
+    let samples = match track.codec.rfc6381.as_str() {
+        "wvtt" => "cues",
+        _ => "samples",
+    };
     let timing = format!(
-        "{} samples, {} to {}, {} ticks a second",
+        "{} {samples}, {} to {}, {} ticks a second",
         track.sample_count,
         text::clock(track.start_seconds),
         text::clock(track.start_seconds + track.duration_seconds),
@@ -171,8 +178,10 @@ fn track_lines(track: &Track) -> String {
         None => "packageable".into(),
         Some(reason) => format!("not packageable: {reason}"),
     };
+    let notes = track.notes().iter();
+    let notes: String = notes.map(|note| format!("\n    {note}")).collect();
     format!(
-        "  track {}: {}\n    {timing}\n    {verdict}",
+        "  track {}: {}\n    {timing}\n    {verdict}{notes}",
         track.id,
         facts.join(", ")
     )
@@ -181,6 +190,8 @@ fn track_lines(track: &Track) -> String {
 /// `mov` for QuickTime files, which say so in `ftyp` or have none.
 fn container(movie: &Movie) -> &'static str {
     match movie.brand.trim() {
+        "WEBVTT" => "webvtt",
+        "SRT" => "srt",
         "qt" | "" => "mov",
         _ => "mp4",
     }
@@ -190,6 +201,7 @@ fn kind(kind: TrackKind) -> String {
     match kind {
         TrackKind::Video => "video".into(),
         TrackKind::Audio => "audio".into(),
+        TrackKind::Text => "text".into(),
         TrackKind::Other(handler) => String::from_utf8_lossy(&handler).trim().to_owned(),
     }
 }

@@ -23,4 +23,5 @@ mod properties;
 mod reader;
 mod real_media;
 mod shaka;
+mod subtitles;
 mod tools;
