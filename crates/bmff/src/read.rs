@@ -303,6 +303,20 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A cursor over the next `count` bytes, which this one passes over.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn part(&mut self, count: usize) -> Result<Cursor<'a>, Error> {
+        let offset = self.offset + self.at as u64;
+        Ok(Cursor {
+            bytes: self.bytes(count)?,
+            at: 0,
+            path: self.path.clone(),
+            offset,
+        })
+    }
+
     /// Passes over `count` bytes.
     pub fn skip(&mut self, count: usize) -> Result<(), Error> {
         self.bytes(count).map(|_| ())

@@ -64,6 +64,7 @@ struct MovieJson<'a> {
     /// Whether any track can be packaged.
     packageable: bool,
     tracks: Vec<TrackJson<'a>>,
+    warnings: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -75,7 +76,6 @@ struct TrackJson<'a> {
     language: &'a str,
     packageable: bool,
     reason: Option<&'a str>,
-    notes: &'a [String],
     timescale: u32,
     sample_count: u64,
     start_seconds: f64,
@@ -97,6 +97,7 @@ fn json<'a>(file: &Path, movie: &'a Movie) -> MovieJson<'a> {
         duration_seconds: movie.duration_seconds,
         packageable: movie.tracks.iter().any(|track| reason(track).is_none()),
         tracks: movie.tracks.iter().map(track_json).collect(),
+        warnings: movie.warnings.iter().map(|warning| &*warning.0).collect(),
     }
 }
 
@@ -109,7 +110,6 @@ fn track_json(track: &Track) -> TrackJson<'_> {
         language: &track.language,
         packageable: reason(track).is_none(),
         reason: reason(track),
-        notes: track.notes(),
         timescale: track.timescale,
         sample_count: track.sample_count,
         start_seconds: track.start_seconds,
@@ -145,6 +145,9 @@ fn human(file: &Path, movie: &Movie) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{}", track_lines(track));
     }
+    for warning in &movie.warnings {
+        let _ = writeln!(lines, "  warning: {}", warning.0);
+    }
     lines
 }
 
@@ -178,10 +181,8 @@ fn track_lines(track: &Track) -> String {
         None => "packageable".into(),
         Some(reason) => format!("not packageable: {reason}"),
     };
-    let notes = track.notes().iter();
-    let notes: String = notes.map(|note| format!("\n    {note}")).collect();
     format!(
-        "  track {}: {}\n    {timing}\n    {verdict}{notes}",
+        "  track {}: {}\n    {timing}\n    {verdict}",
         track.id,
         facts.join(", ")
     )

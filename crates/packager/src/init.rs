@@ -1,7 +1,7 @@
 //! Writes init segments: `ftyp` and `moov` of one CMAF track (ISO/IEC 23000-19, 7.3.1).
 
 use crate::cenc::protect::Protection;
-use crate::cenc::pssh;
+use crate::cenc::systems::SystemInit;
 use crate::manifest::language;
 use crate::movie::{AudioEntry, Colour, SampleEntry, TextEntry, Track, VideoEntry};
 use crate::{Role, Scheme, TrackKind};
@@ -18,6 +18,8 @@ pub(crate) struct Init<'a> {
     pub media_time: u64,
     /// How the samples are encrypted.
     pub protection: Option<&'a Protection>,
+    /// What protection systems say.
+    pub systems: &'a [SystemInit],
 }
 
 /// What the plan keeps of an input's track for its init segment.
@@ -69,8 +71,8 @@ pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
                 w.zeros(12);
             });
         });
-        if let Some(protection) = init.protection {
-            pssh::write_common(w, &[protection.kid()]);
+        for pssh in init.systems.iter().flat_map(|system| &system.pssh) {
+            w.put(pssh);
         }
     });
     w.into_bytes()

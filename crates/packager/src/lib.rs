@@ -26,9 +26,16 @@ mod text;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
+pub use cenc::systems::{
+    FairPlayOptions, GivenSystem, HlsKey, MpdProtection, PlayReadyOptions, PlayReadyVersion,
+    ProtectionSystem, SystemInit, WidevineOptions,
+};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
-pub use decrypt::decrypt;
+pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
-pub use movie::{Codec, Movie, Packageable, Role, Track, TrackKind, Warning, language_code, probe};
+pub use movie::{
+    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
+    probe_with,
+};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};

@@ -1,6 +1,6 @@
 //! What the caller decides about a packaging.
 
-use crate::ContentKey;
+use crate::{ContentKey, ProtectionSystem};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -77,6 +77,9 @@ pub struct Options {
     /// There are some exactly when there is a scheme. A rendition takes the keys of its own name, else those of
     /// its kind and size, else those without a label; of several the crypto periods take one after the other.
     pub content_keys: Vec<LabelledKey>,
+    /// Who delivers the keys. None named means the common system, and playlists that players without a key system
+    /// take; else those that are named and no others.
+    pub systems: Vec<ProtectionSystem>,
     /// 16 fresh random bytes for each packaging job; all IVs come from it. A job that is tried again
     /// keeps its seed and so writes the same bytes.
     pub iv_seed: [u8; 16],
@@ -114,9 +117,18 @@ impl Scheme {
         matches!(self, Self::Cenc | Self::Cens)
     }
 
+    /// METHOD of `EXT-X-KEY`; `None` for a scheme that HLS does not know.
+    pub fn hls_method(self) -> Option<&'static str> {
+        match self {
+            Self::Cbcs => Some("SAMPLE-AES"),
+            Self::Cenc => Some("SAMPLE-AES-CTR"),
+            Self::Cens | Self::Cbc1 => None,
+        }
+    }
+
     /// Whether HLS has a METHOD for it.
     pub fn is_known_to_hls(self) -> bool {
-        matches!(self, Self::Cbcs | Self::Cenc)
+        self.hls_method().is_some()
     }
 }
 
@@ -186,6 +198,7 @@ impl Default for Options {
             scheme: None,
             encrypt: EncryptScope::All,
             content_keys: Vec::new(),
+            systems: Vec::new(),
             iv_seed: [0; 16],
             segment_duration: Duration::from_secs(4),
             layout: FileLayout::Segments,

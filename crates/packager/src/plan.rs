@@ -9,6 +9,7 @@ mod text;
 mod timeline;
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
@@ -64,6 +65,8 @@ pub(crate) struct PlannedTrack {
     samples: Arc<SampleTable>,
     /// How its samples are encrypted.
     pub protection: Option<Protection>,
+    /// What protection systems say about its keys.
+    pub signals: Signals,
     /// From the source's clock to the output's.
     pub timeline: Timeline,
     /// Its segments, in order.
@@ -117,7 +120,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings,
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -135,7 +138,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
@@ -301,6 +307,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
@@ -312,6 +325,7 @@ impl Planner<'_> {
             .map(|segment| u64::from(segment.samples))
             .sum();
         let protection = self.keys.protect(&chosen.name, track, sample_count)?;
+        let signals = self.keys.signals(protection.as_ref())?;
         let set = self.set_of(chosen, group, protection.as_ref());
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
@@ -335,6 +349,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection,
+            signals,
             sample_count,
             segments,
         });

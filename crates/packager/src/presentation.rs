@@ -1,6 +1,7 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::movie::{Colour, SampleEntry, TextEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Role, Scheme, TrackKind};
@@ -56,9 +57,9 @@ pub(crate) struct RenditionFacts<'a> {
     pub presentation_time_offset: u64,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
-    /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
-    /// type 3).
-    pub open_groups: bool,
+    /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
+    /// the segment before.
+    pub sap_type: u8,
     /// Bits a second that suffice when playing starts after the longest segment's time.
     pub bandwidth: u64,
     /// Bits a second over the whole length.
@@ -67,6 +68,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub format: Format,
     /// How it is encrypted.
     pub protection: Option<ProtectionFacts>,
+    /// What protection systems say about its keys.
+    pub signals: &'a Signals,
 }
 
 /// What is particular to a kind of rendition.
@@ -211,6 +214,12 @@ impl<'a> SetFacts<'a> {
 }
 
 impl PlannedTrack {
+    /// The highest SAP type of its segments.
+    fn sap_type(&self) -> u8 {
+        let types = self.segments.iter().map(Segment::sap_type);
+        types.max().unwrap_or(1)
+    }
+
     /// When the first picture or sound is shown, in ticks of the movie's timeline. The edit list cuts off
     /// what lies before 0.
     pub(crate) fn presented_start(&self) -> i64 {
@@ -315,9 +324,10 @@ impl<'a> RenditionFacts<'a> {
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
             segments,
-            open_groups: track.segments.iter().any(Segment::has_leading_pictures),
+            sap_type: track.sap_type(),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),
+            signals: &track.signals,
         }
     }
 

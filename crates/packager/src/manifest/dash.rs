@@ -3,10 +3,11 @@
 mod roles;
 
 use super::language;
+use crate::cenc::systems::{self, Signals};
 use crate::presentation::{
     DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts, reduce,
 };
-use crate::{Error, TrackKind};
+use crate::{Error, MpdProtection, TrackKind};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use std::io;
@@ -32,10 +33,15 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     let longest = duration(longest);
     let buffered = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
-    let attributes = [
+    let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
         ("xmlns:cenc", "urn:mpeg:cenc:2013"),
         ("xmlns:dashif", "https://dashif.org/CPS"),
+    ];
+    if presentation.renditions().any(names_playready) {
+        attributes.push(("xmlns:mspr", "urn:microsoft:playready"));
+    }
+    attributes.extend([
         (
             "profiles",
             "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019",
@@ -44,7 +50,7 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
         ("mediaPresentationDuration", &total),
         ("maxSegmentDuration", &longest),
         ("minBufferTime", &buffered),
-    ];
+    ]);
     element(xml, "MPD", &attributes, |xml| {
         element(xml, "Period", &[("id", "0"), ("start", "PT0S")], |xml| {
             for (id, set) in presentation.sets.iter().enumerate() {
@@ -53,6 +59,13 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
             Ok(())
         })
     })
+}
+
+fn names_playready(rendition: &RenditionFacts<'_>) -> bool {
+    let elements = rendition.signals.inits.iter().flat_map(|init| &init.mpd);
+    elements
+        .into_iter()
+        .any(|mpd| mpd.playready_object.is_some())
 }
 
 fn write_set(
@@ -87,12 +100,16 @@ fn write_set(
     if let Some(tag) = language::tag(first.language) {
         attributes.push(("lang", tag));
     }
-    let open = set.renditions.iter().any(|facts| facts.open_groups);
-    let access = if open { "3" } else { "1" };
+    let sap_type = set.renditions.iter().map(|facts| facts.sap_type).max();
+    let access = match sap_type {
+        Some(3) => "3",
+        Some(2) => "2",
+        _ => "1",
+    };
     attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
     element(xml, "AdaptationSet", &attributes, |xml| {
         if let Some(protection) = first.protection {
-            write_protection(xml, protection, presentation.license_url)?;
+            write_protection(xml, protection, first.signals, presentation.license_url)?;
         }
         write_dynamic_range(xml, first)?;
         roles::write(xml, presentation, first)?;
@@ -174,6 +191,7 @@ fn rate_text((frames, seconds): (u64, u64)) -> String {
 fn write_protection(
     xml: &mut Xml,
     protection: ProtectionFacts,
+    signals: &Signals,
     license_url: Option<&str>,
 ) -> io::Result<()> {
     let kid = protection.kid.uuid();
@@ -183,10 +201,22 @@ fn write_protection(
         ("cenc:default_KID", &kid),
     ];
     empty(xml, "ContentProtection", &common)?;
+    if signals.clear_key {
+        write_clear_key(xml, &kid, license_url)?;
+    }
+    for system in &signals.inits {
+        if let Some(mpd) = &system.mpd {
+            write_system(xml, &kid, &system.system_id, mpd)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_clear_key(xml: &mut Xml, kid: &str, license_url: Option<&str>) -> io::Result<()> {
     let clear_key = [
         ("schemeIdUri", CLEAR_KEY_SYSTEM),
         ("value", "ClearKey1.0"),
-        ("cenc:default_KID", &kid),
+        ("cenc:default_KID", kid),
     ];
     match license_url {
         None => empty(xml, "ContentProtection", &clear_key),
@@ -196,6 +226,37 @@ fn write_protection(
             })
         }),
     }
+}
+
+/// The element of a protection system, with its init data.
+fn write_system(
+    xml: &mut Xml,
+    kid: &str,
+    system_id: &[u8; 16],
+    mpd: &MpdProtection,
+) -> io::Result<()> {
+    let urn = systems::urn(system_id);
+    let mut attributes = vec![("schemeIdUri", urn.as_str())];
+    attributes.extend(mpd.value.map(|value| ("value", value)));
+    attributes.push(("cenc:default_KID", kid));
+    element(xml, "ContentProtection", &attributes, |xml| {
+        let texts = [
+            ("cenc:pssh", &mpd.pssh),
+            ("mspr:pro", &mpd.playready_object),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                element(xml, name, &[], |xml| {
+                    xml.write_event(Event::Text(BytesText::new(text)))
+                })?;
+            }
+        }
+        // Checked to be well-formed when it was given.
+        match &mpd.xml {
+            Some(given) => xml.write_event(Event::Text(BytesText::from_escaped(given))),
+            None => Ok(()),
+        }
+    })
 }
 
 fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {

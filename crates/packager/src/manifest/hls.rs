@@ -4,6 +4,7 @@ mod subtitles;
 
 use super::language;
 use crate::cenc::pssh;
+use crate::cenc::systems::Signals;
 use crate::presentation::{
     DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
@@ -22,7 +23,7 @@ const AUDIO_GROUP: &str = "audio";
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    if !presentation.renditions().any(|facts| facts.open_groups) {
+    if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
     }
     let pictures: Vec<_> = presentation
@@ -205,7 +206,7 @@ pub(super) fn write_media(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
     if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, presentation) {
+        for key in key_lines(protection, rendition.signals, presentation) {
             line(&mut text, &key);
         }
     }
@@ -227,50 +228,39 @@ pub(super) fn write_media(
     text
 }
 
-/// `EXT-X-KEY` lines that hls.js and Shaka Player both take.
+/// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
 ///
-/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key;
-/// under `cbcs` such a line stops hls.js, and Shaka Player wants a line of a key system that it knows.
-fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Vec<String> {
+/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key; under `cbcs`
+/// such a line stops hls.js.
+fn key_lines(
+    protection: ProtectionFacts,
+    signals: &Signals,
+    presentation: &Presentation<'_>,
+) -> Vec<String> {
     let kid = protection.kid;
-    let method = match protection.scheme {
-        Scheme::Cbcs => "SAMPLE-AES",
-        Scheme::Cenc => "SAMPLE-AES-CTR",
-        // There are no playlists then.
-        Scheme::Cens | Scheme::Cbc1 => return Vec::new(),
+    // Without a method there are no playlists.
+    let Some(method) = protection.scheme.hls_method() else {
+        return Vec::new();
     };
-    let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
-    let init_data = format!("data:text/plain;base64,{init_data}");
-    let license = presentation.license_url.unwrap_or(&init_data);
-    let key_line = |uri: &str, format: &str| {
-        format!(
-            "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
-            kid.hex()
-        )
-    };
-    let mut lines = vec![key_line(license, "org.w3.clearkey")];
-    match protection.scheme {
-        Scheme::Cbcs => {
-            let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
-            lines.push(key_line(&widevine_init_data(&kid.0), widevine));
+    let mut lines = Vec::new();
+    if signals.clear_key {
+        let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
+        let init_data = format!("data:text/plain;base64,{init_data}");
+        let license = presentation.license_url.unwrap_or(&init_data);
+        let key_line = |uri: &str, format: &str| {
+            format!(
+                "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
+                kid.hex()
+            )
+        };
+        lines.push(key_line(license, "org.w3.clearkey"));
+        let raw_keys = presentation.hls_key_url;
+        if let Some(prefix) = raw_keys.filter(|_| protection.scheme == Scheme::Cenc) {
+            lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
         }
-        Scheme::Cenc => {
-            if let Some(prefix) = presentation.hls_key_url {
-                lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
-            }
-        }
-        Scheme::Cens | Scheme::Cbc1 => {}
     }
+    lines.extend_from_slice(signals.hls_lines(kid));
     lines
-}
-
-/// A `pssh` of Widevine that names the key: field 2 of its header is a key id of 16 bytes.
-fn widevine_init_data(kid: &[u8; 16]) -> String {
-    let mut header = vec![0x12, 16];
-    header.extend_from_slice(kid);
-    let pssh = pssh::widevine_box(&header);
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pssh);
-    format!("data:text/plain;base64,{encoded}")
 }
 
 fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {

@@ -2,6 +2,7 @@
 
 use crate::cenc::cipher::Cipher;
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::movie::{Track, TrackKind};
 use crate::{EncryptScope, Error, Label, LabelledKey, Options};
 
@@ -66,6 +67,21 @@ impl<'a> KeyRing<'a> {
             iv,
             is_video,
         }))
+    }
+
+    /// What protection systems say about the keys of a rendition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when a system cannot deliver them.
+    pub fn signals(&self, protection: Option<&Protection>) -> Result<Signals, Error> {
+        match protection {
+            None => Ok(Signals::default()),
+            Some(protection) => Signals::of(
+                &self.options.systems,
+                std::slice::from_ref(&protection.content_key),
+                protection.scheme,
+            ),
+        }
     }
 
     fn key_of(&mut self, name: &str, track: &Track) -> Result<&'a LabelledKey, Error> {

@@ -136,6 +136,7 @@ impl Plan {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
                 protection: track.protection.as_ref(),
+                systems: &track.signals.inits,
             };
             buffer.head.clear();
             buffer.head = init::write(&init, std::mem::take(&mut buffer.head));

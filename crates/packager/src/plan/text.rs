@@ -4,7 +4,6 @@ use super::choice::Chosen;
 use super::{Plan, PlannedTrack, Planner, Segment, Timeline};
 use crate::init::TrackFacts;
 use crate::movie::{SampleEntry, TextEntry};
-use crate::sample::SampleCursor;
 use crate::text::Subtitles;
 use crate::{Error, Rendition, TrackKind};
 use std::sync::Arc;
@@ -26,16 +25,7 @@ impl Planner<'_> {
             .segments
             .iter()
             .zip(ends.chain([leader.end]))
-            .map(|(segment, end)| Segment {
-                cursor: SampleCursor::default(),
-                samples: 0,
-                bytes: 0,
-                decode_time: segment.start.max(0) as u64,
-                ticks: end.saturating_sub(segment.start.max(0)).max(0) as u64,
-                start: segment.start,
-                first_shown: segment.start,
-                end,
-            })
+            .map(|(segment, end)| Segment::without_samples(segment.start, end))
             .collect();
         let end = leader.end;
         let set = self.set_of(chosen, 0, None);
@@ -57,6 +47,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection: None,
+            signals: self.keys.signals(None)?,
             sample_count: 0,
             segments,
         });

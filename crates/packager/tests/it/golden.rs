@@ -201,7 +201,7 @@ golden! {
 }
 
 /// The golden files of a package, by path.
-fn dump(package: &Package) -> BTreeMap<String, String> {
+pub fn dump(package: &Package) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = package.manifests.clone();
     let (mut boxes, mut objects) = (String::new(), String::new());
     for (object, bytes) in &package.objects {
@@ -254,7 +254,8 @@ fn write_node(text: &mut String, node: &BoxNode, depth: usize) {
     }
 }
 
-fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
+/// Compares with the golden files, or writes them again.
+pub fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(behaviour);

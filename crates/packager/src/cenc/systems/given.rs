@@ -1,0 +1,213 @@
+//! A protection system whose words are given: `pssh` boxes as bytes, or what a CPIX document says.
+
+use super::{HlsKey, MpdProtection, SystemInit, pssh};
+use crate::{Error, KeyId, Scheme};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bmff::BoxView;
+use bmff::boxes::Pssh;
+use quick_xml::Reader;
+use quick_xml::events::{BytesRef, BytesStart, Event};
+
+/// What a system says of a key, word for word.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GivenSystem {
+    /// Which system.
+    pub system_id: [u8; 16],
+    /// The key that it speaks of; `None` is every key.
+    pub kid: Option<KeyId>,
+    /// The whole `pssh` box.
+    pub pssh: Option<Vec<u8>>,
+    /// Children of `ContentProtection`: XML that declares its own namespaces.
+    pub content_protection: Option<String>,
+    /// Lines of media playlists.
+    pub hls_media: Option<String>,
+}
+
+/// How deep the elements of given XML may nest.
+const MAX_XML_DEPTH: usize = 16;
+
+impl GivenSystem {
+    /// Reads one or more whole `pssh` boxes, one behind the other.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when the bytes are something else.
+    pub fn from_boxes(bytes: &[u8]) -> Result<Vec<Self>, Error> {
+        let refuse = |what: String| Error::InvalidOptions(format!("no pssh box: {what}"));
+        let mut systems = Vec::new();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let view = BoxView::new(rest, 0).map_err(|error| refuse(error.to_string()))?;
+            if view.kind != b"pssh" {
+                return Err(refuse(format!("a box '{}' is there", view.kind)));
+            }
+            let pssh = Pssh::parse(&view).map_err(|error| refuse(error.to_string()))?;
+            let size = usize::try_from(view.size()).unwrap_or(usize::MAX);
+            let (whole, behind) = rest
+                .split_at_checked(size)
+                .ok_or_else(|| refuse("it is cut short".into()))?;
+            systems.push(Self {
+                system_id: pssh.system_id,
+                pssh: Some(whole.to_vec()),
+                ..Self::default()
+            });
+            rest = behind;
+        }
+        match systems.is_empty() {
+            true => Err(refuse("nothing is there".into())),
+            false => Ok(systems),
+        }
+    }
+
+    /// A system with the data of its `pssh` box.
+    pub fn from_data(system_id: [u8; 16], data: &[u8]) -> Self {
+        Self {
+            system_id,
+            pssh: Some(pssh::data_box(&system_id, data)),
+            ..Self::default()
+        }
+    }
+
+    /// Checks what is going to be copied into manifests.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when XML is not well-formed or lines are no tags of a playlist.
+    pub fn check(&self) -> Result<(), Error> {
+        let system = KeyId(self.system_id).uuid();
+        if let Some(boxes) = &self.pssh {
+            let known = Self::from_boxes(boxes)?;
+            if known.iter().any(|given| given.system_id != self.system_id) {
+                let what = format!("the pssh box of system {system} names another system");
+                return Err(Error::InvalidOptions(what));
+            }
+        }
+        if let Some(xml) = &self.content_protection {
+            check_xml(xml).map_err(|what| {
+                Error::InvalidOptions(format!("ContentProtectionData of system {system}: {what}"))
+            })?;
+        }
+        let lines = self.hls_lines();
+        let is_key = |line: &String| {
+            line.starts_with("#EXT-X-KEY:METHOD=") && !line.contains(char::is_control)
+        };
+        if let Some(line) = (1..).zip(&lines).find(|(_, line)| !is_key(line)) {
+            return Err(Error::InvalidOptions(format!(
+                "HLSSignalingData of system {system}: line {} is no #EXT-X-KEY:METHOD=…",
+                line.0
+            )));
+        }
+        Ok(())
+    }
+
+    fn speaks_of(&self, kid: KeyId) -> bool {
+        self.kid.is_none_or(|own| own == kid)
+    }
+
+    pub(super) fn init(&self, kids: &[KeyId]) -> Result<Option<SystemInit>, Error> {
+        if !kids.iter().any(|kid| self.speaks_of(*kid)) {
+            return Ok(None);
+        }
+        self.check()?;
+        let is_common = self.system_id == pssh::COMMON_SYSTEM;
+        let xml = self.content_protection.clone();
+        // The given element may hold the box already.
+        let has_pssh = xml.as_deref().is_some_and(|xml| has_element(xml, "pssh"));
+        let text = self.pssh.as_ref().filter(|_| !has_pssh);
+        let mpd = MpdProtection {
+            pssh: text.map(|pssh| STANDARD.encode(pssh)),
+            xml,
+            ..MpdProtection::default()
+        };
+        let says_something = mpd != MpdProtection::default();
+        Ok(Some(SystemInit {
+            system_id: self.system_id,
+            pssh: self.pssh.clone(),
+            mpd: (says_something && !is_common).then_some(mpd),
+        }))
+    }
+
+    pub(super) fn hls_key(&self, kid: KeyId, scheme: Scheme) -> Result<Option<HlsKey>, Error> {
+        let lines = self.hls_lines();
+        if !self.speaks_of(kid) || lines.is_empty() {
+            return Ok(None);
+        }
+        self.check()?;
+        let method = scheme.hls_method().unwrap_or_default();
+        let start = format!("#EXT-X-KEY:METHOD={method},");
+        if lines.iter().any(|line| !line.starts_with(&start)) {
+            return Err(Error::InvalidOptions(format!(
+                "HLSSignalingData of system {}: {} needs METHOD={method}",
+                KeyId(self.system_id).uuid(),
+                scheme.fourcc()
+            )));
+        }
+        Ok(Some(HlsKey::Lines(lines)))
+    }
+
+    /// The given lines, without empty ones and line ends.
+    fn hls_lines(&self) -> Vec<String> {
+        let lines = self.hls_media.as_deref().unwrap_or_default().lines();
+        let lines = lines.map(str::trim).filter(|line| !line.is_empty());
+        lines.map(str::to_owned).collect()
+    }
+}
+
+/// Elements that are closed, and text; no declaration, no document type, no entity of its own.
+fn check_xml(xml: &str) -> Result<(), String> {
+    let mut reader = Reader::from_str(xml);
+    let mut depth = 0_usize;
+    loop {
+        let event = reader
+            .read_event()
+            .map_err(|error| format!("it is not well-formed XML: {error}"))?;
+        match event {
+            Event::Start(start) => {
+                depth += 1;
+                if depth > MAX_XML_DEPTH {
+                    return Err(format!("elements nest deeper than {MAX_XML_DEPTH}"));
+                }
+                check_attributes(&start)?;
+            }
+            Event::Empty(start) => check_attributes(&start)?,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            Event::Text(text) if depth == 0 && !text.trim_ascii().is_empty() => {
+                return Err("text stands outside an element".into());
+            }
+            Event::Text(_) | Event::CData(_) if depth > 0 => {}
+            Event::GeneralRef(name) if depth > 0 && is_predefined(&name) => {}
+            Event::Text(_) | Event::Comment(_) => {}
+            Event::Eof if depth == 0 => return Ok(()),
+            Event::Eof => return Err("an element is not closed".into()),
+            _ => return Err("elements, text and predefined entities alone are understood".into()),
+        }
+    }
+}
+
+/// Whether checked XML has an element of this name, in whatever namespace.
+fn has_element(xml: &str, name: &str) -> bool {
+    let mut reader = Reader::from_str(xml);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(start) | Event::Empty(start))
+                if start.local_name().as_ref() == name =>
+            {
+                return true;
+            }
+            Ok(Event::Eof) | Err(_) => return false,
+            Ok(_) => {}
+        }
+    }
+}
+
+/// A number of a character, or one of the five names that XML itself gives.
+fn is_predefined(name: &BytesRef<'_>) -> bool {
+    matches!(name.resolve_char_ref(), Ok(Some(_)))
+        || matches!(&**name, "amp" | "lt" | "gt" | "quot" | "apos")
+}
+
+fn check_attributes(start: &BytesStart<'_>) -> Result<(), String> {
+    for attribute in start.attributes() {
+        attribute.map_err(|error| format!("an attribute is not well-formed: {error}"))?;
+    }
+    Ok(())
+}
