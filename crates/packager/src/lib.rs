@@ -12,6 +12,7 @@ mod boxes;
 mod cenc;
 mod codec;
 mod content_key;
+mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
@@ -30,6 +31,7 @@ pub use cenc::systems::{
     ProtectionSystem, SystemInit, WidevineOptions,
 };
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::decrypt;
 pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
