@@ -32,8 +32,10 @@ pub use cenc::systems::{
 };
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
 pub use cpix::{Cpix, CpixKey, write_cpix};
-pub use decrypt::decrypt;
+pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
-pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
+pub use movie::{
+    Codec, Movie, Packageable, ProbeOptions, Track, TrackKind, Warning, probe, probe_with,
+};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};

@@ -5,6 +5,8 @@
 
 mod entry;
 pub(crate) mod fragments;
+mod salvage;
+mod sync;
 mod timing;
 
 use crate::sample::{ProgressiveTable, SampleTable};
@@ -31,6 +33,8 @@ pub struct Movie {
     pub duration_seconds: f64,
     /// Size of the file in bytes.
     pub size: u64,
+    /// What people should know about the input: what its index says wrongly.
+    pub warnings: Vec<Warning>,
 }
 
 /// One `trak`.
@@ -106,13 +110,28 @@ pub enum Packageable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning(pub String);
 
+/// How an input is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProbeOptions {
+    /// Whether what is whole of a file that is cut short is taken; a warning says where it ends.
+    pub salvage: bool,
+}
+
 /// Reads the index of an MP4 or MOV file.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] names the box, its offset and what is wrong; [`Error::Unsupported`] names
 /// the container.
 pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
-    let layout = Layout::read(source)?;
+    probe_with(source, &ProbeOptions::default())
+}
+
+/// [`probe`], in the way that `options` say.
+///
+/// # Errors
+/// Those of [`probe`]; also [`Error::InvalidInput`] when nothing of the file can be salvaged.
+pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, Error> {
+    let layout = Layout::read(source, options)?;
     let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
     let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
     check_nesting(&moov)?;
@@ -143,9 +162,13 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
     if fragmented {
         fragments::collect(source, &moov, &layout.moofs, &mut builders)?;
     }
+    let mut warnings = Vec::new();
+    if options.salvage {
+        salvage::cut(&mut builders, source.len(), layout.is_cut, &mut warnings)?;
+    }
     let mut tracks = Vec::new();
     for builder in builders {
-        tracks.push(builder.finish(source)?);
+        tracks.push(builder.finish(source, &mut warnings)?);
     }
     let ends = tracks
         .iter()
@@ -157,6 +180,7 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
         fragmented,
         size: source.len(),
         tracks,
+        warnings,
     })
 }
 
@@ -183,21 +207,32 @@ struct Layout {
     brand: String,
     moov: BoxHeader,
     moofs: Vec<BoxHeader>,
+    /// Whether the last box is not whole; only when that is no error.
+    is_cut: bool,
 }
 
 impl Layout {
-    fn read(source: &dyn Source) -> Result<Self, Error> {
+    fn read(source: &dyn Source, options: &ProbeOptions) -> Result<Self, Error> {
         refuse_other_containers(source)?;
         let mut brand = String::new();
         let mut moov = None;
         let mut moofs = Vec::new();
+        let mut is_cut = false;
         for header in TopLevel::new(source) {
             let header = match header {
                 Ok(header) => header,
                 // Some writers leave a few bytes behind the last box.
                 Err(_) if moov.is_some() && moofs.is_empty() => break,
+                Err(_) if moov.is_some() && options.salvage => {
+                    is_cut = true;
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             };
+            if header.end() > source.len() && moov.is_some() && options.salvage {
+                is_cut = true;
+                break;
+            }
             if header.end() > source.len() {
                 if header.offset == 0 && !is_known(&header.kind) {
                     return Err(Error::InvalidInput(NO_BOX.into()));
@@ -225,7 +260,12 @@ impl Layout {
                 source.len()
             )));
         };
-        Ok(Self { brand, moov, moofs })
+        Ok(Self {
+            brand,
+            moov,
+            moofs,
+            is_cut,
+        })
     }
 }
 
@@ -253,8 +293,8 @@ fn is_known(kind: &FourCc) -> bool {
 
 fn cut_short(source: &dyn Source, header: &BoxHeader, index_known: bool) -> Error {
     let hint = match index_known {
-        true => "",
-        false => "; the index ('moov') was not reached",
+        true => "; `--salvage` packages what is whole",
+        false => "; the index ('moov') was not reached, and nothing can be salvaged without it",
     };
     Error::InvalidInput(format!(
         "the file is cut short: '{}' at {:#x} says that it ends at {:#x}, the file ends at {:#x} ({} bytes are missing{hint})",
@@ -332,6 +372,8 @@ struct TrackBuilder {
     samples: SampleTable,
     /// The highest number of a sample entry that samples name.
     highest_description: u32,
+    /// Whether the file is cut short before its first sample.
+    cut_off: bool,
     path: String,
 }
 
@@ -376,11 +418,12 @@ impl TrackBuilder {
             entry,
             samples,
             highest_description,
+            cut_off: false,
             path: trak.path.clone(),
         })
     }
 
-    fn finish(self, source: &dyn Source) -> Result<Track, Error> {
+    fn finish(self, source: &dyn Source, warnings: &mut Vec<Warning>) -> Result<Track, Error> {
         let timing = self.timing.clone().unwrap_or_default();
         let extent = Extent::measure(&self, &timing, source.len())?;
         let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
@@ -390,6 +433,15 @@ impl TrackBuilder {
             Packageable::Yes => self.entry.entry,
             Packageable::No(_) => None,
         };
+        let samples = match &entry {
+            Some(SampleEntry::Video(entry)) => {
+                let looked = sync::look(self.samples, &entry.config, self.timescale, source)?;
+                let warn = |text| Warning(format!("track {} (video): {text}", self.id));
+                warnings.extend(looked.corrections.into_iter().map(warn));
+                looked.samples
+            }
+            _ => self.samples,
+        };
         Ok(Track {
             id: self.id,
             kind: self.kind,
@@ -397,7 +449,7 @@ impl TrackBuilder {
             packageable,
             language: self.language,
             timescale: self.timescale,
-            sample_count: self.samples.count(),
+            sample_count: samples.count(),
             start_seconds: seconds(extent.start),
             duration_seconds,
             average_bitrate: match duration_seconds > 0.0 {
@@ -410,7 +462,7 @@ impl TrackBuilder {
             header: self.header,
             timing,
             entry,
-            samples: Arc::new(self.samples),
+            samples: Arc::new(samples),
         })
     }
 
@@ -420,6 +472,10 @@ impl TrackBuilder {
         }
         if let Err(reason) = &self.timing {
             return Packageable::No(reason.clone());
+        }
+        if self.cut_off {
+            let what = "the file is cut short before its first sample";
+            return Packageable::No(what.into());
         }
         if self.samples.count() == 0 {
             return Packageable::No("it has no samples".into());

@@ -118,7 +118,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings,
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -133,7 +133,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
@@ -294,6 +297,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {

@@ -55,9 +55,9 @@ pub(crate) struct RenditionFacts<'a> {
     pub presentation_time_offset: u64,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
-    /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
-    /// type 3).
-    pub open_groups: bool,
+    /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
+    /// the segment before.
+    pub sap_type: u8,
     /// Bits a second that suffice when playing starts after the longest segment's time.
     pub bandwidth: u64,
     /// Bits a second over the whole length.
@@ -209,6 +209,12 @@ impl<'a> SetFacts<'a> {
 }
 
 impl PlannedTrack {
+    /// The highest SAP type of its segments.
+    fn sap_type(&self) -> u8 {
+        let types = self.segments.iter().map(Segment::sap_type);
+        types.max().unwrap_or(1)
+    }
+
     /// When the first picture or sound is shown, in ticks of the movie's timeline. The edit list cuts off
     /// what lies before 0.
     fn presented_start(&self) -> i64 {
@@ -305,7 +311,7 @@ impl<'a> RenditionFacts<'a> {
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
             segments,
-            open_groups: track.segments.iter().any(Segment::has_leading_pictures),
+            sap_type: track.sap_type(),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),
             signals: &track.signals,

@@ -55,7 +55,7 @@ const SEQUENCE_SET: u8 = 7;
 /// `nal_unit_type` of a picture parameter set.
 const PICTURE_SET: u8 = 8;
 /// `nal_unit_type` of a slice of an IDR picture.
-const IDR_SLICE: u8 = 5;
+pub(super) const IDR_SLICE: u8 = 5;
 
 /// Whether a NAL unit with this first byte holds coded slice data (Table 7-1).
 pub(crate) fn is_vcl(header: u8) -> bool {

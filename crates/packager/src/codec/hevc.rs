@@ -40,8 +40,14 @@ pub(crate) fn is_vcl(header: u8) -> bool {
     nal_unit_type(header) < 32
 }
 
-fn nal_unit_type(header: u8) -> u8 {
+/// `nal_unit_type` of a NAL unit with this first byte.
+pub(super) fn nal_unit_type(header: u8) -> u8 {
     header >> 1 & 0x3f
+}
+
+/// `nuh_layer_id` of a NAL unit's header (7.3.1.2).
+pub(super) fn layer_id(first: u8, second: u8) -> u8 {
+    (first & 1) << 5 | second >> 3
 }
 
 impl HevcConfig {
@@ -106,8 +112,7 @@ impl HevcConfig {
             return Ok(());
         };
         let [first, second] = *header;
-        let layer = first & 1 | second >> 3;
-        if layer > 0 {
+        if layer_id(first, second) > 0 {
             return Ok(());
         }
         match nal_unit_type(first) {

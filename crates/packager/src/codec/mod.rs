@@ -8,6 +8,8 @@ pub(crate) mod hevc;
 pub(crate) mod lossless;
 pub(crate) mod opus;
 pub(crate) mod picture;
+#[allow(dead_code, reason = "movie/sync.rs takes it up")]
+pub(crate) mod random_access;
 
 /// Why a codec's bytes cannot be read; the caller says where they lie.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

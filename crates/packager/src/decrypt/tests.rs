@@ -182,7 +182,7 @@ fn a_group_may_be_in_the_clear() {
 fn a_group_that_is_not_described_is_refused() {
     let bytes = file(&[], &[1, 1], |w| runs(w, &[(1, 0), (1, 7)]));
     let error = open(bytes, &[key(1)]).unwrap_err().to_string();
-    let expect = "sample 1: its group 7 is not described";
+    let expect = "sample 1 names an encryption group that is not there";
     assert!(error.contains(expect), "{error}");
 }
 

@@ -2,9 +2,9 @@
 
 use super::Patch;
 use super::samples::{self, Groups, ProtectedSample};
+use crate::Error;
 use crate::movie::fragments;
 use crate::sample::{ProgressiveTable, SampleTable};
-use crate::{Error, Source};
 use bmff::boxes::{Scheme, Sgpd, Tenc, Tkhd, Trex, parse_protection};
 use bmff::{BoxView, FourCc};
 use std::collections::HashMap;
@@ -17,14 +17,16 @@ pub(super) struct Tracks {
     pub defaults: HashMap<u32, Trex>,
     /// The input that holds the `moov`.
     input: usize,
-    moov: Arc<[u8]>,
-    moov_offset: u64,
+    /// The `moov`, whole.
+    pub moov: Arc<[u8]>,
+    /// Where it begins in its input.
+    pub moov_offset: u64,
 }
 
 /// One track.
 pub(super) struct ProtectedTrack {
     /// By sample entry; `None` is a clear one.
-    entries: Vec<Option<Protected>>,
+    pub entries: Vec<Option<Arc<Protected>>>,
     /// Groups of the whole track.
     pub groups: Descriptions,
 }
@@ -39,8 +41,8 @@ pub(super) struct Protected {
 }
 
 impl Tracks {
-    pub fn parse(bytes: &[u8], offset: u64, input: usize) -> Result<Self, Error> {
-        let moov = BoxView::new(bytes, offset)?;
+    pub fn parse(bytes: Arc<[u8]>, offset: u64, input: usize) -> Result<Self, Error> {
+        let moov = BoxView::new(&bytes, offset)?;
         let mut tracks = HashMap::new();
         for child in moov.children() {
             let trak = child?;
@@ -53,13 +55,15 @@ impl Tracks {
             tracks,
             defaults: fragments::track_defaults(&moov)?,
             input,
-            moov: bytes.into(),
             moov_offset: offset,
+            moov: bytes,
         })
     }
 
     pub fn any_protected(&self) -> bool {
-        self.tracks.values().any(ProtectedTrack::is_protected)
+        self.tracks
+            .values()
+            .any(|track| track.entries.iter().any(Option::is_some))
     }
 
     pub fn get(&self, id: u32) -> Option<&ProtectedTrack> {
@@ -67,59 +71,40 @@ impl Tracks {
     }
 
     /// Protected samples that `stbl` places; none in a fragmented file.
-    pub fn progressive_samples(
-        &self,
-        input: usize,
-        source: &dyn Source,
-    ) -> Result<Vec<ProtectedSample>, Error> {
+    pub fn progressive_samples(&self, input: usize) -> Result<Vec<ProtectedSample>, Error> {
+        let mut found = Vec::new();
         if input != self.input {
-            return Ok(Vec::new());
+            return Ok(found);
         }
         let moov = BoxView::new(&self.moov, self.moov_offset)?;
-        let mut found = Vec::new();
         for child in moov.children() {
             let trak = child?;
             if trak.kind != b"trak" {
                 continue;
             }
             let id = Tkhd::parse(&trak.need(b"tkhd")?)?.track_id;
-            let Some(track) = self.get(id).filter(|track| track.is_protected()) else {
+            let Some(track) = self.get(id) else {
+                continue;
+            };
+            let Some(first) = track.entries.iter().flatten().next() else {
                 continue;
             };
             let stbl = trak.need(b"mdia")?.need(b"minf")?.need(b"stbl")?;
             let table = ProgressiveTable::parse(&stbl, &self.moov, self.moov_offset)?;
-            if table.count() == 0 {
-                continue;
-            }
-            let descriptions = table.descriptions();
-            let table = SampleTable::Progressive(table);
-            let groups = Groups::parse(&stbl, &track.groups)?;
-            let parameters = |index: usize| {
-                let at = descriptions.partition_point(|(behind, _)| *behind <= index as u64);
-                let number = descriptions.get(at).map_or(1, |(_, number)| *number);
-                match track.entry(number) {
-                    Some(entry) => groups.parameters(index, entry).map(Some),
-                    None => Ok(None),
-                }
+            let groups = Groups::parse(&stbl, &track.groups, first.scheme)?;
+            let entry = |description: u32| {
+                let index = (description as usize).checked_sub(1)?;
+                track.entries.get(index).cloned().flatten()
             };
+            let table = SampleTable::Progressive(table);
             // `saio` of a whole track counts from the start of the file.
-            found.extend(samples::protected(&stbl, &table, &parameters, 0, source)?);
+            samples::protected(&stbl, &table, &groups, &entry, 0, &mut found)?;
         }
         Ok(found)
     }
 }
 
 impl ProtectedTrack {
-    fn is_protected(&self) -> bool {
-        self.entries.iter().any(Option::is_some)
-    }
-
-    /// How samples of an entry are protected; entries are numbered from 1.
-    pub fn entry(&self, number: u32) -> Option<&Protected> {
-        let index = (number as usize).saturating_sub(1);
-        self.entries.get(index).and_then(Option::as_ref)
-    }
-
     fn parse(trak: &BoxView<'_>) -> Result<Self, Error> {
         let stbl = trak.need(b"mdia")?.need(b"minf")?.need(b"stbl")?;
         let mut entries = Vec::new();
@@ -131,10 +116,10 @@ impl ProtectedTrack {
                     scheme_type,
                     tenc: Some(tenc),
                     ..
-                }) => Some(Protected {
+                }) => Some(Arc::new(Protected {
                     scheme: scheme_type,
                     tenc,
-                }),
+                })),
                 Some(_) => {
                     let what = format!("{}: the protection is not Common Encryption", entry.path);
                     return Err(Error::Unsupported(what));
@@ -144,35 +129,35 @@ impl ProtectedTrack {
         }
         Ok(Self {
             entries,
-            groups: encryption_groups(&stbl)?,
+            groups: Descriptions::parse(&stbl)?,
         })
     }
 }
 
-/// What `sgpd` says about groups of the encryption.
+/// The descriptions of encryption groups in a `stbl` or `traf`.
 #[derive(Debug, Default)]
 pub(super) struct Descriptions {
-    /// The groups, numbered from 1.
-    pub entries: Vec<Tenc>,
-    /// The group of samples that no `sbgp` mentions; 0 is none.
+    pub tencs: Vec<Tenc>,
+    /// Number of the one for samples that no `sbgp` mentions; 0 is none.
     pub default_index: u32,
 }
 
-/// The descriptions of encryption groups in a `stbl` or `traf`.
-pub(super) fn encryption_groups(parent: &BoxView<'_>) -> Result<Descriptions, Error> {
-    for child in parent.children() {
-        let child = child?;
-        if child.kind == b"sgpd" {
-            let sgpd = Sgpd::parse(&child)?;
-            if sgpd.grouping_type == b"seig" {
-                return Ok(Descriptions {
-                    entries: sgpd.encryption,
-                    default_index: sgpd.default_index,
-                });
+impl Descriptions {
+    pub fn parse(parent: &BoxView<'_>) -> Result<Self, Error> {
+        for child in parent.children() {
+            let child = child?;
+            if child.kind == b"sgpd" {
+                let sgpd = Sgpd::parse(&child)?;
+                if sgpd.grouping_type == b"seig" {
+                    return Ok(Self {
+                        tencs: sgpd.encryption,
+                        default_index: sgpd.default_index,
+                    });
+                }
             }
         }
+        Ok(Self::default())
     }
-    Ok(Descriptions::default())
 }
 
 /// `sinf` of a protected sample entry.

@@ -89,8 +89,12 @@ fn write_set(
     if let Some(tag) = language::tag(first.language) {
         attributes.push(("lang", tag));
     }
-    let open = set.renditions.iter().any(|facts| facts.open_groups);
-    let access = if open { "3" } else { "1" };
+    let sap_type = set.renditions.iter().map(|facts| facts.sap_type).max();
+    let access = match sap_type {
+        Some(3) => "3",
+        Some(2) => "2",
+        _ => "1",
+    };
     attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
     element(xml, "AdaptationSet", &attributes, |xml| {
         if let Some(protection) = first.protection {

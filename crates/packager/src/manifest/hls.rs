@@ -20,7 +20,7 @@ const AUDIO_GROUP: &str = "audio";
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    if !presentation.renditions().any(|facts| facts.open_groups) {
+    if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
     }
     let mut said: Vec<&String> = Vec::new();

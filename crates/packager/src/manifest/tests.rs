@@ -36,7 +36,7 @@ fn picture() -> RenditionFacts<'static> {
         timescale: 1000,
         presentation_time_offset: 0,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
-        open_groups: false,
+        sap_type: 1,
         bandwidth: 1_000_000,
         average_bandwidth: 900_000,
         format: Format::Video {

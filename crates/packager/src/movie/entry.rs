@@ -4,10 +4,10 @@ mod audio;
 mod video;
 
 use super::{Codec, TrackKind};
-use crate::Error;
 use crate::codec::CodecError;
 use crate::codec::avc::{self, AvcConfig};
 use crate::codec::hevc::{self, HevcConfig};
+use crate::{Error, KeyId};
 use bmff::boxes::parse_protection;
 use bmff::{BoxView, FourCc};
 
@@ -202,8 +202,10 @@ fn protection(entry: &BoxView<'_>, skip: usize) -> Result<(FourCc, String), Erro
         let child = child?;
         if child.kind == b"sinf" {
             let scheme = parse_protection(&child)?;
+            let kid = scheme.tenc.map(|tenc| KeyId(tenc.kid).hex());
+            let kid = kid.map_or(String::new(), |kid| format!(", KID {kid}"));
             let reason = format!(
-                "it is encrypted already (scheme '{}'): decrypt it first with `reelpack decrypt`",
+                "it is encrypted already (scheme '{}'{kid}): give its key with `--input-key KID:KEY`, or decrypt it first with `reelpack decrypt`",
                 scheme.scheme_type
             );
             return Ok((scheme.original_format, reason));

@@ -16,6 +16,20 @@ pub(super) struct Chosen<'a> {
     pub alone: bool,
 }
 
+/// What probing found worth a word, of all inputs.
+pub(super) fn of_inputs(movies: &[Movie]) -> impl Iterator<Item = Warning> {
+    let several = movies.len() > 1;
+    let of_movie = move |(number, movie): (usize, &Movie)| {
+        let place = match several {
+            true => format!("input {number}, "),
+            false => String::new(),
+        };
+        let warnings = movie.warnings.clone().into_iter();
+        warnings.map(move |warning| Warning(format!("{place}{}", warning.0)))
+    };
+    (1..).zip(movies).flat_map(of_movie)
+}
+
 /// Every picture and sound that can be packaged, pictures first; what is left out is named.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
+    /// Whether the bitstream says that nothing in it needs the segment before.
+    closed: bool,
 }
 
 /// Which samples of a track are packaged.
@@ -110,6 +112,7 @@ impl Segment {
             start,
             first_shown: start,
             end: start,
+            closed: sample.closed,
         };
         segment.add(sample, start);
         segment
@@ -131,10 +134,14 @@ impl Segment {
         self.end = self.end.max(next.end);
     }
 
-    /// Whether pictures that are shown before its key frame follow it: they may need the group before
-    /// (an open group of pictures, SAP type 3).
-    pub fn has_leading_pictures(&self) -> bool {
-        self.start < self.first_shown
+    /// How it starts (ISO/IEC 14496-12, annex I): 1 when its key frame is shown first, 2 when pictures that follow are
+    /// shown before it, 3 when these may need the group before (an open group of pictures).
+    pub fn sap_type(&self) -> u8 {
+        match (self.start < self.first_shown, self.closed) {
+            (false, _) => 1,
+            (true, true) => 2,
+            (true, false) => 3,
+        }
     }
 
     /// Ticks between the starts of two segments.

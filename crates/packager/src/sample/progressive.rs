@@ -72,31 +72,21 @@ impl ProgressiveTable {
         u64::from(self.sizes.count)
     }
 
+    /// Drops samples from the end until `count` are left.
+    pub fn truncate(&mut self, count: u64) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.sizes.count = self.sizes.count.min(count);
+    }
+
     /// The highest number of a sample entry that samples name; 1 is the first.
     pub fn highest_description(&self) -> u32 {
         let numbers = self.entries(&self.chunk_runs, 12);
         numbers.map(|at| self.word(at + 8)).max().unwrap_or(1)
     }
 
-    /// Runs of samples with the number of their sample entry: the first sample behind each, and the number.
-    pub fn descriptions(&self) -> Vec<(u64, u32)> {
-        let chunks =
-            (self.chunk_offsets.len() / if self.wide_chunk_offsets { 8 } else { 4 }) as u64;
-        let mut behind: u64 = 0;
-        let mut found: Vec<(u64, u32)> = Vec::new();
-        let mut runs = self.entries(&self.chunk_runs, 12).peekable();
-        while let Some(at) = runs.next() {
-            let next = runs.peek().map(|at| u64::from(self.word(*at)));
-            let next = next.unwrap_or(chunks + 1).min(chunks + 1);
-            let chunks_of_run = next.saturating_sub(u64::from(self.word(at)));
-            behind = behind.saturating_add(chunks_of_run * u64::from(self.word(at + 4)));
-            let number = self.word(at + 8);
-            match found.last_mut().filter(|last| last.1 == number) {
-                Some(last) => last.0 = behind,
-                None => found.push((behind, number)),
-            }
-        }
-        found
+    /// Number of the sample entry of the sample before a cursor.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        self.word(self.chunk_runs.start + cursor.chunk_run as usize * 12 + 8)
     }
 
     /// The sample at the cursor; moves the cursor behind it.
@@ -117,6 +107,7 @@ impl ProgressiveTable {
             duration,
             composition_offset,
             sync: self.is_sync(cursor),
+            closed: false,
         };
         cursor.index += 1;
         cursor.left_in_chunk -= 1;

@@ -5,11 +5,10 @@ use crate::package::{Package, content_key, decrypt, options};
 use crate::reader::{Init, top_level};
 use crate::tools::{FFMPEG_8, SHAKA_PACKAGER, Scratch, media, media_source, succeed, tool};
 use bmff::boxes::{Senc, Subsample};
-use packager::Scheme;
+use packager::{ContentKey, Scheme};
 use std::path::Path;
 
-fn keys() -> String {
-    let key = content_key();
+fn keys(key: &ContentKey) -> String {
     let value: String = key.value.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("label=:key_id={}:key={value}", key.kid.hex())
 }
@@ -39,7 +38,7 @@ fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
                 sealed.display(),
                 open.display()
             );
-            let keys = keys();
+            let keys = keys(&content_key());
             let arguments = [
                 stream.as_str(),
                 "--quiet",
@@ -88,25 +87,31 @@ fn read(bytes: &[u8]) -> Sealed {
     sealed
 }
 
-/// Shaka Packager's own encryption of the picture.
-fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
+/// Shaka Packager's own encryption of a stream (`video`, `audio`) of a file.
+pub fn seal(
+    scratch: &Scratch,
+    input: &Path,
+    stream: &str,
+    scheme: &str,
+    key: &ContentKey,
+) -> Vec<u8> {
     let output = scratch.path("shaka.mp4");
     let stream = format!(
-        "in={},stream=video,output={}",
+        "in={},stream={stream},output={}",
         input.display(),
         output.display()
     );
     let iv = match scheme {
-        Scheme::Cbcs | Scheme::Cbc1 => "11223344556677881122334455667788",
-        Scheme::Cenc | Scheme::Cens => "1122334455667788",
+        "cbcs" | "cbc1" => "11223344556677881122334455667788",
+        _ => "1122334455667788",
     };
-    let keys = keys();
+    let keys = keys(key);
     let arguments = [
         stream.as_str(),
         "--quiet",
         "--enable_raw_key_encryption",
         "--protection_scheme",
-        scheme.fourcc(),
+        scheme,
         "--clear_lead",
         "0",
         "--protection_systems",
@@ -118,6 +123,11 @@ fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
     ];
     succeed(&tool(SHAKA_PACKAGER), &arguments, None);
     std::fs::read(&output).expect("its output")
+}
+
+/// Shaka Packager's own encryption of the picture.
+fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
+    seal(scratch, input, "video", scheme.fourcc(), &content_key())
 }
 
 /// Where protected ranges lie in a sample: start and length.

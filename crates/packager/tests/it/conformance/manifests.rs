@@ -2,6 +2,7 @@
 
 use super::{Checked, ensure};
 use crate::package::{Package, content_key};
+use crate::reader::{Init, nal_units};
 use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
 use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream};
 use packager::Scheme;
@@ -51,9 +52,8 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             let mut ids = set.representations.iter().map(|one| one.id.as_deref());
             ids.any(|id| id == Some(other.name))
         };
-        let open = renditions.iter().filter(of_set).any(has_leading_pictures);
-        let sap = if open { 3 } else { 1 };
-        ensure(15, set.startWithSAP == Some(sap), "startWithSAP");
+        let sap = renditions.iter().filter(of_set).map(sap_type).max();
+        ensure(15, set.startWithSAP == sap, "startWithSAP");
         protection(package, set, rendition);
         let template = representation.SegmentTemplate.as_ref();
         let template = template.expect("check 37: SegmentTemplate");
@@ -83,11 +83,34 @@ fn presented_length(mpd: &MPD, renditions: &[Checked<'_>], end: f64) {
     );
 }
 
-/// Whether pictures are shown before the key frame of their segment: SAP type 3.
-fn has_leading_pictures(rendition: &Checked<'_>) -> bool {
+/// The highest SAP type of the segments: 2 when pictures are shown before the key frame of their segment, 3 when
+/// that is no IDR or BLA picture.
+fn sap_type(rendition: &Checked<'_>) -> u64 {
     let init = &rendition.read.init;
-    let mut segments = rendition.read.segments.iter();
-    segments.any(|segment| segment.start(init) < segment.samples[0].shown(init))
+    let segments = rendition.clear.segments.iter();
+    let types = segments.map(|segment| {
+        let key = &segment.samples[0];
+        match segment.start(init) < key.shown(init) {
+            true if starts_anew(init, &key.data) => 2,
+            true => 3,
+            false => 1,
+        }
+    });
+    types.max().unwrap_or(1)
+}
+
+/// Whether a sample of H.264 or HEVC begins with an IDR or BLA picture.
+fn starts_anew(init: &Init, sample: &[u8]) -> bool {
+    let is_hevc = !init.hevc_record.is_empty();
+    let length_size = match is_hevc {
+        true => init.hevc_record[21],
+        false => init.avc_record[4],
+    };
+    let units = nal_units(sample, usize::from(length_size & 3) + 1);
+    units.iter().any(|(_, unit)| match is_hevc {
+        true => (17..=20).contains(&(unit[0] >> 1 & 0x3f)),
+        false => unit[0] & 0x1f == 5,
+    })
 }
 
 /// When the presentation starts on the tracks' common timeline, in seconds.
@@ -243,7 +266,7 @@ fn head(text: &str, number: u32) {
 }
 
 fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
-    let independent = !renditions.iter().any(has_leading_pictures);
+    let independent = renditions.iter().all(|one| sap_type(one) < 3);
     ensure(
         43,
         master.independent_segments == independent,

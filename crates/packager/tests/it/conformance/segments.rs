@@ -194,7 +194,7 @@ pub fn check_boundaries(renditions: &[Checked<'_>]) {
     let cuts = starts(picture);
     let last = picture.read.segments.last().unwrap();
     let picture_end = cuts.last().unwrap() + picture.seconds(last.ticks() as i64);
-    for sound in sounds {
+    for sound in sounds.iter().filter(|other| !other.read.init.is_video()) {
         for start in starts(sound).iter().skip(1) {
             let nearest = cuts.iter().map(|cut| (cut - start).abs());
             let off = nearest.fold(f64::INFINITY, f64::min);
