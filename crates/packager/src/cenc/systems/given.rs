@@ -4,6 +4,7 @@ use super::{
     FairPlayOptions, HlsKey, MpdProtection, PlayReadyOptions, ProtectionSystem, SystemInit,
     WidevineOptions, fairplay, playready, pssh, widevine,
 };
+use crate::content_key::decode_hex;
 use crate::{Error, KeyId, Scheme};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +65,21 @@ impl GivenSystem {
             true => Err(refuse("nothing is there".into())),
             false => Ok(systems),
         }
+    }
+
+    /// Reads whole `pssh` boxes written in hex or base64.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when the text is neither, or says something else.
+    pub fn from_text(text: &str) -> Result<Vec<Self>, Error> {
+        let text = text.trim();
+        // A box begins with a size of less than 16 MiB: with 00 in hex, with A in base64.
+        let bytes = match text.starts_with("00") {
+            true => decode_hex(text),
+            false => STANDARD.decode(text).ok(),
+        };
+        let what = "no pssh box: the text is neither hex nor base64";
+        Self::from_boxes(&bytes.ok_or_else(|| Error::InvalidOptions(what.into()))?)
     }
 
     /// A system with the data of its `pssh` box.
