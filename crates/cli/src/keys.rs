@@ -55,8 +55,7 @@ pub fn parse_labelled(place: &str, text: &str) -> Result<LabelledKey, Failure> {
 /// # Errors
 /// As [`read_labelled_file`].
 pub fn read_file(path: &Path) -> Result<Vec<ContentKey>, Failure> {
-    let keys = read_labelled_file(path)?;
-    Ok(keys.into_iter().map(|labelled| labelled.key).collect())
+    read_file_of("--key-file", path)
 }
 
 /// Reads a key file: one `KID:KEY` or `LABEL:KID:KEY` a line; empty lines and lines that begin with `#` are left
@@ -65,6 +64,19 @@ pub fn read_file(path: &Path) -> Result<Vec<ContentKey>, Failure> {
 /// # Errors
 /// [`Failure::Io`] when it cannot be read, [`Failure::Usage`] names the line that is wrong.
 pub fn read_labelled_file(path: &Path) -> Result<Vec<LabelledKey>, Failure> {
+    read_labelled_file_of("--key-file", path)
+}
+
+/// [`read_file`], for the option that named the file.
+///
+/// # Errors
+/// Those of [`read_file`].
+pub fn read_file_of(option: &str, path: &Path) -> Result<Vec<ContentKey>, Failure> {
+    let keys = read_labelled_file_of(option, path)?;
+    Ok(keys.into_iter().map(|labelled| labelled.key).collect())
+}
+
+fn read_labelled_file_of(option: &str, path: &Path) -> Result<Vec<LabelledKey>, Failure> {
     // Large enough from the start, so that growing leaves no copy of a key behind.
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_BYTES as usize + 2));
     let read = if path == Path::new("-") {
@@ -76,7 +88,7 @@ pub fn read_labelled_file(path: &Path) -> Result<Vec<LabelledKey>, Failure> {
         std::fs::File::open(path)
             .and_then(|file| file.take(MAX_KEY_FILE_BYTES + 1).read_to_string(&mut text))
     };
-    let refuse = |why: &str| Failure::Usage(format!("--key-file {}: {why}", path.display()));
+    let refuse = |why: &str| Failure::Usage(format!("{option} {}: {why}", path.display()));
     let bytes = read.map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => refuse("is no text, so no key file"),
         _ => Failure::io("read the key file", path, &error),
@@ -89,7 +101,7 @@ pub fn read_labelled_file(path: &Path) -> Result<Vec<LabelledKey>, Failure> {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with('#') {
             keys.push(parse_labelled(
-                &format!("--key-file {}, line {number}", path.display()),
+                &format!("{option} {}, line {number}", path.display()),
                 line,
             )?);
         }

@@ -4,6 +4,7 @@ mod destination;
 mod protection;
 mod render;
 mod report;
+mod source;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -12,7 +13,9 @@ use crate::{input, keys, random, text};
 use clap::Args;
 use destination::{Destination, Secrets};
 use packager::{Movie, Options, Plan};
+pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
+use source::{Opened, SourceArgs};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +28,8 @@ Examples:
       packages again with the same key
   reelpack package holiday.mp4 -o holiday --license-url https://keys.example/license/clearkey
   reelpack package holiday.mp4 -o clear --scheme none
+  reelpack package sealed.mp4 -o again --input-key-file sealed.key
+      packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
 
@@ -56,6 +61,8 @@ pub struct PackageArgs {
     output: PathBuf,
     #[command(flatten)]
     protection: ProtectionArgs,
+    #[command(flatten)]
+    source: SourceArgs,
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
@@ -84,12 +91,15 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         .iter()
         .chain(&args.protection.key_file)
         .chain(&args.protection.cpix)
+        .chain(&args.source.input_key_file)
         .map(PathBuf::as_path)
         .collect();
     let cpix_out = args.protection.cpix_out.as_deref();
     let destination = Destination::check(&args.output, &kept, args.force, generate_keys, cpix_out)?;
 
-    let movies = probe(&args.inputs, &files)?;
+    let input_keys = args.source.keys()?;
+    let sources = source::open(&args.inputs, &files, &input_keys)?;
+    let movies = args.source.probe(&args.inputs, &sources)?;
     options.content_keys = args.protection.keys(key_source, &movies, &options)?;
     let plan = packager::plan(&movies, &options);
     let plan = plan.map_err(|error| Failure::engine(&names(&args.inputs), &error))?;
@@ -103,7 +113,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         [input] => format!("packaging {}", input.display()),
         inputs => format!("packaging {} inputs", inputs.len()),
     };
-    let job = render::Job::new(&plan, &args.inputs, &files, staging.path());
+    let job = render::Job::new(&plan, &args.inputs, &sources, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
@@ -121,14 +131,6 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
             .fold(0.0, f64::max),
         size,
     })
-}
-
-/// Looks into all inputs.
-fn probe(inputs: &[PathBuf], files: &[File]) -> Result<Vec<Movie>, Failure> {
-    let movies = inputs.iter().zip(files).map(|(path, file)| {
-        packager::probe(file).map_err(|error| Failure::engine(&path.display(), &error))
-    });
-    movies.collect()
 }
 
 fn names(inputs: &[PathBuf]) -> String {

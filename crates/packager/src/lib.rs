@@ -23,6 +23,8 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod text;
+mod verify;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
@@ -35,7 +37,12 @@ pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{
-    Codec, Movie, Packageable, ProbeOptions, Track, TrackKind, Warning, probe, probe_with,
+    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
+    probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use verify::{
+    CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
+    VerifyReport, verify,
+};

@@ -420,8 +420,10 @@ pub fn read_cpix(path: &Path) -> Result<Cpix, Failure> {
 
 /// Boxes in hex or base64, or else in a file.
 fn pssh_boxes(text: &str) -> Result<Vec<GivenSystem>, Failure> {
-    if let Ok(systems) = GivenSystem::from_text(text) {
-        return Ok(systems);
+    let is_text = text.starts_with("000000") || text.starts_with("AAAA");
+    if is_text && !Path::new(text).exists() {
+        let systems = GivenSystem::from_text(text);
+        return systems.map_err(|error| Failure::engine(&"--pssh", &error));
     }
     let path = Path::new(text);
     let mut bytes = Vec::new();

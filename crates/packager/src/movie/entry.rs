@@ -1,6 +1,7 @@
 //! Sample entries: what a decoder needs to know (ISO/IEC 14496-12, 8.5.2; 14496-14; 14496-15).
 
 mod audio;
+mod text;
 mod video;
 
 use super::{Codec, TrackKind};
@@ -10,6 +11,7 @@ use crate::codec::hevc::{self, HevcConfig};
 use crate::{Error, KeyId};
 use bmff::boxes::parse_protection;
 use bmff::{BoxView, FourCc};
+pub(crate) use text::{TextEntry, is_text};
 
 /// What decoders need to know about a packageable track.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub(crate) enum SampleEntry {
     Video(VideoEntry),
     /// Sound.
     Audio(AudioEntry),
+    /// Subtitles.
+    Text(TextEntry),
 }
 
 /// A visual sample entry.
@@ -98,7 +102,7 @@ impl From<(u16, u16, u16, bool)> for Colour {
 
 /// A sample entry, read as far as it is understood.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub codec: Codec,
     pub entry: Option<SampleEntry>,
     /// How many of the sample entries configure the decoder as the first one does, from the first on: it
@@ -112,7 +116,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads the first sample entry of a `stsd`.
-pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
+pub(crate) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     let mut cursor = stsd.cursor();
     cursor.version_flags()?;
     let count = cursor.u32()?;
@@ -146,6 +150,7 @@ fn parse_entry(entry: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     Ok(match kind {
         TrackKind::Video => video::parse(entry)?,
         TrackKind::Audio => audio::parse(entry)?,
+        TrackKind::Text => text::parse(entry)?,
         TrackKind::Other(_) => {
             let what = "tracks of this kind are not packaged";
             Parsed::obstacle(&entry.kind.to_string(), what)

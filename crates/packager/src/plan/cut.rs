@@ -118,6 +118,21 @@ impl Segment {
         segment
     }
 
+    /// A piece of time that no samples fill; times in ticks of the movie's timeline.
+    pub fn of_time(start: i64, end: i64) -> Self {
+        Self {
+            cursor: SampleCursor::default(),
+            samples: 0,
+            bytes: 0,
+            decode_time: start.max(0) as u64,
+            ticks: end.saturating_sub(start.max(0)).max(0) as u64,
+            start,
+            first_shown: start,
+            end,
+            closed: true,
+        }
+    }
+
     fn add(&mut self, sample: &Sample, shown: i64) {
         self.samples += 1;
         self.bytes += u64::from(sample.size);

@@ -30,3 +30,4 @@ mod shaka;
 mod sync;
 mod systems;
 mod tools;
+mod verify;
