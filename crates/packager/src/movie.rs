@@ -5,15 +5,21 @@
 
 mod entry;
 pub(crate) mod fragments;
+mod labels;
 mod salvage;
 mod sync;
+mod text;
 mod timing;
 
 use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
-pub(crate) use entry::{AudioEntry, Colour, SampleEntry, VideoConfig, VideoEntry};
+pub(crate) use entry::{
+    AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
+    parse as parse_entries,
+};
+pub use labels::{Role, language_code};
 use std::sync::Arc;
 pub(crate) use timing::Timing;
 
@@ -25,7 +31,8 @@ const MAX_TRACKS: usize = 256;
 pub struct Movie {
     /// All tracks of the file, in file order.
     pub tracks: Vec<Track>,
-    /// Major brand of `ftyp` (`isom`, `qt  `, …); empty without `ftyp`.
+    /// Major brand of `ftyp` (`isom`, `qt  `, …), empty without `ftyp`; `WEBVTT` or `SRT` for a file of
+    /// subtitles.
     pub brand: String,
     /// Whether the samples are in movie fragments.
     pub fragmented: bool,
@@ -48,11 +55,13 @@ pub struct Track {
     pub codec: Codec,
     /// Whether it can be packaged, and why not.
     pub packageable: Packageable,
-    /// ISO 639-2 code of `mdhd`, `und` when there is none.
+    /// ISO 639-2 code of `mdhd`, `und` when there is none; or what [`Movie::set_language`] made it.
     pub language: String,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Ticks a second of the media's timeline.
     pub timescale: u32,
-    /// Number of samples.
+    /// Number of samples; of cues, when they are in a list.
     pub sample_count: u64,
     /// Presented start in seconds on the movie's timeline (after the edit list); negative when samples
     /// lie before it (encoder priming).
@@ -84,6 +93,8 @@ pub enum TrackKind {
     Video,
     /// Sound.
     Audio,
+    /// Subtitles that are text.
+    Text,
     /// Anything else, by the four characters of its handler.
     Other([u8; 4]),
 }
@@ -117,7 +128,7 @@ pub struct ProbeOptions {
     pub salvage: bool,
 }
 
-/// Reads the index of an MP4 or MOV file.
+/// Reads the index of an MP4 or MOV file, or a file of subtitles (WebVTT, SRT).
 ///
 /// # Errors
 /// [`Error::InvalidInput`] names the box, its offset and what is wrong; [`Error::Unsupported`] names
@@ -131,6 +142,9 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
 /// # Errors
 /// Those of [`probe`]; also [`Error::InvalidInput`] when nothing of the file can be salvaged.
 pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, Error> {
+    if let Some(format) = crate::text::recognise(source)? {
+        return text::movie(source, format);
+    }
     let layout = Layout::read(source, options)?;
     let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
     let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
@@ -167,12 +181,16 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
         salvage::cut(&mut builders, source.len(), layout.is_cut, &mut warnings)?;
     }
     let mut tracks = Vec::new();
+    let chapters = text::chapter_tracks(&moov)?;
     for builder in builders {
-        tracks.push(builder.finish(source, &mut warnings)?);
+        let mut track = builder.finish(source, &mut warnings)?;
+        track.read_text(&chapters, source, &mut warnings)?;
+        tracks.push(track);
     }
     let ends = tracks
         .iter()
         .filter(|track: &&Track| track.packageable == Packageable::Yes)
+        .filter(|track| track.kind != TrackKind::Text)
         .map(|track| track.start_seconds.max(0.0) + track.duration_seconds);
     Ok(Movie {
         duration_seconds: ends.fold(0.0, f64::max),
@@ -391,13 +409,15 @@ impl TrackBuilder {
         if mdhd.timescale == 0 {
             return Err(mdia.error("'mdhd' has a timescale of 0").into());
         }
+        let stbl = mdia.need(b"minf")?.need(b"stbl")?;
+        let stsd = stbl.need(b"stsd")?;
         let kind = match Hdlr::parse(&mdia.need(b"hdlr")?)?.handler.0 {
             [b'v', b'i', b'd', b'e'] => TrackKind::Video,
             [b's', b'o', b'u', b'n'] => TrackKind::Audio,
+            _ if text::is_text(&stsd) => TrackKind::Text,
             other => TrackKind::Other(other),
         };
-        let stbl = mdia.need(b"minf")?.need(b"stbl")?;
-        let entry = entry::parse(&stbl.need(b"stsd")?, kind)?;
+        let entry = entry::parse(&stsd, kind)?;
         let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
         let base = layout.moov.offset;
         let has_fragments = !layout.moofs.is_empty();
@@ -448,6 +468,7 @@ impl TrackBuilder {
             codec: self.entry.codec,
             packageable,
             language: self.language,
+            role: None,
             timescale: self.timescale,
             sample_count: samples.count(),
             start_seconds: seconds(extent.start),
@@ -568,6 +589,7 @@ impl TrackKind {
         match self {
             Self::Video => "video".into(),
             Self::Audio => "audio".into(),
+            Self::Text => "text".into(),
             Self::Other(handler) => FourCc(handler).to_string().trim().to_string(),
         }
     }

@@ -37,7 +37,7 @@ impl Layout {
     pub fn of(entry: &SampleEntry) -> Self {
         match entry {
             SampleEntry::Video(entry) => Self::SliceData(entry.config.clone()),
-            SampleEntry::Audio(_) => Self::Full,
+            SampleEntry::Audio(_) | SampleEntry::Text(_) => Self::Full,
         }
     }
 }

@@ -33,6 +33,7 @@ fn picture() -> RenditionFacts<'static> {
         kind: TrackKind::Video,
         codec: "avc1.64001f",
         language: "und",
+        role: None,
         timescale: 1000,
         presentation_time_offset: 0,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
@@ -146,9 +147,10 @@ fn manifest_language_tags_are_the_shortest() {
         ("mis", None, None),
         ("", None, None),
         ("qaa", Some("qaa"), None),
+        ("pt-BR", Some("pt-BR"), Some("Portuguese (BR)")),
     ] {
         assert_eq!(language::tag(code), tag, "{code}");
-        assert_eq!(language::name(code), name, "{code}");
+        assert_eq!(language::name(code).as_deref(), name, "{code}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Sample entries: what a decoder needs to know (ISO/IEC 14496-12, 8.5.2; 14496-14; 14496-15).
 
 mod audio;
+mod text;
 mod video;
 
 use super::{Codec, TrackKind};
@@ -9,6 +10,7 @@ pub(crate) use crate::codec::video::VideoConfig;
 use crate::{Error, KeyId};
 use bmff::boxes::parse_protection;
 use bmff::{BoxView, FourCc};
+pub(crate) use text::{TextEntry, is_text};
 
 /// What decoders need to know about a packageable track.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub(crate) enum SampleEntry {
     Video(VideoEntry),
     /// Sound.
     Audio(AudioEntry),
+    /// Subtitles.
+    Text(TextEntry),
 }
 
 /// A visual sample entry.
@@ -110,7 +114,7 @@ impl From<Colour> for (u16, u16, u16, bool) {
 
 /// A sample entry, read as far as it is understood.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub codec: Codec,
     pub entry: Option<SampleEntry>,
     /// How many of the sample entries configure the decoder as the first one does, from the first on: it
@@ -124,7 +128,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads the first sample entry of a `stsd`.
-pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
+pub(crate) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     let mut cursor = stsd.cursor();
     cursor.version_flags()?;
     let count = cursor.u32()?;
@@ -158,6 +162,7 @@ fn parse_entry(entry: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     Ok(match kind {
         TrackKind::Video => video::parse(entry)?,
         TrackKind::Audio => audio::parse(entry)?,
+        TrackKind::Text => text::parse(entry)?,
         TrackKind::Other(_) => {
             let what = "tracks of this kind are not packaged";
             Parsed::obstacle(&entry.kind.to_string(), what)
