@@ -31,13 +31,13 @@ export const WORDS = [
   { text: "Other words", start: 9.5, end: 11 },
 ];
 
-/** The generated clip with subtitles in English in it. */
-export async function addSubtitles(clip, file) {
+/** The generated clip with subtitles in English in it; picture and sound start so many seconds late. */
+export async function addSubtitles(clip, file, late) {
   const time = (seconds) => `00:00:${seconds.toFixed(3).padStart(6, "0").replace(".", ",")}`;
   const cue = ({ text, start, end }, index) => `${index + 1}\n${time(start)} --> ${time(end)}\n${text}\n`;
   await ffmpeg(
     [
-      ...["-i", clip, "-f", "srt", "-i", "-", "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text"],
+      ...["-itsoffset", `${late}`, "-i", clip, "-f", "srt", "-i", "-", "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text"],
       ...["-metadata:s:s:0", "language=eng", file],
     ],
     WORDS.map(cue).join("\n"),
