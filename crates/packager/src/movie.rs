@@ -15,7 +15,10 @@ use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
-pub(crate) use entry::{AudioEntry, Colour, SampleEntry, TextEntry, VideoConfig, VideoEntry};
+pub(crate) use entry::{
+    AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
+    parse as parse_entries,
+};
 pub use labels::{Role, language_code};
 use std::sync::Arc;
 pub(crate) use timing::Timing;

@@ -46,11 +46,12 @@ pub(super) fn fields(view: &BoxView<'_>, context: &Context) -> Result<Fields, Er
         b"saio" => vec![field("offsets", &listed(&Saio::parse(view)?.offsets))],
         b"sbgp" => {
             let sbgp = Sbgp::parse(view)?;
-            let runs = sbgp.runs.iter();
-            let runs: Vec<String> = runs.map(|(count, group)| run(*count, *group)).collect();
+            let runs = sbgp.runs.iter().take(MAX_LISTED);
+            let runs = runs.map(|(count, group)| run(*count, *group));
+            let runs: Vec<String> = runs.chain(more(sbgp.runs.len())).collect();
             vec![
                 field("grouping_type", &sbgp.grouping_type),
-                field("runs", &listed(&runs)),
+                field("runs", &runs.join(" ")),
             ]
         }
         b"sgpd" => sgpd_fields(&Sgpd::parse(view)?),
