@@ -8,7 +8,7 @@ use crate::cenc::systems::Signals;
 use crate::presentation::{
     DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
-use crate::{Scheme, TrackKind};
+use crate::{Role, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
 use subtitles::Subtitles;
@@ -286,8 +286,17 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
         Format::Audio { channels, .. } => channels,
         _ => 0,
     };
+    let (role, characteristics) = match sound.role {
+        Some(Role::Commentary) => (", commentary", ""),
+        Some(Role::Dub) => (", dub", ""),
+        Some(Role::Description) => (
+            ", audio description",
+            ",CHARACTERISTICS=\"public.accessibility.describes-video\"",
+        ),
+        _ => ("", ""),
+    };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}/playlist.m3u8\"",
         sound.name
     )
 }

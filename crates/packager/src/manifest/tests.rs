@@ -7,8 +7,8 @@ use crate::presentation::{
     reduce,
 };
 use crate::{
-    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Scheme,
-    TrackKind, WidevineOptions,
+    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Role,
+    Scheme, TrackKind, WidevineOptions,
 };
 use quick_xml::events::Event;
 
@@ -185,6 +185,31 @@ fn manifest_names_of_sounds_differ() {
             r#"par="4:3""#,
         ],
         &["lang=\"und\""],
+    );
+}
+
+#[test]
+fn manifest_sounds_tell_their_roles() {
+    let mut description = sound("audio-eng-2", "eng");
+    description.role = Some(Role::Description);
+    let presentation = presentation(vec![picture(), sound("audio-eng", "eng"), description]);
+    check(
+        &presentation,
+        "master.m3u8",
+        &[
+            r#"NAME="English (2), audio description",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",CHARACTERISTICS="public.accessibility.describes-video",URI="audio-eng-2/playlist.m3u8""#,
+        ],
+        &[],
+    );
+    check(
+        &presentation,
+        "stream.mpd",
+        &[
+            r#"<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>"#,
+            r#"value="description""#,
+            r#"value="main""#,
+        ],
+        &[r#"value="alternate""#],
     );
 }
 
