@@ -1,6 +1,7 @@
 //! `reelpack package`: inputs in, one package out.
 
 mod destination;
+mod hints;
 mod protection;
 mod render;
 mod report;
@@ -12,10 +13,10 @@ use crate::progress::Progress;
 use crate::{input, keys, random, text};
 use clap::Args;
 use destination::{Destination, Secrets};
-use packager::{Movie, Options, Plan};
+use packager::{Options, Plan};
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
-use source::{Opened, SourceArgs};
+use source::SourceArgs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +33,9 @@ Examples:
       packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
-
+  reelpack package film.mp4 film.en.vtt film.de.forced.srt -o film
+      subtitles; names of files with sound or text alone tell the language, and what they are for:
+      forced, sdh, commentary, ad (audio description), dub
   reelpack package film.mp4 -o film --key-labels audio,sd,hd --protection-systems common,widevine,playready
       a key for sound and one for each size of the picture, for three protection systems
   reelpack package film.mp4 -o film --cpix keys.xml
@@ -49,11 +52,11 @@ and with --force the old package stays until the new one takes its place.
 Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an INPUT is a folder or a pipe ·
 65 an INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
 
-/// Package MP4 or MOV files as encrypted DASH and HLS.
+/// Package MP4 or MOV files, and subtitles, as encrypted DASH and HLS.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PackageArgs {
-    /// The MP4 or MOV files: their pictures and sounds make one presentation.
+    /// MP4 or MOV files, and subtitles (WebVTT, SRT): together they make one presentation.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder of the package; it must not exist, or be empty.

@@ -184,7 +184,7 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
     let chapters = text::chapter_tracks(&moov)?;
     for builder in builders {
         let mut track = builder.finish(source, &mut warnings)?;
-        track.read_text(&chapters, source)?;
+        track.read_text(&chapters, source, &mut warnings)?;
         tracks.push(track);
     }
     let ends = tracks

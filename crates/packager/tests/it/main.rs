@@ -27,6 +27,7 @@ mod reader;
 mod real_media;
 mod salvage;
 mod shaka;
+mod subtitles;
 mod sync;
 mod systems;
 mod tools;
