@@ -13,10 +13,10 @@ use crate::progress::Progress;
 use crate::{input, keys, random, text};
 use clap::Args;
 use destination::{Destination, Secrets};
-use packager::{Movie, Options, Plan};
+use packager::{Options, Plan};
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
-use source::{Opened, SourceArgs};
+use source::SourceArgs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +36,6 @@ Examples:
   reelpack package film.mp4 film.en.vtt film.de.forced.srt -o film
       subtitles; names of files with sound or text alone tell the language, and what they are for:
       forced, sdh, commentary, ad (audio description), dub
-
   reelpack package film.mp4 -o film --key-labels audio,sd,hd --protection-systems common,widevine,playready
       a key for sound and one for each size of the picture, for three protection systems
   reelpack package film.mp4 -o film --cpix keys.xml
