@@ -17,6 +17,7 @@ mod ffmpeg;
 mod foreign;
 mod golden;
 mod hostile;
+mod limits;
 mod movie_builder;
 mod mutation;
 mod package;
