@@ -11,12 +11,13 @@ mod tracks;
 use crate::movie::{fragments, layout};
 use crate::{ContentKey, Error, KeyId, Source};
 use bmff::{BoxHeader, BoxView, TopLevel, read_box};
-use samples::{MAX_PROTECTED_SAMPLES, ProtectedSample};
+use samples::MAX_PROTECTED_SAMPLES;
+pub(crate) use samples::{ProtectedSample, of_fragment};
 pub use source::{DecryptedSource, decrypted};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::Write;
-use tracks::Tracks;
+pub(crate) use tracks::{Tracks, patches};
 
 /// Bytes that are copied at once.
 const COPY_LEN: usize = 1 << 20;
@@ -216,7 +217,7 @@ fn behind_the_end(sample: &ProtectedSample, source: &dyn Source) -> Error {
 }
 
 /// A box of the encryption gets another type; its size stays.
-struct Patch {
+pub(crate) struct Patch {
     /// Position of the four characters in the buffer.
     at: usize,
     kind: [u8; 4],
@@ -238,7 +239,8 @@ impl Patch {
         }
     }
 
-    fn apply(&self, bytes: &mut [u8]) {
+    /// Writes the type into the buffer.
+    pub fn apply(&self, bytes: &mut [u8]) {
         if let Some(place) = bytes.get_mut(self.at..self.at.saturating_add(4)) {
             place.copy_from_slice(&self.kind);
         }

@@ -12,6 +12,7 @@ mod boxes;
 mod cenc;
 mod codec;
 mod content_key;
+mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
@@ -23,6 +24,7 @@ mod plan;
 mod presentation;
 mod sample;
 mod text;
+mod verify;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
@@ -31,6 +33,7 @@ pub use cenc::systems::{
     ProtectionSystem, SystemInit, WidevineOptions,
 };
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{
@@ -39,3 +42,7 @@ pub use movie::{
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use verify::{
+    CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
+    VerifyReport, verify,
+};

@@ -16,7 +16,10 @@ use crate::sample::{MAX_SAMPLES, ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxView, FourCc};
-pub(crate) use entry::{AudioEntry, Colour, SampleEntry, TextEntry, VideoConfig, VideoEntry};
+pub(crate) use entry::{
+    AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
+    parse as parse_entries,
+};
 pub use labels::{Role, language_code};
 use layout::Layout;
 use std::sync::Arc;
@@ -188,7 +191,7 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
         bytes = bytes.saturating_add(extent.bytes);
         check_bytes(bytes, source.len())?;
         let mut track = builder.finish(&extent, source, &mut warnings)?;
-        track.read_text(&chapters, source)?;
+        track.read_text(&chapters, source, &mut warnings)?;
         tracks.push(track);
     }
     let ends = tracks

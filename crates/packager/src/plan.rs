@@ -62,7 +62,7 @@ pub(crate) struct PlannedTrack {
     /// For the init segment.
     pub facts: TrackFacts,
     /// Where the samples are.
-    samples: Arc<SampleTable>,
+    pub samples: Arc<SampleTable>,
     /// How its samples are encrypted.
     pub protection: Option<Protection>,
     /// What protection systems say about its keys.
@@ -74,7 +74,7 @@ pub(crate) struct PlannedTrack {
     /// Number of samples.
     pub sample_count: u64,
     /// Number of samples before those of the first segment that are left out.
-    first_sample: u64,
+    pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
 }

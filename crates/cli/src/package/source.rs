@@ -1,5 +1,6 @@
 //! Inputs of a packaging as the engine sees them: files, in the clear where their keys are given, and probed.
 
+use super::hints;
 use crate::failure::Failure;
 use crate::keys;
 use clap::Args;
@@ -39,7 +40,7 @@ impl SourceArgs {
         Ok(all)
     }
 
-    /// The index of each input.
+    /// The index of each input, with what its name tells.
     ///
     /// # Errors
     /// [`Failure::Input`] when one is not usable.
@@ -48,8 +49,11 @@ impl SourceArgs {
             salvage: self.salvage,
         };
         let movies = paths.iter().zip(sources).map(|(path, source)| {
-            packager::probe_with(source.as_ref(), &options)
-                .map_err(|error| Failure::engine(&path.display(), &error))
+            let probed = packager::probe_with(source.as_ref(), &options).and_then(|mut movie| {
+                hints::parse(path).apply(&mut movie)?;
+                Ok(movie)
+            });
+            probed.map_err(|error| Failure::engine(&path.display(), &error))
         });
         movies.collect()
     }

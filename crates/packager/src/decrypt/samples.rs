@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// One encrypted sample. What it brings with it stays in the source until it is decrypted, so that many
 /// samples take little memory.
 #[derive(Debug, Clone)]
-pub(super) struct ProtectedSample {
+pub(crate) struct ProtectedSample {
     /// First byte in the source.
     pub offset: u64,
     /// Bytes.
@@ -38,7 +38,7 @@ pub(super) const MAX_PROTECTED_SAMPLES: usize = 1_500_000;
 const PIFF_SENC: [u8; 16] = 0xa2394f52_5a9b_4f14_a244_6c427c648df4_u128.to_be_bytes();
 
 /// The protected samples of a `moof`.
-pub(super) fn of_fragment(
+pub(crate) fn of_fragment(
     moof: &BoxView<'_>,
     tracks: &Tracks,
 ) -> Result<Vec<ProtectedSample>, Error> {
@@ -398,7 +398,11 @@ impl ProtectedSample {
         Ok(())
     }
 
-    fn read_auxiliary(&self, source: &dyn Source) -> Result<SampleAuxiliary, Error> {
+    /// IV and subsamples that the sample brings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when they are broken, [`Error::Io`] when they cannot be read.
+    pub fn read_auxiliary(&self, source: &dyn Source) -> Result<SampleAuxiliary, Error> {
         let end = self
             .auxiliary_at
             .saturating_add(u64::from(self.auxiliary_len));

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The tracks of a movie.
-pub(super) struct Tracks {
+pub(crate) struct Tracks {
     tracks: HashMap<u32, ProtectedTrack>,
     /// Defaults of fragments.
     pub defaults: HashMap<u32, Trex>,
@@ -24,7 +24,7 @@ pub(super) struct Tracks {
 }
 
 /// One track.
-pub(super) struct ProtectedTrack {
+pub(crate) struct ProtectedTrack {
     /// By sample entry; `None` is a clear one.
     pub entries: Vec<Option<Arc<Protected>>>,
     /// Groups of the whole track.
@@ -33,7 +33,7 @@ pub(super) struct ProtectedTrack {
 
 /// How the samples of one entry are protected.
 #[derive(Debug, Clone)]
-pub(super) struct Protected {
+pub(crate) struct Protected {
     /// `cenc`, `cens`, `cbc1` or `cbcs`.
     pub scheme: FourCc,
     /// Defaults.
@@ -41,6 +41,7 @@ pub(super) struct Protected {
 }
 
 impl Tracks {
+    /// Reads a `moov`; `input` is the number of the file that holds it.
     pub fn parse(bytes: Arc<[u8]>, offset: u64, input: usize) -> Result<Self, Error> {
         let moov = BoxView::new(&bytes, offset)?;
         layout::check_moov(&moov)?;
@@ -137,7 +138,7 @@ impl ProtectedTrack {
 
 /// The descriptions of encryption groups in a `stbl` or `traf`.
 #[derive(Debug, Default)]
-pub(super) struct Descriptions {
+pub(crate) struct Descriptions {
     pub tencs: Vec<Tenc>,
     /// Number of the one for samples that no `sbgp` mentions; 0 is none.
     pub default_index: u32,
@@ -184,7 +185,7 @@ fn find_protection<'a>(entry: &BoxView<'a>) -> Result<Option<(BoxView<'a>, Schem
 }
 
 /// What changes in a `moov`: sample entries get their type back, boxes of the encryption become `free`.
-pub(super) fn patches(moov: &BoxView<'_>) -> Result<Vec<Patch>, Error> {
+pub(crate) fn patches(moov: &BoxView<'_>) -> Result<Vec<Patch>, Error> {
     let base = moov.offset;
     let mut patches = Vec::new();
     for child in moov.children() {

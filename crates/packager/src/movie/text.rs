@@ -1,7 +1,7 @@
 //! Subtitles as tracks of a movie: files of them, and tracks whose samples are read at once.
 
 use super::entry::{self, SampleEntry, TextEntry};
-use super::{Codec, Movie, Packageable, Timing, Track, TrackKind, language_code};
+use super::{Codec, Movie, Packageable, Timing, Track, TrackKind, Warning, language_code};
 use crate::sample::{FragmentedTable, SampleTable};
 use crate::text::tracks::{self, CueSamples};
 use crate::text::{self, Subtitles, TextFormat, stpp};
@@ -19,6 +19,7 @@ const TIMESCALE: u32 = 1000;
 /// See [`text::read`].
 pub(super) fn movie(source: &dyn Source, format: TextFormat) -> Result<Movie, Error> {
     let subtitles = text::read(source, format)?;
+    let warnings = subtitles.notes.iter().cloned().map(Warning).collect();
     let language = subtitles.language.as_deref().and_then(language_code);
     let mut track = Track {
         id: 1,
@@ -58,8 +59,8 @@ pub(super) fn movie(source: &dyn Source, format: TextFormat) -> Result<Movie, Er
         },
         fragmented: false,
         size: source.len(),
-        warnings: Vec::new(),
         tracks: vec![track],
+        warnings,
     })
 }
 
@@ -86,7 +87,12 @@ pub(super) fn chapter_tracks(moov: &BoxView<'_>) -> Result<Vec<u32>, Error> {
 impl Track {
     /// Reads the samples of a track of subtitles where they are needed to know it. What is wrong with
     /// subtitles makes them unfit, not the movie.
-    pub(super) fn read_text(&mut self, chapters: &[u32], source: &dyn Source) -> Result<(), Error> {
+    pub(super) fn read_text(
+        &mut self,
+        chapters: &[u32],
+        source: &dyn Source,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), Error> {
         if self.kind != TrackKind::Text || self.packageable != Packageable::Yes {
             return Ok(());
         }
@@ -102,7 +108,12 @@ impl Track {
                     timescale: self.timescale,
                 };
                 match tracks::read(&samples, format, source) {
-                    Ok(subtitles) => self.set_cues(subtitles),
+                    Ok(subtitles) => {
+                        let notes = subtitles.notes.iter();
+                        let own = |note: &String| Warning(format!("track {}: {note}", self.id));
+                        warnings.extend(notes.map(own));
+                        self.set_cues(subtitles);
+                    }
                     Err(Error::Io(error)) => return Err(error.into()),
                     Err(error) => self.refuse(&format!("its cues cannot be read: {error}")),
                 }
@@ -150,14 +161,6 @@ impl Track {
 
     fn refuse(&mut self, why: &str) {
         self.packageable = Packageable::No(why.into());
-    }
-
-    /// What people should know about the track, whether or not it is packaged.
-    pub fn notes(&self) -> &[String] {
-        match &self.entry {
-            Some(SampleEntry::Text(TextEntry::Cues(subtitles))) => &subtitles.notes,
-            _ => &[],
-        }
     }
 }
 

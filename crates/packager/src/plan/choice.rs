@@ -54,9 +54,6 @@ pub(super) fn choose(movies: &[Movie]) -> Result<(Vec<Chosen<'_>>, Vec<Warning>)
             1 => String::new(),
             _ => format!("input {}, ", input + 1),
         };
-        for note in track.notes() {
-            warnings.push(Warning(format!("{place}track {}: {note}", track.id)));
-        }
         if !tracks
             .iter()
             .any(|(_, chosen)| std::ptr::eq(*chosen, track))

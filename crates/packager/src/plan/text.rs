@@ -2,7 +2,6 @@
 
 use super::choice::Chosen;
 use super::{Plan, PlannedTrack, Planner, Segment, Timeline};
-use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{SampleEntry, TextEntry};
 use crate::text::Subtitles;
@@ -26,7 +25,7 @@ impl Planner<'_> {
             .segments
             .iter()
             .zip(ends.chain([leader.end]))
-            .map(|(segment, end)| Segment::of_time(segment.start, end))
+            .map(|(segment, end)| Segment::without_samples(segment.start, end))
             .collect();
         let end = leader.end;
         let set = self.set_of(chosen, 0, None);
@@ -48,7 +47,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection: None,
-            signals: Signals::default(),
+            signals: self.keys.signals(None)?,
             sample_count: 0,
             segments,
         });

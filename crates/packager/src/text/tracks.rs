@@ -50,7 +50,7 @@ pub(crate) fn read(
     if let CueFormat::Wvtt(head) = format {
         webvtt::parse_into(head, &mut reader.builder)?;
     }
-    for_each(samples.table, source, &mut |index, sample, bytes| {
+    for_each(samples.table, source, |index, sample, bytes| {
         let Some(span) = samples.span(sample) else {
             return Ok(());
         };
@@ -272,7 +272,7 @@ impl<'a> Iterator for Boxes<'a> {
 fn for_each(
     table: &SampleTable,
     source: &dyn Source,
-    each: &mut dyn FnMut(u64, &Sample, &[u8]) -> Result<(), Error>,
+    mut each: impl FnMut(u64, &Sample, &[u8]) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let total: u64 = table.iter().map(|sample| u64::from(sample.size)).sum();
     if total > MAX_TEXT_BYTES as u64 {
