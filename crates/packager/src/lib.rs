@@ -16,6 +16,9 @@ mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
+#[cfg(feature = "fuzzing")]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub mod fuzzing;
 mod init;
 mod manifest;
 mod movie;

@@ -110,6 +110,9 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
     let (chosen, warnings) = choice::choose(movies)?;
+    for chosen in &chosen {
+        check_length(chosen.track, target_ms)?;
+    }
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -149,6 +152,23 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         planner.plan.warnings.push(Warning(what));
     }
     Ok(planner.plan)
+}
+
+/// How many segments a rendition may have: four days of segments of two seconds.
+const MAX_SEGMENTS: f64 = 200_000.0;
+
+/// Refuses what would make too many segments.
+fn check_length(track: &Track, target_ms: i64) -> Result<(), Error> {
+    let segments = track.duration_seconds * 1000.0 / target_ms as f64;
+    match segments > MAX_SEGMENTS {
+        true => Err(Error::LimitExceeded(format!(
+            "track {}: {:.0} s in segments of {:.1} s are more than {MAX_SEGMENTS} segments",
+            track.id,
+            track.duration_seconds,
+            target_ms as f64 / 1000.0
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses options that contradict each other; gives the length that segments aim at, in milliseconds.
