@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments of `reelpack serve` for `make run`.
 SERVE ?= --listen 127.0.0.1:5000
 
-.PHONY: help run build test bench golden media fmt clean
+.PHONY: help run build test bench table golden media fmt clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -24,6 +24,9 @@ test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 
 bench: ## Reelpack beside cp, ffmpeg and Shaka Packager (up to 12 GiB of disk, some minutes)
 	@scripts/bench.sh
+
+table: ## docs/support-table.md: every codec × scheme × layout, packaged, checked and played (some 15 minutes)
+	@scripts/table.sh
 
 golden: ## Rewrite the golden packages; look at the difference before committing it
 	@scripts/setup.sh media
