@@ -12,6 +12,7 @@ mod boxes;
 mod cenc;
 mod codec;
 mod content_key;
+mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
@@ -32,6 +33,7 @@ pub use cenc::systems::{
     ProtectionSystem, SystemInit, WidevineOptions,
 };
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{

@@ -2,7 +2,7 @@
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
-use crate::movie::{Colour, SampleEntry, TextEntry};
+use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Role, Scheme, TrackKind};
 
@@ -115,10 +115,14 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(colour: Colour) -> Self {
-        match colour.transfer {
-            16 => Self::Pq,
-            18 => Self::Hlg,
+    fn of(entry: &VideoEntry) -> Self {
+        // Dolby's own colours have no code point in the parameter sets.
+        if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
+            return Self::Pq;
+        }
+        match entry.colour.map(|colour| colour.transfer) {
+            Some(16) => Self::Pq,
+            Some(18) => Self::Hlg,
             _ => Self::Standard,
         }
     }
@@ -296,9 +300,7 @@ impl<'a> RenditionFacts<'a> {
                     height: u32::from(entry.height),
                     pixel_aspect: (h as u32, v as u32),
                     frame_rate: track.frame_rate(),
-                    range: entry
-                        .colour
-                        .map_or(DynamicRange::Standard, DynamicRange::of),
+                    range: DynamicRange::of(entry),
                 }
             }
             SampleEntry::Audio(entry) => Format::Audio {

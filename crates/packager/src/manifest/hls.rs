@@ -26,6 +26,15 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
     }
+    let mut said: Vec<&String> = Vec::new();
+    for facts in presentation.renditions() {
+        for session_key in &facts.signals.hls_master {
+            if !said.contains(&session_key) {
+                said.push(session_key);
+                line(&mut text, session_key);
+            }
+        }
+    }
     let pictures: Vec<_> = presentation
         .of_kind(TrackKind::Video)
         .flat_map(|set| &set.renditions)

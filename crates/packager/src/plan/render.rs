@@ -4,7 +4,6 @@ use super::{ObjectId, Plan, PlannedTrack, Segment};
 use crate::cenc::protect::Layout;
 use crate::fragment::{self, Fragment};
 use crate::init::{self, Init};
-use crate::movie::SampleEntry;
 use crate::sample::Sample;
 use crate::{Error, Source, TrackKind};
 use bmff::TopLevel;
@@ -197,10 +196,7 @@ impl PlannedTrack {
             .iter_from(segment.cursor.clone())
             .take(segment.samples as usize)
             .peekable();
-        let mut layout = match &self.facts.entry {
-            SampleEntry::Video(entry) => Layout::NalUnits(entry.config.clone()),
-            SampleEntry::Audio(_) | SampleEntry::Text(_) => Layout::Full,
-        };
+        let mut layout = Layout::of(&self.facts.entry);
         buffer.head.clear();
         buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
         let mut index = segment.cursor.index - self.first_sample;

@@ -10,6 +10,7 @@ mod avc_reader;
 mod avc_writer;
 mod codecs;
 mod conformance;
+mod cpix;
 mod decrypt;
 mod encrypted_input;
 mod faithful;
