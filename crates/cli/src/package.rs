@@ -7,10 +7,14 @@ mod report;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::verify::DepthArg;
+use crate::verify::folder::Folder;
 use crate::{input, keys, random, text, urls};
 use clap::{Args, ValueEnum};
 use destination::Destination;
-use packager::{ContentKey, EncryptScope, LabelledKey, Options, Plan, Scheme};
+use packager::{
+    ContentKey, Depth, EncryptScope, LabelledKey, Level, Options, Outcome, Plan, Scheme, Source,
+};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,7 +40,8 @@ The package appears in one step when it is whole. A run that fails or is interru
 and with --force the old package stays until the new one takes its place.
 
 Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an INPUT is a folder or a pipe ·
-65 an INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
+65 an INPUT is not usable (why and where) · 70 the package failed its checks: a fault of reelpack, nothing is
+written · 74 a file is missing or could not be read or written.";
 
 /// Package MP4 or MOV files as encrypted DASH and HLS.
 #[derive(Args)]
@@ -78,6 +83,9 @@ pub struct PackageArgs {
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
+    /// How much of the package is checked before it is put in its place (see `reelpack verify`).
+    #[arg(long, value_enum, value_name = "DEPTH", default_value_t = DepthArg::Sample)]
+    verify: DepthArg,
     /// Replace the package, and the DIR.key, that are there.
     #[arg(long)]
     force: bool,
@@ -142,6 +150,8 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
+    check(&plan, &files, staging.path(), args.verify.into())?;
+    interrupt.check()?;
     destination.publish(staging)?;
 
     report::print(&report::Report {
@@ -152,6 +162,33 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         seconds,
         size,
     })
+}
+
+/// Checks what was written, before anybody sees it.
+///
+/// # Errors
+/// [`Failure::Internal`] names the first check that fails: then nothing is published.
+fn check(plan: &Plan, files: &[File], folder: &Path, depth: Depth) -> Result<(), Failure> {
+    let sources: Vec<&dyn Source> = files.iter().map(|file| file as &dyn Source).collect();
+    let report = plan.verify(&Folder::around(folder), &sources, depth);
+    let report = report.map_err(|error| match error {
+        packager::Error::Io(error) => Failure::io("read", folder, &error),
+        other => Failure::Internal(format!("the package cannot be checked: {other}")),
+    })?;
+    let Some(failed) = report.failures().next() else {
+        return Ok(());
+    };
+    let finding = match &failed.outcome {
+        Outcome::Failed(findings) => findings.iter().find(|finding| finding.level == Level::Must),
+        _ => None,
+    };
+    let finding = finding.map(|finding| format!(": {}: {}", finding.where_, finding.what));
+    Err(Failure::Internal(format!(
+        "a fault of reelpack: the package fails check {} ({}){}; nothing was published",
+        failed.number,
+        failed.title,
+        finding.unwrap_or_default()
+    )))
 }
 
 /// Plans the package; gives the presented length in seconds, too.

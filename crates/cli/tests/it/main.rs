@@ -12,3 +12,4 @@ mod signals;
 mod streams;
 mod support;
 mod usage;
+mod verify;

@@ -137,7 +137,7 @@ impl ProtectedTrack {
 
 /// The descriptions of encryption groups in a `stbl` or `traf`.
 #[derive(Debug, Default)]
-pub(super) struct Descriptions {
+pub(crate) struct Descriptions {
     pub tencs: Vec<Tenc>,
     /// Number of the one for samples that no `sbgp` mentions; 0 is none.
     pub default_index: u32,
