@@ -26,6 +26,9 @@ pub struct BoxNode {
 /// How deep boxes may nest.
 const MAX_DEPTH: usize = 32;
 
+/// How many boxes a tree may have: a tree of more is nothing for people.
+const MAX_NODES: usize = 100_000;
+
 /// What boxes elsewhere say that is needed to read a box.
 #[derive(Default)]
 struct Context {
@@ -33,6 +36,8 @@ struct Context {
     iv_sizes: HashMap<u32, u8>,
     /// Of the track that the box belongs to.
     iv_size: Option<u8>,
+    /// How many boxes there are so far.
+    nodes: usize,
 }
 
 impl Context {
@@ -52,8 +57,9 @@ impl Context {
 
     /// Remembers the IV sizes of a `moov`.
     fn learn(&mut self, moov: &BoxView<'_>) {
+        let mut left = MAX_NODES;
         for trak in moov.children().map_while(Result::ok) {
-            let iv_size = protection::default_iv_size(&trak, 0);
+            let iv_size = protection::default_iv_size(&trak, 0, &mut left);
             if let (true, Some(id), Some(iv_size)) =
                 (trak.kind == b"trak", track_id(&trak), iv_size)
             {
@@ -79,6 +85,11 @@ pub fn tree(source: &dyn Source) -> Result<Vec<BoxNode>, Error> {
     let mut nodes = Vec::new();
     let mut context = Context::default();
     for header in TopLevel::new(source) {
+        context.nodes += 1;
+        if context.nodes > MAX_NODES {
+            nodes.push(too_many(header.map_or(0, |header| header.offset)));
+            break;
+        }
         let header = match header {
             Ok(header) => header,
             Err(Error::Io(error)) => return Err(Error::Io(error)),
@@ -136,6 +147,11 @@ fn node(view: &BoxView<'_>, depth: usize, context: &mut Context) -> BoxNode {
     let outside = context.iv_size;
     context.iv_size = context.inside(view);
     for child in view.children_after(skip) {
+        context.nodes += 1;
+        if context.nodes > MAX_NODES {
+            node.fields.push(("error".into(), too_many_text()));
+            break;
+        }
         match child {
             Ok(child) => node.children.push(self::node(&child, depth + 1, context)),
             Err(error) => {
@@ -145,6 +161,17 @@ fn node(view: &BoxView<'_>, depth: usize, context: &mut Context) -> BoxNode {
         }
     }
     context.iv_size = outside;
+    node
+}
+
+fn too_many_text() -> String {
+    format!("more than {MAX_NODES} boxes: the others are left out")
+}
+
+/// Stands for all boxes from here on.
+fn too_many(offset: u64) -> BoxNode {
+    let mut node = empty(FourCc(*b"????"), offset, 0);
+    node.fields.push(("error".into(), too_many_text()));
     node
 }
 

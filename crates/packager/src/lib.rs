@@ -12,9 +12,13 @@ mod boxes;
 mod cenc;
 mod codec;
 mod content_key;
+mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
+#[cfg(feature = "fuzzing")]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub mod fuzzing;
 mod init;
 mod manifest;
 mod movie;
@@ -22,6 +26,7 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod text;
 mod verify;
 
 pub use bmff::{MemorySource, Source};
@@ -31,10 +36,12 @@ pub use cenc::systems::{
     ProtectionSystem, SystemInit, WidevineOptions,
 };
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
+pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{
-    Codec, Movie, Packageable, ProbeOptions, Track, TrackKind, Warning, probe, probe_with,
+    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
+    probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};

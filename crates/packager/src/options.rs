@@ -132,14 +132,32 @@ impl Scheme {
     }
 }
 
+/// Pixels of a picture of 768 × 576.
+const MAX_SD: u64 = 442_368;
+/// Pixels of a picture of 1920 × 1080.
+const MAX_HD: u64 = 2_073_600;
+/// Pixels of a picture of 4096 × 2160.
+const MAX_UHD1: u64 = 8_847_360;
+
 impl Label {
     /// The label of pictures with so many pixels.
     pub(crate) fn of_pixels(count: u64) -> Self {
         match count {
-            0..=442_368 => Self::Sd,
-            442_369..=2_073_600 => Self::Hd,
-            2_073_601..=8_847_360 => Self::Uhd1,
+            0..=MAX_SD => Self::Sd,
+            ..=MAX_HD => Self::Hd,
+            ..=MAX_UHD1 => Self::Uhd1,
             _ => Self::Uhd2,
+        }
+    }
+
+    /// The least and the most pixels of a label of pictures; there is no most of the largest.
+    pub(crate) fn pixels(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::Sd => (0, Some(MAX_SD)),
+            Self::Hd => (MAX_SD + 1, Some(MAX_HD)),
+            Self::Uhd1 => (MAX_HD + 1, Some(MAX_UHD1)),
+            Self::Uhd2 => (MAX_UHD1 + 1, None),
+            Self::Audio | Self::Rendition(_) => (0, None),
         }
     }
 }

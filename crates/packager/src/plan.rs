@@ -5,6 +5,7 @@ mod choice;
 mod cut;
 mod keys;
 mod render;
+mod text;
 mod timeline;
 
 use crate::cenc::protect::Protection;
@@ -12,7 +13,7 @@ use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, Options};
+use crate::{Error, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -37,7 +38,7 @@ pub struct Plan {
 pub struct Rendition {
     /// Name of its folder (`video`, `audio`, `audio-fra`): unique in the package.
     pub name: String,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// Index of its movie among those that were planned.
     pub input: usize,
@@ -78,7 +79,8 @@ pub(crate) struct PlannedTrack {
     pub end: i64,
 }
 
-/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, ….
+/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
+/// which needs no init segment, 0 is all of it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
     /// Index into [`Plan::renditions`].
@@ -108,6 +110,9 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
     let (chosen, warnings) = choice::choose(movies)?;
+    for chosen in &chosen {
+        check_length(chosen.track, target_ms)?;
+    }
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -126,7 +131,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         .partition(|chosen| chosen.track.kind == TrackKind::Video);
     planner.add_pictures(&pictures, options.allow_misaligned)?;
     for other in &others {
-        planner.add_sound(other)?;
+        match other.track.kind {
+            TrackKind::Text => planner.add_text(other)?,
+            _ => planner.add_sound(other)?,
+        }
     }
     if planner.plan.tracks.is_empty() {
         let what = "the edit lists leave nothing of any track";
@@ -144,6 +152,23 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         planner.plan.warnings.push(Warning(what));
     }
     Ok(planner.plan)
+}
+
+/// How many segments a rendition may have: four days of segments of two seconds.
+const MAX_SEGMENTS: f64 = 200_000.0;
+
+/// Refuses what would make too many segments.
+fn check_length(track: &Track, target_ms: i64) -> Result<(), Error> {
+    let segments = track.duration_seconds * 1000.0 / target_ms as f64;
+    match segments > MAX_SEGMENTS {
+        true => Err(Error::LimitExceeded(format!(
+            "track {}: {:.0} s in segments of {:.1} s are more than {MAX_SEGMENTS} segments",
+            track.id,
+            track.duration_seconds,
+            target_ms as f64 / 1000.0
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses options that contradict each other; gives the length that segments aim at, in milliseconds.
@@ -196,15 +221,19 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
-        match object.segment {
-            0 => format!("{name}/init.mp4"),
-            number => format!("{name}/{number}.m4s"),
+        let track = self.tracks.get(object.rendition as usize);
+        let is_list = track.is_some_and(|track| track.cues().is_some());
+        match (object.segment, is_list) {
+            (0, false) => format!("{name}/init.mp4"),
+            (number, false) => format!("{name}/{number}.m4s"),
+            (0, true) => format!("{name}/subtitles.vtt"),
+            (number, true) => format!("{name}/{number}.vtt"),
         }
     }
 
@@ -241,6 +270,7 @@ struct SetFacts {
     /// Of pictures: the group that is cut at the same times. Of sound: the input, and the track if it has several.
     group: (usize, u32),
     language: String,
+    role: Option<Role>,
     /// Width and height of the picture as shown, in lowest terms; 0 for sound.
     aspect: (u64, u64),
     kids: Vec<[u8; 16]>,
@@ -363,10 +393,11 @@ impl Planner<'_> {
             group: match track.kind {
                 TrackKind::Video => (group, 0),
                 // Sounds of one file are different sounds; those of different files are qualities of one.
-                _ if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
+                TrackKind::Audio if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
                 _ => (chosen.input + 1, track.id),
             },
             language: track.language.clone(),
+            role: track.role,
             aspect: track.presented_aspect(),
             kids: protection.map_or(Vec::new(), |protection| vec![protection.kid().0]),
         };
@@ -381,7 +412,8 @@ impl Planner<'_> {
 impl SetFacts {
     /// Whether a rendition with these facts belongs to the set.
     fn holds(&self, other: &Self) -> bool {
-        let facts = |set: &Self| (set.kind, set.group, set.codec.clone(), set.language.clone());
+        let kind = |set: &Self| (set.kind, set.group, set.role);
+        let facts = |set: &Self| (kind(set), set.codec.clone(), set.language.clone());
         // Sizes of a ladder are rounded to even numbers: shapes differ by a line or two.
         let (own, others) = (
             self.aspect.0 * other.aspect.1,

@@ -3,6 +3,9 @@
 use super::Tenc;
 use crate::{BoxView, Error, FourCc};
 
+/// How many encryption groups one box may describe.
+const MAX_GROUPS: u32 = 65_535;
+
 /// Descriptions of groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sgpd {
@@ -27,6 +30,9 @@ impl Sgpd {
         let count = cursor.u32()?;
         let mut encryption = Vec::new();
         if grouping_type == b"seig" {
+            if count > MAX_GROUPS {
+                return Err(cursor.error(format!("{count} groups are more than {MAX_GROUPS}")));
+            }
             cursor.clone().table(count, 20)?;
             for _ in 0..count {
                 let length = match (version, default_length) {

@@ -7,6 +7,8 @@ mod inspect;
 mod keys;
 mod media;
 mod package;
+mod protection;
+mod sealed;
 mod serve;
 mod signals;
 mod streams;

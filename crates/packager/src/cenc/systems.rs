@@ -152,6 +152,8 @@ pub(crate) struct Signals {
     pub inits: Vec<SystemInit>,
     /// Lines of playlists, key by key; those of ClearKey are not among them.
     hls: Vec<(KeyId, Vec<String>)>,
+    /// Lines of the multivariant playlist.
+    pub hls_master: Vec<String>,
     /// Whether manifests name ClearKey.
     pub clear_key: bool,
 }
@@ -180,6 +182,12 @@ impl Signals {
             signals
                 .inits
                 .extend(init.filter(|init| !signals.inits.contains(init)));
+        }
+        let kids: Vec<KeyId> = keys.iter().map(|key| key.kid).collect();
+        for system in systems {
+            if let ProtectionSystem::Given(given) = system {
+                signals.hls_master.extend(given.master_lines(&kids));
+            }
         }
         for key in keys {
             let mut lines = Vec::new();

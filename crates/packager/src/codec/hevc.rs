@@ -75,10 +75,6 @@ impl HevcConfig {
         if version != 1 {
             return Err(CodecError(format!("version {version} is not known")));
         }
-        let nal_length_size = usize::from(lengths & 3) + 1;
-        if nal_length_size == 3 {
-            return Err(CodecError::new("NAL length fields of 3 bytes do not exist"));
-        }
         let mut config = Self {
             profile: Profile {
                 space: profile >> 6,
@@ -88,7 +84,7 @@ impl HevcConfig {
                 constraints: [c0, c1, c2, c3, c4, c5],
                 level,
             },
-            nal_length_size,
+            nal_length_size: super::nal_length_size(lengths)?,
             sequence_sets: BTreeMap::new(),
             picture_sets: BTreeMap::new(),
         };

@@ -3,10 +3,11 @@
 //! In: a video's configuration and a way to read parts of a sample. Out: a [`RandomAccess`]. Slice data
 //! are not read: a caller whose samples lie on file reads some bytes of each.
 
+use super::av1::{ObuHead, ObuKind};
 use super::bits::BitReader;
-use super::{CodecError, avc, hevc};
+use super::video::VideoConfig;
+use super::{CodecError, av1, avc, hevc, vp9};
 use crate::Error;
-use crate::movie::VideoConfig;
 
 /// What a decoder that starts at a sample makes of it and of what follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,9 +15,10 @@ pub(crate) enum RandomAccess {
     /// Everything from here on is decoded: IDR pictures, BLA pictures without RASL pictures, key frames.
     Closed,
     /// This picture and all that are shown behind it are decoded; those shown before it may need earlier ones:
-    /// CRA and BLA pictures, recovery points that take effect at once, key frames that are shown later.
+    /// CRA and BLA pictures, recovery points that take effect at once.
     Open,
-    /// Pictures are right some pictures later: no segment can start here.
+    /// Pictures are right some pictures later: recovery points further on, key frames that are shown later. No segment
+    /// can start here.
     Gradual,
     /// Decoding cannot start here.
     None,
@@ -29,7 +31,7 @@ pub(crate) type ReadPart<'r> = dyn FnMut(usize, usize) -> Result<Vec<u8>, Error>
 const WINDOW: usize = 64;
 /// How much of a NAL unit of supplemental information is looked at.
 const MAX_SUPPLEMENT: usize = 64 << 10;
-/// How many NAL units may come before the first slice.
+/// How many units may come before the first slice or frame.
 const MAX_UNITS: usize = 1024;
 
 /// `payloadType` of a recovery point (ITU-T H.264, D.1.1; ITU-T H.265, D.2.1).
@@ -39,51 +41,110 @@ impl VideoConfig {
     /// What starting at a sample of `size` bytes would give. `read` is asked for some bytes of it, in order.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when NAL units do not fit the sample, [`Error::LimitExceeded`] when the first
-    /// slice comes behind too many of them, and what `read` fails with.
+    /// [`Error::InvalidInput`] when the sample's parts do not fit it, [`Error::LimitExceeded`] when the first
+    /// slice comes behind too many other units, and what `read` fails with.
     pub fn random_access(
         &self,
         size: usize,
         read: &mut ReadPart<'_>,
     ) -> Result<RandomAccess, Error> {
         let mut sample = Window::new(size, read);
-        let length_size = self.nal_length_size();
-        let mut recovery = None;
-        for _ in 0..MAX_UNITS {
-            if sample.left() == 0 {
-                return Ok(RandomAccess::None);
-            }
-            let length = sample.take(length_size)?;
-            let length = length
-                .iter()
-                .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-            if length > sample.left() {
-                return Err(beyond_the_end(sample.left()));
-            }
-            let behind = sample.at + length;
-            // The start of a slice header: kind and first fields.
-            let head = sample.peek(length.min(16))?;
-            let unit = self.kind_of(head);
-            if let Unit::Supplement { header_len } = unit {
-                let body = sample.peek(length.min(MAX_SUPPLEMENT))?;
-                let payload = body.get(header_len..).unwrap_or_default();
-                recovery = recovery.or(recovery_count(payload));
-            }
-            if let Some(access) = unit.access(recovery) {
-                return Ok(access);
-            }
-            sample.at = behind;
-        }
-        let what = format!("more than {MAX_UNITS} NAL units before the first slice");
-        Err(Error::LimitExceeded(what))
-    }
-
-    fn kind_of(&self, nal: &[u8]) -> Unit {
         match self {
-            Self::Avc(_) => avc_unit(nal),
-            Self::Hevc(_) => hevc_unit(nal),
+            Self::Avc(config) => of_nal_units(&mut sample, config.nal_length_size(), avc_unit),
+            Self::Hevc(config) => of_nal_units(&mut sample, config.nal_length_size(), hevc_unit),
+            Self::Av1(config) => of_obus(&mut sample, config.is_reduced_still_picture()),
+            Self::Vp9(_) => of_vp9(&mut sample),
         }
     }
+}
+
+fn of_nal_units(
+    sample: &mut Window<'_, '_>,
+    length_size: usize,
+    unit: fn(&[u8]) -> Unit,
+) -> Result<RandomAccess, Error> {
+    let mut recovery = None;
+    for _ in 0..MAX_UNITS {
+        if sample.left() == 0 {
+            return Ok(RandomAccess::None);
+        }
+        let length = sample.take(length_size)?;
+        let length = length
+            .iter()
+            .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+        if length > sample.left() {
+            return Err(beyond_the_end(sample.left()));
+        }
+        let behind = sample.at + length;
+        // The start of a slice header: kind and first fields.
+        let unit = unit(sample.peek(length.min(16))?);
+        if let Unit::Supplement { header_len } = unit {
+            let body = sample.peek(length.min(MAX_SUPPLEMENT))?;
+            let payload = body.get(header_len..).unwrap_or_default();
+            recovery = recovery.or(recovery_count(payload));
+        }
+        if let Some(access) = unit.access(recovery) {
+            return Ok(access);
+        }
+        sample.at = behind;
+    }
+    Err(too_many_units())
+}
+
+/// AV1: the first frame decides (AV1 Codec ISO Media File Format Binding, 2.5). A key frame that is shown later (a
+/// delayed random access point) gives no start: frames before it is shown refer to what was before it, and players
+/// do not begin there.
+fn of_obus(
+    sample: &mut Window<'_, '_>,
+    mut is_reduced_still_picture: bool,
+) -> Result<RandomAccess, Error> {
+    for _ in 0..MAX_UNITS {
+        if sample.left() == 0 {
+            return Ok(RandomAccess::None);
+        }
+        let head = sample.peek(av1::MAX_OBU_HEAD.min(sample.left()))?;
+        let head = ObuHead::parse(head).map_err(|error| Error::InvalidInput(error.0))?;
+        sample.at += head.len;
+        let length = head.payload_len.unwrap_or(sample.left());
+        if length > sample.left() {
+            return Err(beyond_the_end(sample.left()));
+        }
+        let first = sample.peek(length.min(1))?.first().copied().unwrap_or(0);
+        match head.kind {
+            // Three bits of profile, `still_picture`, and then this.
+            ObuKind::SequenceHeader => is_reduced_still_picture = first >> 3 & 1 == 1,
+            ObuKind::FrameHeader | ObuKind::Frame if is_reduced_still_picture => {
+                return Ok(RandomAccess::Closed);
+            }
+            // `show_existing_frame`, two bits of `frame_type` (0 is a key frame), `show_frame`.
+            ObuKind::FrameHeader | ObuKind::Frame => {
+                return Ok(match first >> 4 {
+                    0b0001 => RandomAccess::Closed,
+                    0b0000 => RandomAccess::Gradual,
+                    _ => RandomAccess::None,
+                });
+            }
+            _ => {}
+        }
+        sample.at += length;
+    }
+    Err(too_many_units())
+}
+
+/// VP9: the first frame of a superframe decides. A key frame takes the place of all references, so that it need not be
+/// shown itself.
+fn of_vp9(sample: &mut Window<'_, '_>) -> Result<RandomAccess, Error> {
+    let head = sample.peek(sample.left().min(2))?;
+    match vp9::is_key(head) {
+        Ok(true) => Ok(RandomAccess::Closed),
+        Ok(false) => Ok(RandomAccess::None),
+        Err(error) => Err(Error::InvalidInput(error.0)),
+    }
+}
+
+fn too_many_units() -> Error {
+    let what = format!("more than {MAX_UNITS} units before the first slice or frame");
+    Error::LimitExceeded(what)
 }
 
 /// What a NAL unit is to us.
@@ -180,7 +241,7 @@ fn recovery_count(payload: &[u8]) -> Option<i32> {
 }
 
 fn beyond_the_end(left: usize) -> Error {
-    let what = format!("a NAL unit goes beyond the end of the sample ({left} bytes left)");
+    let what = format!("a part of a sample goes beyond its end ({left} bytes left)");
     Error::InvalidInput(what)
 }
 

@@ -112,6 +112,10 @@ pub(super) fn protected(
         let Some(parameters) = parameters.filter(|found| found.tenc.is_protected) else {
             continue;
         };
+        // A sample without bytes has no place in the file either.
+        if sample.size == 0 {
+            continue;
+        }
         if auxiliary_len < u32::from(iv_size)
             || (iv_size == 0 && parameters.tenc.constant_iv.is_none())
         {

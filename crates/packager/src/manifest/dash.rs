@@ -1,5 +1,7 @@
 //! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a switching set, SegmentTimeline.
 
+mod roles;
+
 use super::language;
 use crate::cenc::systems::{self, Signals};
 use crate::presentation::{
@@ -26,7 +28,10 @@ pub(super) fn write(presentation: &Presentation<'_>) -> Result<String, Error> {
 
 fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let longest = duration(presentation.longest_segment);
+    let all = presentation.renditions();
+    let longest = all.map(RenditionFacts::longest_segment).fold(0.0, f64::max);
+    let longest = duration(longest);
+    let buffered = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
     let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
@@ -44,7 +49,7 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
         ("type", "static"),
         ("mediaPresentationDuration", &total),
         ("maxSegmentDuration", &longest),
-        ("minBufferTime", &longest),
+        ("minBufferTime", &buffered),
     ]);
     element(xml, "MPD", &attributes, |xml| {
         element(xml, "Period", &[("id", "0"), ("start", "PT0S")], |xml| {
@@ -73,6 +78,9 @@ fn write_set(
         return Ok(());
     };
     let id = id.to_string();
+    if let Format::Cues { whole_bandwidth } = first.format {
+        return roles::write_cues(xml, presentation, first, &id, whole_bandwidth);
+    }
     let mut attributes = vec![("id", id.as_str())];
     let values = SetValues::of(set);
     match first.kind {
@@ -84,6 +92,9 @@ fn write_set(
             ("maxHeight", &values.height),
             ("maxFrameRate", &values.frame_rate),
         ]),
+        TrackKind::Text => {
+            attributes.extend([("contentType", "text"), ("mimeType", "application/mp4")]);
+        }
         _ => attributes.extend([("contentType", "audio"), ("mimeType", "audio/mp4")]),
     }
     if let Some(tag) = language::tag(first.language) {
@@ -101,9 +112,7 @@ fn write_set(
             write_protection(xml, protection, first.signals, presentation.license_url)?;
         }
         write_dynamic_range(xml, first)?;
-        let role = main_or_alternate(presentation, first);
-        let role = [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", role)];
-        empty(xml, "Role", &role)?;
+        roles::write(xml, presentation, first)?;
         for rendition in &set.renditions {
             write_representation(xml, rendition)?;
         }
@@ -127,18 +136,6 @@ fn write_dynamic_range(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Res
     let scheme = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
     let property = [("schemeIdUri", scheme), ("value", transfer)];
     empty(xml, "SupplementalProperty", &property)
-}
-
-/// The first picture and the first sound are the main ones.
-fn main_or_alternate(
-    presentation: &Presentation<'_>,
-    rendition: &RenditionFacts<'_>,
-) -> &'static str {
-    let main = presentation.of_kind(rendition.kind).next();
-    match main.and_then(SetFacts::first) {
-        Some(first) if first.name == rendition.name => "main",
-        _ => "alternate",
-    }
 }
 
 /// What a set says of its pictures, as text: the most of each.
@@ -285,6 +282,7 @@ fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Re
         Format::Audio { sample_rate, .. } => {
             attributes.push(("audioSamplingRate", sample_rate.to_string()));
         }
+        Format::Text | Format::Cues { .. } => {}
     }
     let attributes: Vec<(&str, &str)> = attributes
         .iter()

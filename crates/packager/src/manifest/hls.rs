@@ -1,14 +1,17 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
+mod subtitles;
+
 use super::language;
 use crate::cenc::pssh;
 use crate::cenc::systems::Signals;
 use crate::presentation::{
     DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
-use crate::{Scheme, TrackKind};
+use crate::{Role, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
+use subtitles::Subtitles;
 
 /// `EXT-X-MAP` in a playlist of fragmented MP4 needs version 6, without `EXT-X-I-FRAMES-ONLY` 7 is the
 /// one that players expect.
@@ -23,16 +26,29 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
     }
+    let mut said: Vec<&String> = Vec::new();
+    for facts in presentation.renditions() {
+        for session_key in &facts.signals.hls_master {
+            if !said.contains(&session_key) {
+                said.push(session_key);
+                line(&mut text, session_key);
+            }
+        }
+    }
     let pictures: Vec<_> = presentation
         .of_kind(TrackKind::Video)
         .flat_map(|set| &set.renditions)
         .collect();
+    let subtitles = Subtitles::of(presentation);
+    for subtitle in subtitles.lines() {
+        line(&mut text, &subtitle);
+    }
     let mut groups = groups(presentation);
     // One sound without a picture is the variant itself.
     if pictures.is_empty() && groups.iter().all(|group| group.members.len() == 1) {
         for group in &groups {
             let alone = group.members.first().copied();
-            variant(&mut text, alone, None, group.members.get(1..));
+            variant(&mut text, alone, None, group.members.get(1..), &subtitles);
         }
         return text;
     }
@@ -52,10 +68,12 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
                 group.members.first().copied(),
                 id,
                 group.members.get(1..),
+                &subtitles,
             );
         }
         for picture in &pictures {
-            variant(&mut text, Some(picture), id, Some(&group.members));
+            let sounds = Some(group.members.as_slice());
+            variant(&mut text, Some(picture), id, sounds, &subtitles);
         }
     }
     text
@@ -127,6 +145,7 @@ fn variant(
     main: Option<&RenditionFacts<'_>>,
     group: Option<&str>,
     sounds: Option<&[&RenditionFacts<'_>]>,
+    subtitles: &Subtitles<'_>,
 ) {
     let Some(main) = main else { return };
     let sounds = sounds.unwrap_or_default();
@@ -137,10 +156,12 @@ fn variant(
         TrackKind::Video => (main.bandwidth + peak, main.average_bandwidth + average),
         _ => (main.bandwidth.max(peak), main.average_bandwidth),
     };
+    let (text_peak, text_average) = subtitles.bandwidth();
+    let (peak, average) = (peak + text_peak, average + text_average);
     let mut codecs = vec![main.codec];
-    for sound in sounds {
-        if !codecs.contains(&sound.codec) {
-            codecs.push(sound.codec);
+    for other in sounds.iter().chain(&subtitles.members) {
+        if !codecs.contains(&other.codec) {
+            codecs.push(other.codec);
         }
     }
     let mut variant = format!(
@@ -170,6 +191,12 @@ fn variant(
     if let Some(group) = group {
         append(&mut variant, format_args!(",AUDIO=\"{group}\""));
     }
+    if !subtitles.members.is_empty() {
+        append(
+            &mut variant,
+            format_args!(",SUBTITLES=\"{}\"", subtitles::GROUP),
+        );
+    }
     line(text, &variant);
     line(text, &format!("{}/playlist.m3u8", main.name));
 }
@@ -179,7 +206,11 @@ pub(super) fn write_media(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let target = presentation.longest_segment.round().max(1.0);
+    // That of a long document of TTML is its own; all others have one.
+    let longest = presentation
+        .longest_segment
+        .max(rendition.longest_segment());
+    let target = longest.round().max(1.0);
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
@@ -188,12 +219,18 @@ pub(super) fn write_media(
             line(&mut text, &key);
         }
     }
-    line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+    let extension = match rendition.format {
+        Format::Cues { .. } => "vtt",
+        _ => {
+            line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+            "m4s"
+        }
+    };
     for (number, segment) in (1..).zip(&rendition.segments) {
         let seconds = rendition.seconds(segment.length);
         append(
             &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{number}.m4s\n"),
+            format_args!("#EXTINF:{seconds:.6},\n{number}.{extension}\n"),
         );
     }
     text.push_str("#EXT-X-ENDLIST\n");
@@ -238,9 +275,7 @@ fn key_lines(
 fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let name = match language::name(sound.language) {
         // The second track of a language needs a name of its own (RFC 8216, 4.3.4.1.1).
-        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => {
-            name.to_string()
-        }
+        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => name,
         Some(name) => format!("{name} ({})", index + 1),
         None => format!("Audio {}", index + 1),
     };
@@ -249,10 +284,19 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let default = if index == 0 { "YES" } else { "NO" };
     let channels = match sound.format {
         Format::Audio { channels, .. } => channels,
-        Format::Video { .. } => 0,
+        _ => 0,
+    };
+    let (role, characteristics) = match sound.role {
+        Some(Role::Commentary) => (", commentary", ""),
+        Some(Role::Dub) => (", dub", ""),
+        Some(Role::Description) => (
+            ", audio description",
+            ",CHARACTERISTICS=\"public.accessibility.describes-video\"",
+        ),
+        _ => ("", ""),
     };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}/playlist.m3u8\"",
         sound.name
     )
 }

@@ -2,7 +2,7 @@
 
 mod dash;
 mod hls;
-mod language;
+pub(crate) mod language;
 
 use crate::presentation::Presentation;
 use crate::{Error, Manifest};

@@ -7,8 +7,8 @@ use crate::presentation::{
     reduce,
 };
 use crate::{
-    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Scheme,
-    TrackKind, WidevineOptions,
+    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Role,
+    Scheme, TrackKind, WidevineOptions,
 };
 use quick_xml::events::Event;
 
@@ -33,6 +33,7 @@ fn picture() -> RenditionFacts<'static> {
         kind: TrackKind::Video,
         codec: "avc1.64001f",
         language: "und",
+        role: None,
         timescale: 1000,
         presentation_time_offset: 0,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
@@ -146,9 +147,10 @@ fn manifest_language_tags_are_the_shortest() {
         ("mis", None, None),
         ("", None, None),
         ("qaa", Some("qaa"), None),
+        ("pt-BR", Some("pt-BR"), Some("Portuguese (BR)")),
     ] {
         assert_eq!(language::tag(code), tag, "{code}");
-        assert_eq!(language::name(code), name, "{code}");
+        assert_eq!(language::name(code).as_deref(), name, "{code}");
     }
 }
 
@@ -183,6 +185,31 @@ fn manifest_names_of_sounds_differ() {
             r#"par="4:3""#,
         ],
         &["lang=\"und\""],
+    );
+}
+
+#[test]
+fn manifest_sounds_tell_their_roles() {
+    let mut description = sound("audio-eng-2", "eng");
+    description.role = Some(Role::Description);
+    let presentation = presentation(vec![picture(), sound("audio-eng", "eng"), description]);
+    check(
+        &presentation,
+        "master.m3u8",
+        &[
+            r#"NAME="English (2), audio description",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",CHARACTERISTICS="public.accessibility.describes-video",URI="audio-eng-2/playlist.m3u8""#,
+        ],
+        &[],
+    );
+    check(
+        &presentation,
+        "stream.mpd",
+        &[
+            r#"<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>"#,
+            r#"value="description""#,
+            r#"value="main""#,
+        ],
+        &[r#"value="alternate""#],
     );
 }
 

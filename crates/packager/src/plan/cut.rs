@@ -102,6 +102,21 @@ impl Selection {
 }
 
 impl Segment {
+    /// A segment of a list of cues, which has no samples.
+    pub fn without_samples(start: i64, end: i64) -> Self {
+        Self {
+            cursor: SampleCursor::default(),
+            samples: 0,
+            bytes: 0,
+            decode_time: start.max(0) as u64,
+            ticks: end.saturating_sub(start.max(0)).max(0) as u64,
+            start,
+            first_shown: start,
+            end,
+            closed: true,
+        }
+    }
+
     fn of(cursor: SampleCursor, sample: &Sample, start: i64) -> Self {
         let mut segment = Self {
             cursor,

@@ -30,7 +30,7 @@ impl<'a> KeyRing<'a> {
         }
     }
 
-    /// How a rendition is encrypted; `None` when it stays clear.
+    /// How a rendition is encrypted; `None` when it stays clear, as text does: players decrypt none.
     ///
     /// # Errors
     /// [`Error::InvalidOptions`] when no key is for it.
@@ -40,6 +40,9 @@ impl<'a> KeyRing<'a> {
         track: &Track,
         sample_count: u64,
     ) -> Result<Option<Protection>, Error> {
+        if track.kind == TrackKind::Text {
+            return Ok(None);
+        }
         let number = self.renditions;
         self.renditions += 1;
         let is_video = track.kind == TrackKind::Video;

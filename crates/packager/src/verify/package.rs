@@ -313,7 +313,7 @@ impl Run<'_> {
                 None => (usual, Level::Should),
             };
             let frame = track.frame_seconds();
-            let is_text = matches!(track.init.kind, TrackKind::Other(_));
+            let is_text = matches!(track.init.kind, TrackKind::Text | TrackKind::Other(_));
             let but_last = track.segments.len().saturating_sub(1);
             for segment in track.segments.iter().take(but_last) {
                 let length = track.seconds(segment.end.saturating_sub(segment.start.max(0)));
@@ -344,7 +344,7 @@ impl Run<'_> {
             return;
         }
         for track in &self.tracks {
-            let text = matches!(track.init.kind, TrackKind::Other(_));
+            let text = matches!(track.init.kind, TrackKind::Text | TrackKind::Other(_));
             let place = track.name();
             if track.init.scheme().is_none() && !text {
                 let what = "is clear beside encrypted renditions";

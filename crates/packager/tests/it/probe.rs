@@ -60,7 +60,7 @@ fn probe_describes_tracks() {
             (second.language.as_str(), second.channels),
             ("eng", Some(1))
         );
-        assert_eq!(text.kind, TrackKind::Other(*b"text"));
+        assert_eq!(text.kind, TrackKind::Text);
         assert!(matches!(&text.packageable, Packageable::No(reason) if !reason.is_empty()));
     }
 }

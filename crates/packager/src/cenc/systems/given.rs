@@ -1,6 +1,10 @@
 //! A protection system whose words are given: `pssh` boxes as bytes, or what a CPIX document says.
 
-use super::{HlsKey, MpdProtection, SystemInit, pssh};
+use super::{
+    FairPlayOptions, HlsKey, MpdProtection, PlayReadyOptions, ProtectionSystem, SystemInit,
+    WidevineOptions, fairplay, playready, pssh, widevine,
+};
+use crate::content_key::decode_hex;
 use crate::{Error, KeyId, Scheme};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,8 +24,12 @@ pub struct GivenSystem {
     pub pssh: Option<Vec<u8>>,
     /// Children of `ContentProtection`: XML that declares its own namespaces.
     pub content_protection: Option<String>,
-    /// Lines of media playlists.
+    /// Lines of media playlists; without them those of Widevine and PlayReady follow from the box.
     pub hls_media: Option<String>,
+    /// Lines of the multivariant playlist.
+    pub hls_master: Option<String>,
+    /// The URI of a FairPlay key, when there are no lines.
+    pub hls_uri: Option<String>,
 }
 
 /// How deep the elements of given XML may nest.
@@ -59,12 +67,44 @@ impl GivenSystem {
         }
     }
 
+    /// Reads whole `pssh` boxes written in hex or base64.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when the text is neither, or says something else.
+    pub fn from_text(text: &str) -> Result<Vec<Self>, Error> {
+        let text = text.trim();
+        // A box begins with a size of less than 16 MiB: with 00 in hex, with A in base64.
+        let bytes = match text.starts_with("00") {
+            true => decode_hex(text),
+            false => STANDARD.decode(text).ok(),
+        };
+        let what = "no pssh box: the text is neither hex nor base64";
+        Self::from_boxes(&bytes.ok_or_else(|| Error::InvalidOptions(what.into()))?)
+    }
+
     /// A system with the data of its `pssh` box.
     pub fn from_data(system_id: [u8; 16], data: &[u8]) -> Self {
         Self {
             system_id,
             pssh: Some(pssh::data_box(&system_id, data)),
             ..Self::default()
+        }
+    }
+
+    /// The system: where nothing is said but its name, and the name is known, it has the packager's words.
+    pub fn into_system(self) -> ProtectionSystem {
+        let is_silent = self.pssh.is_none()
+            && self.content_protection.is_none()
+            && self.hls_media.is_none()
+            && self.hls_uri.is_none();
+        match self.system_id {
+            pssh::COMMON_SYSTEM => ProtectionSystem::Common,
+            widevine::SYSTEM if is_silent => ProtectionSystem::Widevine(WidevineOptions::default()),
+            playready::SYSTEM if is_silent => {
+                ProtectionSystem::PlayReady(PlayReadyOptions::default())
+            }
+            fairplay::SYSTEM if is_silent => ProtectionSystem::FairPlay(FairPlayOptions::default()),
+            _ => ProtectionSystem::Given(self),
         }
     }
 
@@ -86,15 +126,26 @@ impl GivenSystem {
                 Error::InvalidOptions(format!("ContentProtectionData of system {system}: {what}"))
             })?;
         }
-        let lines = self.hls_lines();
-        let is_key = |line: &String| {
-            line.starts_with("#EXT-X-KEY:METHOD=") && !line.contains(char::is_control)
-        };
-        if let Some(line) = (1..).zip(&lines).find(|(_, line)| !is_key(line)) {
-            return Err(Error::InvalidOptions(format!(
-                "HLSSignalingData of system {system}: line {} is no #EXT-X-KEY:METHOD=…",
-                line.0
-            )));
+        for (given, start) in [
+            (&self.hls_media, "#EXT-X-KEY:METHOD="),
+            (&self.hls_master, "#EXT-X-SESSION-KEY:METHOD="),
+        ] {
+            let is_key =
+                |line: &String| line.starts_with(start) && !line.contains(char::is_control);
+            let lines = lines(given);
+            if let Some((number, _)) = (1..).zip(&lines).find(|(_, line)| !is_key(line)) {
+                return Err(Error::InvalidOptions(format!(
+                    "HLSSignalingData of system {system}: line {number} is no {start}…"
+                )));
+            }
+        }
+        if self
+            .hls_uri
+            .as_ref()
+            .is_some_and(|uri| !super::fits_a_playlist(uri))
+        {
+            let what = format!("the HLS URI of system {system} does not fit a playlist");
+            return Err(Error::InvalidOptions(what));
         }
         Ok(())
     }
@@ -112,13 +163,21 @@ impl GivenSystem {
         let xml = self.content_protection.clone();
         // The given element may hold the box already.
         let has_pssh = xml.as_deref().is_some_and(|xml| has_element(xml, "pssh"));
+        let has_object = xml.as_deref().is_some_and(|xml| has_element(xml, "pro"));
         let text = self.pssh.as_ref().filter(|_| !has_pssh);
-        let mpd = MpdProtection {
+        let data = self.data_of(playready::SYSTEM).filter(|_| !has_object);
+        let mut mpd = MpdProtection {
+            value: None,
             pssh: text.map(|pssh| STANDARD.encode(pssh)),
+            playready_object: data.map(|data| STANDARD.encode(data)),
             xml,
-            ..MpdProtection::default()
         };
         let says_something = mpd != MpdProtection::default();
+        mpd.value = match self.system_id {
+            widevine::SYSTEM => Some("Widevine"),
+            playready::SYSTEM => Some("MSPR 2.0"),
+            _ => None,
+        };
         Ok(Some(SystemInit {
             system_id: self.system_id,
             pssh: self.pssh.clone(),
@@ -127,11 +186,14 @@ impl GivenSystem {
     }
 
     pub(super) fn hls_key(&self, kid: KeyId, scheme: Scheme) -> Result<Option<HlsKey>, Error> {
-        let lines = self.hls_lines();
-        if !self.speaks_of(kid) || lines.is_empty() {
+        if !self.speaks_of(kid) {
             return Ok(None);
         }
         self.check()?;
+        let lines = lines(&self.hls_media);
+        if lines.is_empty() {
+            return self.derived_hls_key(kid, scheme);
+        }
         let method = scheme.hls_method().unwrap_or_default();
         let start = format!("#EXT-X-KEY:METHOD={method},");
         if lines.iter().any(|line| !line.starts_with(&start)) {
@@ -144,12 +206,39 @@ impl GivenSystem {
         Ok(Some(HlsKey::Lines(lines)))
     }
 
-    /// The given lines, without empty ones and line ends.
-    fn hls_lines(&self) -> Vec<String> {
-        let lines = self.hls_media.as_deref().unwrap_or_default().lines();
-        let lines = lines.map(str::trim).filter(|line| !line.is_empty());
-        lines.map(str::to_owned).collect()
+    /// The tag that follows from other words of a system whose form is known.
+    fn derived_hls_key(&self, kid: KeyId, scheme: Scheme) -> Result<Option<HlsKey>, Error> {
+        if let Some(uri) = self.hls_uri.clone() {
+            return FairPlayOptions { uri }.hls_key(kid, scheme).map(Some);
+        }
+        if let Some(data) = self.data_of(widevine::SYSTEM) {
+            return Ok(Some(widevine::hls_key(kid, &data)));
+        }
+        let object = self.data_of(playready::SYSTEM);
+        Ok(object.map(|object| playready::hls_key(&object)))
     }
+
+    /// The data of the box, if the system is this one.
+    fn data_of(&self, system_id: [u8; 16]) -> Option<Vec<u8>> {
+        let boxed = self.pssh.as_ref().filter(|_| self.system_id == system_id)?;
+        let pssh = BoxView::new(boxed, 0).and_then(|view| Pssh::parse(&view));
+        Some(pssh.ok()?.data)
+    }
+
+    /// Lines of the multivariant playlist, when the system speaks of one of these keys.
+    pub(super) fn master_lines(&self, kids: &[KeyId]) -> Vec<String> {
+        match kids.iter().any(|kid| self.speaks_of(*kid)) {
+            true => lines(&self.hls_master),
+            false => Vec::new(),
+        }
+    }
+}
+
+/// Given lines, without empty ones and line ends.
+fn lines(text: &Option<String>) -> Vec<String> {
+    let lines = text.as_deref().unwrap_or_default().lines();
+    let lines = lines.map(str::trim).filter(|line| !line.is_empty());
+    lines.map(str::to_owned).collect()
 }
 
 /// Elements that are closed, and text; no declaration, no document type, no entity of its own.

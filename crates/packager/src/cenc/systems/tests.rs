@@ -180,6 +180,12 @@ fn given_boxes_are_read_one_behind_the_other() {
     let both = GivenSystem::from_boxes(&[one.clone(), two.clone()].concat()).unwrap();
     let boxes: Vec<_> = both.into_iter().map(|given| given.pssh.unwrap()).collect();
     assert_eq!(boxes, [one.clone(), two]);
+    let hex: String = one.iter().map(|byte| format!("{byte:02x}")).collect();
+    for text in [hex, format!(" {}\n", STANDARD.encode(&one))] {
+        let read = GivenSystem::from_text(&text).unwrap();
+        assert_eq!(read[0].pssh.as_ref(), Some(&one));
+    }
+    assert!(GivenSystem::from_text("file.bin").is_err());
     for length in 0..one.len() {
         assert!(GivenSystem::from_boxes(&one[..length]).is_err(), "{length}");
     }

@@ -24,7 +24,7 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
             let channels = u32::from(entry.channels);
             sound(book, representation, (channels, entry.sample_rate), place);
         }
-        None => {}
+        Some(SampleEntry::Text(_)) | None => {}
     }
     if track.init.kind == TrackKind::Audio {
         let has = |name: &str| representation.attribute(name).is_some();

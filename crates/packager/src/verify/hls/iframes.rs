@@ -192,9 +192,7 @@ impl Reading<'_> {
             return Ok(None);
         };
         let picture = match (&self.config, fragment.samples.first()) {
-            (Some(config), Some(sample)) if self.looks => {
-                first_picture(source, sample, &mut config.clone())?
-            }
+            (Some(config), Some(sample)) if self.looks => first_picture(source, sample, config)?,
             _ => None,
         };
         Ok(Some((fragment, picture)))

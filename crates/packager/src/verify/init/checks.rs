@@ -198,7 +198,7 @@ fn durations(book: &mut Book, init: &Init, moov: &BoxView<'_>, place: &str) -> R
                 "sound has a size in 'tkhd'".into()
             });
         }
-        TrackKind::Other(_) => {}
+        TrackKind::Text | TrackKind::Other(_) => {}
     }
     Ok(())
 }

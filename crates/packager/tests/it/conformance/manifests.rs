@@ -4,7 +4,10 @@ use super::{Checked, ensure};
 use crate::package::{Package, content_key};
 use crate::reader::{Init, nal_units};
 use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
-use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream};
+use m3u8_rs::{
+    AlternativeMediaType, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
+    VariantStream,
+};
 use packager::Scheme;
 
 const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
@@ -17,6 +20,7 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         panic!("check 36: one Period is due");
     };
     let sets = period.adaptations.iter();
+    let sets = sets.filter(|set| set.contentType.as_deref() != Some("text"));
     let count: usize = sets.map(|set| set.representations.len()).sum();
     ensure(36, count == renditions.len(), "Representations");
     let mut longest: f64 = 0.0;
@@ -275,7 +279,9 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
     let (pictures, sounds): (Vec<&Checked<'_>>, Vec<_>) = renditions
         .iter()
         .partition(|rendition| rendition.read.init.is_video());
-    let mut groups: Vec<_> = master.alternatives.iter().map(|m| &m.group_id).collect();
+    let of_sound = master.alternatives.iter();
+    let of_sound = of_sound.filter(|media| media.media_type == AlternativeMediaType::Audio);
+    let mut groups: Vec<_> = of_sound.map(|media| &media.group_id).collect();
     groups.dedup();
     let due = pictures.len().max(1) * groups.len().max(1);
     let variants = master.variants.iter();
