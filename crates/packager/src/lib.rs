@@ -30,4 +30,7 @@ pub use decrypt::decrypt;
 pub use error::Error;
 pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
-pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use plan::{
+    Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, crypto_periods,
+    plan,
+};

@@ -36,6 +36,8 @@ pub(crate) struct SegmentFacts {
     pub size: u64,
     /// Bytes up to the end of the first fragment.
     pub key_picture: u64,
+    /// The key that it is encrypted with; `None` when it is clear.
+    pub kid: Option<KeyId>,
 }
 
 /// One rendition.
@@ -225,6 +227,14 @@ impl PlannedTrack {
             .collect()
     }
 
+    /// The key of each segment.
+    fn kids(&self) -> impl Iterator<Item = Option<KeyId>> {
+        self.segments.iter().map(|segment| {
+            let protection = self.protections.get(segment.protection?)?;
+            Some(protection.kid())
+        })
+    }
+
     /// Frames a second, from the whole length when frames differ in length.
     fn frame_rate(&self) -> (u64, u64) {
         let ticks: u64 = self.segments.iter().map(|segment| segment.ticks).sum();
@@ -259,11 +269,13 @@ impl<'a> RenditionFacts<'a> {
             .presented_segments()
             .into_iter()
             .zip(media)
-            .map(|((start, length), object)| SegmentFacts {
+            .zip(track.kids())
+            .map(|(((start, length), object), kid)| SegmentFacts {
                 start,
                 length,
                 size: object.size,
                 key_picture: object.key_picture,
+                kid,
             })
             .collect();
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
@@ -304,7 +316,7 @@ impl<'a> RenditionFacts<'a> {
             segments,
             open_groups: track.segments.iter().any(Segment::has_leading_pictures),
             format,
-            protection: track.protection.as_ref().map(ProtectionFacts::of),
+            protection: track.protections.first().map(ProtectionFacts::of),
         }
     }
 

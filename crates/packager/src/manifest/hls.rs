@@ -3,9 +3,9 @@
 use super::language;
 use crate::cenc::pssh;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts, SetFacts,
 };
-use crate::{Scheme, TrackKind};
+use crate::{KeyId, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
 
@@ -182,13 +182,12 @@ pub(super) fn write_media(
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
-    if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, presentation) {
-            line(&mut text, &key);
-        }
-    }
+    let mut key = None;
+    let first = rendition.segments.first().copied();
+    key_change(&mut text, &mut key, first, rendition, presentation);
     line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
     for (number, segment) in (1..).zip(&rendition.segments) {
+        key_change(&mut text, &mut key, Some(*segment), rendition, presentation);
         let seconds = rendition.seconds(segment.length);
         append(
             &mut text,
@@ -197,6 +196,29 @@ pub(super) fn write_media(
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
+}
+
+/// Writes the key lines of a segment whose key is not the one that held so far.
+fn key_change(
+    text: &mut String,
+    key: &mut Option<KeyId>,
+    segment: Option<SegmentFacts>,
+    rendition: &RenditionFacts<'_>,
+    presentation: &Presentation<'_>,
+) {
+    let wanted = segment.and_then(|segment| segment.kid);
+    if *key == wanted {
+        return;
+    }
+    *key = wanted;
+    match (wanted, rendition.protection) {
+        (Some(kid), Some(protection)) => {
+            for key in key_lines(ProtectionFacts { kid, ..protection }, presentation) {
+                line(text, &key);
+            }
+        }
+        _ => line(text, "#EXT-X-KEY:METHOD=NONE"),
+    }
 }
 
 /// `EXT-X-KEY` lines that hls.js and Shaka Player both take.

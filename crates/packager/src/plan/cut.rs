@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
+    /// Index of its protection among those of its track; `None` when it stays clear.
+    pub protection: Option<usize>,
 }
 
 /// Which samples of a track are packaged.
@@ -110,6 +112,7 @@ impl Segment {
             start,
             first_shown: start,
             end: start,
+            protection: None,
         };
         segment.add(sample, start);
         segment
