@@ -5,11 +5,13 @@
 
 mod encryption;
 mod init;
+mod keys;
 mod manifests;
 mod segments;
 
 use crate::package::Package;
 use crate::reader::ReadRendition;
+use packager::ContentKey;
 
 /// Fails with the number of the check when `right` is false.
 #[track_caller]
@@ -29,6 +31,8 @@ pub struct Checked<'a> {
     pub read: ReadRendition,
     /// The samples, decrypted.
     pub clear: ReadRendition,
+    /// The key of each segment, as the options have it; `None` for a clear one.
+    pub keys: Vec<Option<ContentKey>>,
 }
 
 impl Checked<'_> {
@@ -50,10 +54,12 @@ pub fn check(package: &Package) {
         .zip(package.plan.renditions())
         .map(|(index, rendition)| {
             let files = package.rendition(index);
+            let read = ReadRendition::read(&files);
             Checked {
                 name: &rendition.name,
                 codec: &rendition.codec,
-                read: ReadRendition::read(&files),
+                keys: keys::of_segments(package, &rendition.name, &read),
+                read,
                 clear: ReadRendition::read_joined(&package.decrypted(index)),
                 files,
             }

@@ -1,10 +1,10 @@
 //! Checks 30, 31, 36–38, 41–44: manifests, read by other people's readers.
 
 use super::{Checked, ensure};
-use crate::package::{Package, content_key};
+use crate::package::Package;
 use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
 use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream};
-use packager::Scheme;
+use packager::{KeyId, Scheme};
 
 const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
 
@@ -119,7 +119,8 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
         ensure(31, found.is_empty(), "a clear set is protected");
         return;
     };
-    let kid = content_key().kid.uuid();
+    let first = rendition.keys.iter().flatten().next();
+    let kid = first.expect("check 30: a key").kid.uuid();
     for element in found {
         ensure(
             30,
@@ -209,6 +210,13 @@ fn timeline(package: &Package, template: &SegmentTemplate, rendition: &Checked<'
 }
 
 pub fn check_hls(package: &Package, renditions: &[Checked<'_>]) {
+    if matches!(package.options.scheme, Some(Scheme::Cens | Scheme::Cbc1)) {
+        let paths: Vec<_> = package.manifests.keys().collect();
+        ensure(44, paths == ["stream.mpd"], format!("{paths:?}"));
+        let told = |warning: &packager::Warning| warning.0.contains("no HLS playlists");
+        ensure(44, package.plan.warnings().iter().any(told), "no warning");
+        return;
+    }
     let text = &package.manifests["master.m3u8"];
     let (_, master) = m3u8_rs::parse_master_playlist(text.as_bytes()).expect("check 43");
     head(text, 43);
@@ -338,45 +346,62 @@ fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>)
     }
 }
 
+/// Checks 33, 34, 44: key lines before the first segment of each key, and nowhere else.
 fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|l| l.starts_with("#EXT-X-KEY:"))
-        .collect();
-    if rendition.read.init.scheme.is_none() {
-        ensure(44, lines.is_empty(), "a clear playlist has keys");
-        return;
+    let mut lines: Vec<&str> = Vec::new();
+    let mut holds: Option<KeyId> = None;
+    let mut due = rendition
+        .keys
+        .iter()
+        .map(|key| key.as_ref().map(|key| key.kid));
+    for line in text.lines() {
+        if line.starts_with("#EXT-X-KEY:") {
+            lines.push(line);
+        }
+        if line.starts_with('#') {
+            continue;
+        }
+        let kid = due.next().expect("check 42: more segments");
+        if kid == holds {
+            ensure(44, lines.is_empty(), format!("{lines:?} before {line}"));
+        } else {
+            let kid = kid.expect("check 34: clear segments behind others");
+            key_lines(package, &lines, kid);
+        }
+        holds = kid;
+        lines.clear();
     }
-    let scheme = package.options.scheme.unwrap();
-    let method = match scheme {
-        Scheme::Cbcs => "METHOD=SAMPLE-AES,",
-        Scheme::Cenc => "METHOD=SAMPLE-AES-CTR,",
-        Scheme::Cens | Scheme::Cbc1 => panic!("HLS has no such METHOD"),
+    let first = playlist.segments[0].key.as_ref();
+    let is_none = first.is_none_or(|key| matches!(key.method, KeyMethod::None | KeyMethod::AES128));
+    ensure(44, is_none == rendition.keys[0].is_none(), "the method");
+    // No file of a package may hold the key itself.
+    for labelled in &package.options.content_keys {
+        let value = labelled.key.value.iter();
+        let value: String = value.map(|byte| format!("{byte:02x}")).collect();
+        for (path, text) in &package.manifests {
+            ensure(35, !text.to_lowercase().contains(&value), path);
+        }
+    }
+}
+
+/// Check 44: the lines that bring a key.
+fn key_lines(package: &Package, lines: &[&str], kid: KeyId) {
+    let (method, second) = match package.options.scheme {
+        Some(Scheme::Cbcs) => (
+            "METHOD=SAMPLE-AES,",
+            "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
+        ),
+        Some(Scheme::Cenc) => ("METHOD=SAMPLE-AES-CTR,", "KEYFORMAT=\"identity\""),
+        other => panic!("HLS has no METHOD for {other:?}"),
     };
     ensure(44, lines.len() == 2, format!("{lines:?}"));
-    let second = match scheme {
-        Scheme::Cbcs => "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
-        _ => "KEYFORMAT=\"identity\"",
-    };
     for (line, format) in lines.iter().zip(["KEYFORMAT=\"org.w3.clearkey\"", second]) {
         ensure(44, line.contains(method) && line.contains(format), line);
         ensure(44, line.contains("KEYFORMATVERSIONS=\"1\""), line);
-        let kid = format!("KEYID=0x{}", content_key().kid.hex());
+        let kid = format!("KEYID=0x{}", kid.hex());
         ensure(44, line.contains(&kid), line);
     }
     if let Some(url) = &package.options.license_url {
         ensure(44, lines[0].contains(&format!("URI=\"{url}\"")), lines[0]);
-    }
-    let key = playlist.segments[0].key.as_ref().expect("check 44: a key");
-    let none = matches!(key.method, KeyMethod::None | KeyMethod::AES128);
-    ensure(44, !none, "the method");
-    // No file of a package may hold the key itself.
-    let value: String = content_key()
-        .value
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    for (path, text) in &package.manifests {
-        ensure(35, !text.to_lowercase().contains(&value), path);
     }
 }
