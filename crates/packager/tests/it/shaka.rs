@@ -8,6 +8,8 @@ use bmff::boxes::{Senc, Subsample};
 use packager::Scheme;
 use std::path::Path;
 
+const SCHEMES: [Scheme; 4] = [Scheme::Cbcs, Scheme::Cenc, Scheme::Cens, Scheme::Cbc1];
+
 fn keys() -> String {
     let key = content_key();
     let value: String = key.value.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -29,7 +31,7 @@ fn packets(path: &Path, stream: &str) -> Vec<Unit> {
 fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
     let source = media_source("clip.mp4");
     let scratch = Scratch::new();
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+    for scheme in SCHEMES {
         let package = Package::make(&source, &options(Some(scheme))).unwrap();
         for (index, kind) in [(0, "video"), (1, "audio")] {
             let sealed = scratch.file("sealed.mp4", &package.joined(index));
@@ -88,11 +90,11 @@ fn read(bytes: &[u8]) -> Sealed {
     sealed
 }
 
-/// Shaka Packager's own encryption of the picture.
-fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
+/// Shaka Packager's own encryption of the picture or the sound.
+fn sealed_by_shaka(scratch: &Scratch, input: &Path, kind: &str, scheme: Scheme) -> Vec<u8> {
     let output = scratch.path("shaka.mp4");
     let stream = format!(
-        "in={},stream=video,output={}",
+        "in={},stream={kind},output={}",
         input.display(),
         output.display()
     );
@@ -150,8 +152,8 @@ fn compare(name: &str, our: &[Subsample], their: &[Subsample]) {
 fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
     let scratch = Scratch::new();
     for name in ["clip.mp4", "clip-open-gop.mp4"] {
-        for scheme in [Scheme::Cbcs, Scheme::Cenc] {
-            let theirs = read(&sealed_by_shaka(&scratch, &media(name), scheme));
+        for scheme in SCHEMES {
+            let theirs = read(&sealed_by_shaka(&scratch, &media(name), "video", scheme));
             let package = Package::make(&media_source(name), &options(Some(scheme))).unwrap();
             let ours = read(&package.joined(0));
             assert_eq!(
@@ -179,12 +181,18 @@ fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
 #[test]
 fn decrypt_opens_what_shaka_packager_sealed() {
     let scratch = Scratch::new();
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
-        let sealed = sealed_by_shaka(&scratch, &media("clip.mp4"), scheme);
-        let open = decrypt(&[&sealed]);
-        assert_eq!(open.len(), sealed.len(), "boxes keep their places");
-        let open = scratch.file("open.mp4", &open);
-        let expect = packets(&media("clip.mp4"), "0:v");
-        assert_same(&packets(&open, "0:0"), &expect, &format!("{scheme:?}"));
+    for scheme in SCHEMES {
+        for kind in ["video", "audio"] {
+            let sealed = sealed_by_shaka(&scratch, &media("clip.mp4"), kind, scheme);
+            let open = decrypt(&[&sealed]);
+            assert_eq!(open.len(), sealed.len(), "boxes keep their places");
+            let open = scratch.file("open.mp4", &open);
+            let expect = packets(&media("clip.mp4"), &format!("0:{}", &kind[..1]));
+            assert_same(
+                &packets(&open, "0:0"),
+                &expect,
+                &format!("{scheme:?} {kind}"),
+            );
+        }
     }
 }
