@@ -6,13 +6,15 @@ mod cut;
 mod keys;
 mod periods;
 mod render;
+mod text;
 mod timeline;
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, KeyId, Options};
+use crate::{Error, KeyId, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -37,7 +39,7 @@ pub struct Plan {
 pub struct Rendition {
     /// Name of its folder (`video`, `audio`, `audio-fra`): unique in the package.
     pub name: String,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// Index of its movie among those that were planned.
     pub input: usize,
@@ -61,10 +63,12 @@ pub(crate) struct PlannedTrack {
     /// For the init segment.
     pub facts: TrackFacts,
     /// Where the samples are.
-    samples: Arc<SampleTable>,
+    pub samples: Arc<SampleTable>,
     /// How its samples are encrypted: one a crypto period, in order; none when it is clear. The first is in the sample
     /// entry.
     pub protections: Vec<Protection>,
+    /// What protection systems say about its keys.
+    pub signals: Signals,
     /// From the source's clock to the output's.
     pub timeline: Timeline,
     /// Its segments, in order.
@@ -72,12 +76,13 @@ pub(crate) struct PlannedTrack {
     /// Number of samples.
     pub sample_count: u64,
     /// Number of samples before those of the first segment that are left out.
-    first_sample: u64,
+    pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
 }
 
-/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, ….
+/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
+/// which needs no init segment, 0 is all of it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
     /// Index into [`Plan::renditions`].
@@ -117,7 +122,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
-            warnings,
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -125,7 +130,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         .partition(|chosen| chosen.track.kind == TrackKind::Video);
     planner.add_pictures(&pictures, options.allow_misaligned)?;
     for other in &others {
-        planner.add_sound(other)?;
+        match other.track.kind {
+            TrackKind::Text => planner.add_text(other)?,
+            _ => planner.add_sound(other)?,
+        }
     }
     if planner.plan.tracks.is_empty() {
         let what = "the edit lists leave nothing of any track";
@@ -133,7 +141,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     }
     planner.keys.check_names()?;
     planner.tell_of_clear_renditions();
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
@@ -216,15 +227,19 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
-        match object.segment {
-            0 => format!("{name}/init.mp4"),
-            number => format!("{name}/{number}.m4s"),
+        let track = self.tracks.get(object.rendition as usize);
+        let is_list = track.is_some_and(|track| track.cues().is_some());
+        match (object.segment, is_list) {
+            (0, false) => format!("{name}/init.mp4"),
+            (number, false) => format!("{name}/{number}.m4s"),
+            (0, true) => format!("{name}/subtitles.vtt"),
+            (number, true) => format!("{name}/{number}.vtt"),
         }
     }
 
@@ -261,6 +276,7 @@ struct SetFacts {
     /// Of pictures: the group that is cut at the same times. Of sound: the input, and the track if it has several.
     group: (usize, u32),
     language: String,
+    role: Option<Role>,
     /// Width and height of the picture as shown, in lowest terms; 0 for sound.
     aspect: (u64, u64),
     /// Of the crypto periods.
@@ -318,6 +334,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
@@ -329,6 +352,7 @@ impl Planner<'_> {
             .map(|segment| u64::from(segment.samples))
             .sum();
         let protections = self.keys.protect(&chosen.name, track, &mut segments)?;
+        let signals = self.keys.signals(&protections)?;
         let set = self.set_of(chosen, group, &protections);
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
@@ -352,6 +376,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protections,
+            signals,
             sample_count,
             segments,
         });
@@ -383,10 +408,11 @@ impl Planner<'_> {
             group: match track.kind {
                 TrackKind::Video => (group, 0),
                 // Sounds of one file are different sounds; those of different files are qualities of one.
-                _ if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
+                TrackKind::Audio if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
                 _ => (chosen.input + 1, track.id),
             },
             language: track.language.clone(),
+            role: track.role,
             aspect: track.presented_aspect(),
             kids: protections.iter().map(Protection::kid).collect(),
         };
@@ -409,7 +435,8 @@ impl PlannedTrack {
 impl SetFacts {
     /// Whether a rendition with these facts belongs to the set.
     fn holds(&self, other: &Self) -> bool {
-        let facts = |set: &Self| (set.kind, set.group, set.codec.clone(), set.language.clone());
+        let kind = |set: &Self| (set.kind, set.group, set.role);
+        let facts = |set: &Self| (kind(set), set.codec.clone(), set.language.clone());
         // Sizes of a ladder are rounded to even numbers: shapes differ by a line or two.
         let (own, others) = (
             self.aspect.0 * other.aspect.1,

@@ -1,15 +1,16 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
 use crate::cenc::protect::Protection;
-use crate::movie::{Colour, SampleEntry};
+use crate::cenc::systems::Signals;
+use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
-use crate::{Error, KeyId, Scheme, TrackKind};
+use crate::{Error, KeyId, Role, Scheme, TrackKind};
 
 /// A package as manifests describe it: all renditions on one timeline.
 pub(crate) struct Presentation<'a> {
     /// Seconds from the first picture or sound to the end of the last.
     pub duration: f64,
-    /// The longest segment of any rendition, in seconds.
+    /// The longest segment of any picture or sound, in seconds.
     pub longest_segment: f64,
     /// Pictures first. Players may switch between the renditions of a set.
     pub sets: Vec<SetFacts<'a>>,
@@ -44,29 +45,35 @@ pub(crate) struct SegmentFacts {
 pub(crate) struct RenditionFacts<'a> {
     /// Its folder, and its id in the MPD.
     pub name: &'a str,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
-    /// ISO 639-2 of the source.
+    /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Ticks a second.
     pub timescale: u32,
     /// Time on the media's timeline at which the presentation starts, in ticks.
     pub presentation_time_offset: u64,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
-    /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
-    /// type 3).
-    pub open_groups: bool,
+    /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
+    /// the segment before.
+    pub sap_type: u8,
     /// Bits a second that suffice when playing starts after the longest segment's time.
     pub bandwidth: u64,
     /// Bits a second over the whole length.
     pub average_bandwidth: u64,
     /// What is particular to its kind.
     pub format: Format,
-    /// How it is encrypted.
+    /// How it is encrypted, in its first crypto period.
     pub protection: Option<ProtectionFacts>,
+    /// Whether it has more than one crypto period.
+    pub rotates: bool,
+    /// What protection systems say about its keys.
+    pub signals: &'a Signals,
 }
 
 /// What is particular to a kind of rendition.
@@ -91,6 +98,13 @@ pub(crate) enum Format {
         /// Number of channels.
         channels: u16,
     },
+    /// TTML in samples.
+    Text,
+    /// Cues in files.
+    Cues {
+        /// Bits a second of the file that holds all of them.
+        whole_bandwidth: u64,
+    },
 }
 
 /// How bright white may be; told by the transfer characteristics (ISO/IEC 23091-2, 8.2).
@@ -105,10 +119,14 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(colour: Colour) -> Self {
-        match colour.transfer {
-            16 => Self::Pq,
-            18 => Self::Hlg,
+    fn of(entry: &VideoEntry) -> Self {
+        // Dolby's own colours have no code point in the parameter sets.
+        if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
+            return Self::Pq;
+        }
+        match entry.colour.map(|colour| colour.transfer) {
+            Some(16) => Self::Pq,
+            Some(18) => Self::Hlg,
             _ => Self::Standard,
         }
     }
@@ -131,15 +149,11 @@ impl<'a> Presentation<'a> {
     pub fn of(plan: &'a Plan, written: &dyn Fn(ObjectId) -> ObjectFacts) -> Result<Self, Error> {
         let seconds =
             |track: &PlannedTrack, ticks: i64| ticks as f64 / f64::from(track.facts.timescale);
-        let start = plan
-            .tracks
-            .iter()
-            .map(|track| seconds(track, track.presented_start()))
-            .fold(f64::INFINITY, f64::min)
-            .max(0.0);
+        let start = plan.start_seconds();
         let end = plan
             .tracks
             .iter()
+            .filter(|track| track.facts.kind != TrackKind::Text)
             .map(|track| seconds(track, track.end))
             .fold(0.0, f64::max);
         let mut sets: Vec<SetFacts<'a>> = Vec::new();
@@ -160,8 +174,7 @@ impl<'a> Presentation<'a> {
                     }
                 })
                 .collect::<Result<Vec<ObjectFacts>, _>>()?;
-            let media = objects.get(1..).unwrap_or_default();
-            let facts = RenditionFacts::of(rendition, track, start, media);
+            let facts = RenditionFacts::of(rendition, track, start, &objects);
             let known = numbers.iter().position(|number| *number == rendition.set);
             match known.and_then(|position| sets.get_mut(position)) {
                 Some(set) => set.renditions.push(facts),
@@ -182,6 +195,7 @@ impl<'a> Presentation<'a> {
         };
         presentation.longest_segment = presentation
             .renditions()
+            .filter(|facts| facts.kind != TrackKind::Text)
             .map(RenditionFacts::longest_segment)
             .fold(0.0, f64::max);
         Ok(presentation)
@@ -208,9 +222,15 @@ impl<'a> SetFacts<'a> {
 }
 
 impl PlannedTrack {
+    /// The highest SAP type of its segments.
+    fn sap_type(&self) -> u8 {
+        let types = self.segments.iter().map(Segment::sap_type);
+        types.max().unwrap_or(1)
+    }
+
     /// When the first picture or sound is shown, in ticks of the movie's timeline. The edit list cuts off
     /// what lies before 0.
-    fn presented_start(&self) -> i64 {
+    pub(crate) fn presented_start(&self) -> i64 {
         self.segments
             .first()
             .map_or(0, |segment| segment.start)
@@ -262,13 +282,13 @@ impl<'a> RenditionFacts<'a> {
         rendition: &'a Rendition,
         track: &'a PlannedTrack,
         start: f64,
-        media: &[ObjectFacts],
+        objects: &[ObjectFacts],
     ) -> Self {
         let facts = &track.facts;
         let segments: Vec<SegmentFacts> = track
             .presented_segments()
             .into_iter()
-            .zip(media)
+            .zip(objects.iter().skip(1))
             .zip(track.kids())
             .map(|(((start, length), object), kid)| SegmentFacts {
                 start,
@@ -294,29 +314,37 @@ impl<'a> RenditionFacts<'a> {
                     height: u32::from(entry.height),
                     pixel_aspect: (h as u32, v as u32),
                     frame_rate: track.frame_rate(),
-                    range: entry
-                        .colour
-                        .map_or(DynamicRange::Standard, DynamicRange::of),
+                    range: DynamicRange::of(entry),
                 }
             }
             SampleEntry::Audio(entry) => Format::Audio {
                 sample_rate: entry.sample_rate,
                 channels: entry.channels,
             },
+            SampleEntry::Text(TextEntry::Cues(_)) => Format::Cues {
+                whole_bandwidth: {
+                    let size = objects.first().map_or(0, |whole| whole.size);
+                    (size as f64 * 8.0 / seconds(total_ticks)).ceil() as u64
+                },
+            },
+            SampleEntry::Text(_) => Format::Text,
         };
         Self {
             name: &rendition.name,
             kind: facts.kind,
             codec: &rendition.codec,
             language: &facts.language,
+            role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
             segments,
-            open_groups: track.segments.iter().any(Segment::has_leading_pictures),
+            sap_type: track.sap_type(),
             format,
             protection: track.protections.first().map(ProtectionFacts::of),
+            rotates: track.protections.len() > 1,
+            signals: &track.signals,
         }
     }
 

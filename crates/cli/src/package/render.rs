@@ -1,5 +1,6 @@
 //! Renders the objects of a plan on all cores, each straight into its file.
 
+use super::source::Opened;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -29,13 +30,18 @@ pub struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// A job that writes `plan` of the open files `inputs` to the empty `folder`.
-    pub fn new(plan: &'a Plan, inputs: &'a [PathBuf], files: &'a [File], folder: &'a Path) -> Self {
+    /// A job that writes `plan` of the open `inputs` to the empty `folder`.
+    pub fn new(
+        plan: &'a Plan,
+        inputs: &'a [PathBuf],
+        sources: &'a [Opened<'a>],
+        folder: &'a Path,
+    ) -> Self {
         Self {
             plan,
             objects: plan.objects(),
             inputs,
-            sources: files.iter().map(|file| file as &dyn Source).collect(),
+            sources: sources.iter().map(AsRef::as_ref).collect(),
             folder,
             next: AtomicUsize::new(0),
             done: AtomicU64::new(0),

@@ -1,13 +1,16 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
+mod subtitles;
+
 use super::language;
 use crate::cenc::pssh;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts, SetFacts,
+    DynamicRange, Format, Presentation, RenditionFacts, SegmentFacts, SetFacts,
 };
 use crate::{KeyId, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
+use subtitles::Subtitles;
 
 /// `EXT-X-MAP` in a playlist of fragmented MP4 needs version 6, without `EXT-X-I-FRAMES-ONLY` 7 is the
 /// one that players expect.
@@ -19,19 +22,32 @@ const AUDIO_GROUP: &str = "audio";
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    if !presentation.renditions().any(|facts| facts.open_groups) {
+    if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    }
+    let mut said: Vec<&String> = Vec::new();
+    for facts in presentation.renditions() {
+        for session_key in &facts.signals.hls_master {
+            if !said.contains(&session_key) {
+                said.push(session_key);
+                line(&mut text, session_key);
+            }
+        }
     }
     let pictures: Vec<_> = presentation
         .of_kind(TrackKind::Video)
         .flat_map(|set| &set.renditions)
         .collect();
+    let subtitles = Subtitles::of(presentation);
+    for subtitle in subtitles.lines() {
+        line(&mut text, &subtitle);
+    }
     let mut groups = groups(presentation);
     // One sound without a picture is the variant itself.
     if pictures.is_empty() && groups.iter().all(|group| group.members.len() == 1) {
         for group in &groups {
             let alone = group.members.first().copied();
-            variant(&mut text, alone, None, group.members.get(1..));
+            variant(&mut text, alone, None, group.members.get(1..), &subtitles);
         }
         return text;
     }
@@ -51,10 +67,12 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
                 group.members.first().copied(),
                 id,
                 group.members.get(1..),
+                &subtitles,
             );
         }
         for picture in &pictures {
-            variant(&mut text, Some(picture), id, Some(&group.members));
+            let sounds = Some(group.members.as_slice());
+            variant(&mut text, Some(picture), id, sounds, &subtitles);
         }
     }
     text
@@ -126,6 +144,7 @@ fn variant(
     main: Option<&RenditionFacts<'_>>,
     group: Option<&str>,
     sounds: Option<&[&RenditionFacts<'_>]>,
+    subtitles: &Subtitles<'_>,
 ) {
     let Some(main) = main else { return };
     let sounds = sounds.unwrap_or_default();
@@ -136,10 +155,12 @@ fn variant(
         TrackKind::Video => (main.bandwidth + peak, main.average_bandwidth + average),
         _ => (main.bandwidth.max(peak), main.average_bandwidth),
     };
+    let (text_peak, text_average) = subtitles.bandwidth();
+    let (peak, average) = (peak + text_peak, average + text_average);
     let mut codecs = vec![main.codec];
-    for sound in sounds {
-        if !codecs.contains(&sound.codec) {
-            codecs.push(sound.codec);
+    for other in sounds.iter().chain(&subtitles.members) {
+        if !codecs.contains(&other.codec) {
+            codecs.push(other.codec);
         }
     }
     let mut variant = format!(
@@ -169,6 +190,12 @@ fn variant(
     if let Some(group) = group {
         append(&mut variant, format_args!(",AUDIO=\"{group}\""));
     }
+    if !subtitles.members.is_empty() {
+        append(
+            &mut variant,
+            format_args!(",SUBTITLES=\"{}\"", subtitles::GROUP),
+        );
+    }
     line(text, &variant);
     line(text, &format!("{}/playlist.m3u8", main.name));
 }
@@ -178,101 +205,100 @@ pub(super) fn write_media(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let target = presentation.longest_segment.round().max(1.0);
+    // That of a long document of TTML is its own; all others have one.
+    let longest = presentation
+        .longest_segment
+        .max(rendition.longest_segment());
+    let target = longest.round().max(1.0);
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
-    let mut key = None;
-    let first = rendition.segments.first().copied();
-    key_change(&mut text, &mut key, first, rendition, presentation);
-    line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+    // The init segment is that of encrypted samples, though a clear lead may come first: hls.js asks for keys only when
+    // the playlist says so (tried with 1.7).
+    let mut key = rendition.protection.map(|protection| protection.kid);
+    for line in key_lines(key, rendition, presentation) {
+        self::line(&mut text, &line);
+    }
+    let extension = match rendition.format {
+        Format::Cues { .. } => "vtt",
+        _ => {
+            line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+            "m4s"
+        }
+    };
     for (number, segment) in (1..).zip(&rendition.segments) {
-        key_change(&mut text, &mut key, Some(*segment), rendition, presentation);
+        for line in key_change(&mut key, segment, rendition, presentation) {
+            self::line(&mut text, &line);
+        }
         let seconds = rendition.seconds(segment.length);
         append(
             &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{number}.m4s\n"),
+            format_args!("#EXTINF:{seconds:.6},\n{number}.{extension}\n"),
         );
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
 
-/// Writes the key lines of a segment whose key is not the one that held so far.
+/// The key lines of a segment whose key is not the one that held so far.
 fn key_change(
-    text: &mut String,
-    key: &mut Option<KeyId>,
-    segment: Option<SegmentFacts>,
+    holds: &mut Option<KeyId>,
+    segment: &SegmentFacts,
     rendition: &RenditionFacts<'_>,
     presentation: &Presentation<'_>,
-) {
-    let wanted = segment.and_then(|segment| segment.kid);
-    if *key == wanted {
-        return;
+) -> Vec<String> {
+    if *holds == segment.kid {
+        return Vec::new();
     }
-    *key = wanted;
-    match (wanted, rendition.protection) {
-        (Some(kid), Some(protection)) => {
-            for key in key_lines(ProtectionFacts { kid, ..protection }, presentation) {
-                line(text, &key);
-            }
-        }
-        _ => line(text, "#EXT-X-KEY:METHOD=NONE"),
+    *holds = segment.kid;
+    match segment.kid {
+        None => vec!["#EXT-X-KEY:METHOD=NONE".into()],
+        kid => key_lines(kid, rendition, presentation),
     }
 }
 
-/// `EXT-X-KEY` lines that hls.js and Shaka Player both take.
+/// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
 ///
-/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key;
-/// under `cbcs` such a line stops hls.js, and Shaka Player wants a line of a key system that it knows.
-fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Vec<String> {
-    let kid = protection.kid;
-    let method = match protection.scheme {
-        Scheme::Cbcs => "SAMPLE-AES",
-        Scheme::Cenc => "SAMPLE-AES-CTR",
-        // There are no playlists then.
-        Scheme::Cens | Scheme::Cbc1 => return Vec::new(),
+/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key; under `cbcs`
+/// such a line stops hls.js. Where keys change, Shaka Player takes that line for the key of all (tried with 5.2).
+fn key_lines(
+    kid: Option<KeyId>,
+    rendition: &RenditionFacts<'_>,
+    presentation: &Presentation<'_>,
+) -> Vec<String> {
+    let signals = rendition.signals;
+    let scheme = rendition.protection.map(|protection| protection.scheme);
+    // Without a method there are no playlists.
+    let method = scheme.and_then(Scheme::hls_method);
+    let (Some(kid), Some(method)) = (kid, method) else {
+        return Vec::new();
     };
-    let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
-    let init_data = format!("data:text/plain;base64,{init_data}");
-    let license = presentation.license_url.unwrap_or(&init_data);
-    let key_line = |uri: &str, format: &str| {
-        format!(
-            "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
-            kid.hex()
-        )
-    };
-    let mut lines = vec![key_line(license, "org.w3.clearkey")];
-    match protection.scheme {
-        Scheme::Cbcs => {
-            let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
-            lines.push(key_line(&widevine_init_data(&kid.0), widevine));
+    let mut lines = Vec::new();
+    if signals.clear_key {
+        let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
+        let init_data = format!("data:text/plain;base64,{init_data}");
+        let license = presentation.license_url.unwrap_or(&init_data);
+        let key_line = |uri: &str, format: &str| {
+            format!(
+                "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
+                kid.hex()
+            )
+        };
+        lines.push(key_line(license, "org.w3.clearkey"));
+        let raw_keys = presentation.hls_key_url;
+        let takes_raw_keys = scheme == Some(Scheme::Cenc) && !rendition.rotates;
+        if let Some(prefix) = raw_keys.filter(|_| takes_raw_keys) {
+            lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
         }
-        Scheme::Cenc => {
-            if let Some(prefix) = presentation.hls_key_url {
-                lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
-            }
-        }
-        Scheme::Cens | Scheme::Cbc1 => {}
     }
+    lines.extend_from_slice(signals.hls_lines(kid));
     lines
-}
-
-/// A `pssh` of Widevine that names the key: field 2 of its header is a key id of 16 bytes.
-fn widevine_init_data(kid: &[u8; 16]) -> String {
-    let mut header = vec![0x12, 16];
-    header.extend_from_slice(kid);
-    let pssh = pssh::widevine_box(&header);
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pssh);
-    format!("data:text/plain;base64,{encoded}")
 }
 
 fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let name = match language::name(sound.language) {
         // The second track of a language needs a name of its own (RFC 8216, 4.3.4.1.1).
-        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => {
-            name.to_string()
-        }
+        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => name,
         Some(name) => format!("{name} ({})", index + 1),
         None => format!("Audio {}", index + 1),
     };
@@ -281,7 +307,7 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let default = if index == 0 { "YES" } else { "NO" };
     let channels = match sound.format {
         Format::Audio { channels, .. } => channels,
-        Format::Video { .. } => 0,
+        _ => 0,
     };
     format!(
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",

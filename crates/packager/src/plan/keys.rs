@@ -4,6 +4,7 @@ use super::cut::Segment;
 use super::periods::{self, MAX_CRYPTO_PERIODS};
 use crate::cenc::cipher::Cipher;
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::movie::{Track, TrackKind};
 use crate::{ContentKey, Error, Label, Options};
 
@@ -60,7 +61,7 @@ impl<'a> KeyRing<'a> {
     }
 
     /// How a rendition is encrypted: a protection for each crypto period that it has segments of, in order; none when
-    /// it stays clear. Tells each segment which of them is its own.
+    /// it stays clear, as text does: players decrypt none. Tells each segment which of them is its own.
     ///
     /// # Errors
     /// [`Error::InvalidOptions`] when there is no key for it, or fewer than crypto periods.
@@ -70,6 +71,9 @@ impl<'a> KeyRing<'a> {
         track: &Track,
         segments: &mut [Segment],
     ) -> Result<Vec<Protection>, Error> {
+        if track.kind == TrackKind::Text {
+            return Ok(Vec::new());
+        }
         let number = self.renditions;
         self.renditions += 1;
         let Some(scheme) = self
@@ -113,6 +117,21 @@ impl<'a> KeyRing<'a> {
             })
         };
         Ok(used.iter().filter_map(protection).collect())
+    }
+
+    /// What protection systems say about the keys of a rendition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when a system cannot deliver them.
+    pub fn signals(&self, protections: &[Protection]) -> Result<Signals, Error> {
+        let Some(first) = protections.first() else {
+            return Ok(Signals::default());
+        };
+        let keys: Vec<ContentKey> = protections
+            .iter()
+            .map(|one| one.content_key.clone())
+            .collect();
+        Signals::of(&self.options.systems, &keys, first.scheme)
     }
 
     /// The keys of a rendition, in the order of crypto periods.

@@ -8,10 +8,11 @@ mod init;
 mod keys;
 mod manifests;
 mod segments;
+pub mod text;
 
 use crate::package::Package;
 use crate::reader::ReadRendition;
-use packager::ContentKey;
+use packager::{ContentKey, KeyId, TrackKind};
 
 /// Fails with the number of the check when `right` is false.
 #[track_caller]
@@ -19,7 +20,7 @@ fn ensure(number: u32, right: bool, what: impl std::fmt::Display) {
     assert!(right, "check {number}: {what}");
 }
 
-/// Everything about one rendition that checks look at.
+/// Everything about one rendition of pictures or sound that checks look at.
 pub struct Checked<'a> {
     /// Folder name.
     pub name: &'a str,
@@ -36,6 +37,14 @@ pub struct Checked<'a> {
 }
 
 impl Checked<'_> {
+    /// Its KIDs, in the order of their use.
+    fn kids(&self) -> Vec<KeyId> {
+        let keys = self.keys.iter().flatten();
+        let mut kids: Vec<KeyId> = keys.map(|key| key.kid).collect();
+        kids.dedup();
+        kids
+    }
+
     fn seconds(&self, ticks: i64) -> f64 {
         ticks as f64 / f64::from(self.read.init.timescale)
     }
@@ -52,6 +61,7 @@ pub fn check(package: &Package) {
     let renditions: Vec<Checked<'_>> = package
         .indices()
         .zip(package.plan.renditions())
+        .filter(|(_, rendition)| rendition.kind != TrackKind::Text)
         .map(|(index, rendition)| {
             let files = package.rendition(index);
             let read = ReadRendition::read(&files);
@@ -73,4 +83,5 @@ pub fn check(package: &Package) {
     segments::check_boundaries(&renditions);
     manifests::check_dash(package, &renditions);
     manifests::check_hls(package, &renditions);
+    text::check(package);
 }

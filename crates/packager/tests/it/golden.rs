@@ -4,7 +4,8 @@
 //! committing it.
 
 use crate::movie_builder::{
-    Audio, Base, Fragments, Layout, TestEdit, TestMovie, Video, audio, other, video,
+    Audio, Base, Fragments, Layout, TestCue, TestEdit, TestMovie, Video, audio, cues, other, ttml,
+    video,
 };
 use crate::package::{Package, numbered_key, options};
 use crate::{conformance, faithful};
@@ -51,7 +52,8 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
             TestMovie::ordinary(),
             clear_lead(cbcs.clone()),
         ),
-        ("key-rotation", two_audio(), key_rotation(cbcs)),
+        ("key-rotation", two_audio(), key_rotation(cbcs.clone())),
+        ("subtitles", subtitles(), cbcs),
     ]
 }
 
@@ -161,6 +163,35 @@ fn open_gops() -> TestMovie {
     TestMovie::new(vec![video(1, &picture), audio(2, &Audio::default())])
 }
 
+/// Two lists of cues, one of them with styles and with a cue over three segments, and documents of TTML.
+fn subtitles() -> TestMovie {
+    let cue = |id, start, end, settings, payload| TestCue {
+        id,
+        start,
+        end,
+        settings,
+        payload,
+    };
+    let english = [
+        cue(
+            "first",
+            1000,
+            3500,
+            "line:0 align:start",
+            "Hello <b>there</b>",
+        ),
+        cue("", 3000, 8500, "", "A long one\n- of two lines"),
+        cue("", 8000, 9000, "", "Last &amp; least"),
+    ];
+    let french = [cue("", 2000, 4000, "", "Salut")];
+    let mut tracks = TestMovie::ordinary().tracks;
+    let head = "WEBVTT\n\nSTYLE\n::cue { color: lime }\n";
+    tracks.push(cues(3, *b"eng", head, &english, 10_000));
+    tracks.push(cues(4, *b"fra", "WEBVTT", &french, 10_000));
+    tracks.push(ttml(5, *b"deu", &[4000, 4000, 2000]));
+    TestMovie::new(tracks)
+}
+
 fn wide() -> TestMovie {
     let mut movie = TestMovie::ordinary().with_layout(Layout::Wide);
     movie.brand = *b"qt  ";
@@ -206,10 +237,11 @@ golden! {
     golden_cbc1 = "cbc1",
     golden_clear_lead = "clear-lead",
     golden_key_rotation = "key-rotation",
+    golden_subtitles = "subtitles",
 }
 
 /// The golden files of a package, by path.
-fn dump(package: &Package) -> BTreeMap<String, String> {
+pub fn dump(package: &Package) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = package.manifests.clone();
     let (mut boxes, mut objects) = (String::new(), String::new());
     for (object, bytes) in &package.objects {
@@ -219,6 +251,11 @@ fn dump(package: &Package) -> BTreeMap<String, String> {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         writeln!(objects, "{hash} {:>8} {path}", bytes.len()).unwrap();
+        if path.ends_with(".vtt") {
+            let text = String::from_utf8(bytes.clone()).expect("text");
+            files.insert(path, text);
+            continue;
+        }
         writeln!(boxes, "{path}").unwrap();
         let tree = packager::tree(&MemorySource(bytes.clone())).expect("a tree");
         for node in &tree {
@@ -257,7 +294,8 @@ fn write_node(text: &mut String, node: &BoxNode, depth: usize) {
     }
 }
 
-fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
+/// Compares with the golden files, or writes them again.
+pub fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(behaviour);

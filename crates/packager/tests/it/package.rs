@@ -48,7 +48,16 @@ impl Package {
     /// One package of several inputs.
     pub fn of_all(sources: &[&dyn Source], options: &Options) -> Result<Self, packager::Error> {
         let movies = sources.iter().map(|source| packager::probe(*source));
-        let plan = packager::plan(&movies.collect::<Result<Vec<_>, _>>()?, options)?;
+        Self::of(&movies.collect::<Result<Vec<_>, _>>()?, sources, options)
+    }
+
+    /// One package of inputs that were probed.
+    pub fn of(
+        movies: &[packager::Movie],
+        sources: &[&dyn Source],
+        options: &Options,
+    ) -> Result<Self, packager::Error> {
+        let plan = packager::plan(movies, options)?;
         let mut buffer = SegmentBuffer::default();
         let mut objects = BTreeMap::new();
         let mut facts = BTreeMap::new();
@@ -131,7 +140,7 @@ pub fn render(
 pub fn numbered_key(number: u8) -> ContentKey {
     ContentKey {
         kid: KeyId([0xc0 | number; 16]),
-        value: [0x30 | number; 16],
+        value: std::array::from_fn(|at| (at as u8).wrapping_mul(59) ^ (0x91 | number)),
     }
 }
 

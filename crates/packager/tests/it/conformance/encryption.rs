@@ -89,14 +89,6 @@ fn sample_entry(rendition: &Checked<'_>, scheme: Scheme) {
     ensure(22, tenc.body[0] == version, "the version of tenc");
 }
 
-/// The KIDs of a rendition, in the order of their use.
-fn kids(rendition: &Checked<'_>) -> Vec<KeyId> {
-    let keys = rendition.keys.iter().flatten();
-    let mut kids: Vec<KeyId> = keys.map(|key| key.kid).collect();
-    kids.dedup();
-    kids
-}
-
 /// Checks 30 and 34: the key of a segment, from its sample entry or from a group.
 fn parameters(rendition: &Checked<'_>, segment: &Segment, key: Option<&ContentKey>) {
     let init = &rendition.read.init;
@@ -131,7 +123,7 @@ fn track_defaults(rendition: &Checked<'_>, scheme: Scheme) {
     let init = &rendition.read.init;
     let tenc = init.tenc().expect("check 22: no tenc");
     ensure(22, tenc.is_protected, "isProtected is 0");
-    let first = kids(rendition).first().map(|kid| kid.0);
+    let first = rendition.kids().first().map(|kid| kid.0);
     ensure(30, Some(tenc.kid) == first, "default_KID");
     let pattern = (tenc.crypt_blocks, tenc.skip_blocks);
     match scheme {
@@ -167,7 +159,7 @@ fn init_data(rendition: &Checked<'_>) {
     };
     let common = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b_u128;
     ensure(32, pssh.system_id == common.to_be_bytes(), "the system");
-    let kids: Vec<[u8; 16]> = kids(rendition).iter().map(|kid| kid.0).collect();
+    let kids: Vec<[u8; 16]> = rendition.kids().iter().map(|kid| kid.0).collect();
     ensure(30, pssh.kids == kids, "the key ids");
     ensure(32, pssh.data.is_empty(), "data");
     let boxes = top_level(rendition.files[0]);

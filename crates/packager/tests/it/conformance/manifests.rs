@@ -2,8 +2,13 @@
 
 use super::{Checked, ensure};
 use crate::package::Package;
+use crate::reader::{Init, nal_units, top_level};
+use base64::Engine as _;
 use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
-use m3u8_rs::{KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream};
+use m3u8_rs::{
+    AlternativeMediaType, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
+    VariantStream,
+};
 use packager::{KeyId, Scheme};
 
 const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
@@ -16,6 +21,7 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         panic!("check 36: one Period is due");
     };
     let sets = period.adaptations.iter();
+    let sets = sets.filter(|set| set.contentType.as_deref() != Some("text"));
     let count: usize = sets.map(|set| set.representations.len()).sum();
     ensure(36, count == renditions.len(), "Representations");
     let mut longest: f64 = 0.0;
@@ -51,9 +57,8 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             let mut ids = set.representations.iter().map(|one| one.id.as_deref());
             ids.any(|id| id == Some(other.name))
         };
-        let open = renditions.iter().filter(of_set).any(has_leading_pictures);
-        let sap = if open { 3 } else { 1 };
-        ensure(15, set.startWithSAP == Some(sap), "startWithSAP");
+        let sap = renditions.iter().filter(of_set).map(sap_type).max();
+        ensure(15, set.startWithSAP == sap, "startWithSAP");
         protection(package, set, rendition);
         let template = representation.SegmentTemplate.as_ref();
         let template = template.expect("check 37: SegmentTemplate");
@@ -83,11 +88,34 @@ fn presented_length(mpd: &MPD, renditions: &[Checked<'_>], end: f64) {
     );
 }
 
-/// Whether pictures are shown before the key frame of their segment: SAP type 3.
-fn has_leading_pictures(rendition: &Checked<'_>) -> bool {
+/// The highest SAP type of the segments: 2 when pictures are shown before the key frame of their segment, 3 when
+/// that is no IDR or BLA picture.
+fn sap_type(rendition: &Checked<'_>) -> u64 {
     let init = &rendition.read.init;
-    let mut segments = rendition.read.segments.iter();
-    segments.any(|segment| segment.start(init) < segment.samples[0].shown(init))
+    let segments = rendition.clear.segments.iter();
+    let types = segments.map(|segment| {
+        let key = &segment.samples[0];
+        match segment.start(init) < key.shown(init) {
+            true if starts_anew(init, &key.data) => 2,
+            true => 3,
+            false => 1,
+        }
+    });
+    types.max().unwrap_or(1)
+}
+
+/// Whether a sample of H.264 or HEVC begins with an IDR or BLA picture.
+fn starts_anew(init: &Init, sample: &[u8]) -> bool {
+    let is_hevc = !init.hevc_record.is_empty();
+    let length_size = match is_hevc {
+        true => init.hevc_record[21],
+        false => init.avc_record[4],
+    };
+    let units = nal_units(sample, usize::from(length_size & 3) + 1);
+    units.iter().any(|(_, unit)| match is_hevc {
+        true => (17..=20).contains(&(unit[0] >> 1 & 0x3f)),
+        false => unit[0] & 0x1f == 5,
+    })
 }
 
 /// When the presentation starts on the tracks' common timeline, in seconds.
@@ -119,8 +147,8 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
         ensure(31, found.is_empty(), "a clear set is protected");
         return;
     };
-    let first = rendition.keys.iter().flatten().next();
-    let kid = first.expect("check 30: a key").kid.uuid();
+    let tenc = rendition.read.init.tenc().expect("check 30: a key");
+    let kid = KeyId(tenc.kid).uuid();
     for element in found {
         ensure(
             30,
@@ -128,8 +156,25 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
             "default_KID",
         );
     }
-    let [common, clear_key] = found.as_slice() else {
-        panic!("check 31: two ContentProtection elements are due");
+    let (common, clear_key) = match found.as_slice() {
+        [common, clear_key] if rendition.kids().len() <= 1 => (common, clear_key),
+        // Where keys change, players learn of all of them from an element of the common system.
+        [common, clear_key, all] if rendition.kids().len() > 1 => {
+            let system = "urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
+            ensure(31, all.schemeIdUri == system, "the common system");
+            let boxes = top_level(rendition.files[0]);
+            let pssh = boxes[1].need(b"pssh").unwrap();
+            let start = pssh.offset as usize;
+            let whole = &rendition.files[0][start..start + pssh.size() as usize];
+            let texts: Vec<_> = all.cenc_pssh.iter().map(|pssh| &pssh.content).collect();
+            let same = texts
+                == [&Some(
+                    base64::engine::general_purpose::STANDARD.encode(whole),
+                )];
+            ensure(31, same, "cenc:pssh is not that of the init segment");
+            (common, clear_key)
+        }
+        _ => panic!("check 31: {} ContentProtection elements", found.len()),
     };
     let id = common.schemeIdUri.as_str();
     ensure(31, id == "urn:mpeg:dash:mp4protection:2011", id);
@@ -251,7 +296,7 @@ fn head(text: &str, number: u32) {
 }
 
 fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
-    let independent = !renditions.iter().any(has_leading_pictures);
+    let independent = renditions.iter().all(|one| sap_type(one) < 3);
     ensure(
         43,
         master.independent_segments == independent,
@@ -260,7 +305,9 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
     let (pictures, sounds): (Vec<&Checked<'_>>, Vec<_>) = renditions
         .iter()
         .partition(|rendition| rendition.read.init.is_video());
-    let mut groups: Vec<_> = master.alternatives.iter().map(|m| &m.group_id).collect();
+    let of_sound = master.alternatives.iter();
+    let of_sound = of_sound.filter(|media| media.media_type == AlternativeMediaType::Audio);
+    let mut groups: Vec<_> = of_sound.map(|media| &media.group_id).collect();
     groups.dedup();
     let due = pictures.len().max(1) * groups.len().max(1);
     let variants = master.variants.iter();
@@ -346,34 +393,43 @@ fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>)
     }
 }
 
-/// Checks 33, 34, 44: key lines before the first segment of each key, and nowhere else.
+/// Checks 33, 34, 44: the init segment has the lines of the first key, and so has the first segment of each key;
+/// a clear lead says METHOD=NONE.
 fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
     let mut lines: Vec<&str> = Vec::new();
     let mut holds: Option<KeyId> = None;
-    let mut due = rendition
+    let kids = rendition
         .keys
         .iter()
         .map(|key| key.as_ref().map(|key| key.kid));
+    let first = rendition.read.init.tenc().map(|tenc| KeyId(tenc.kid));
+    let mut due = [first].into_iter().chain(kids);
     for line in text.lines() {
         if line.starts_with("#EXT-X-KEY:") {
             lines.push(line);
         }
-        if line.starts_with('#') {
+        if line.starts_with('#') && !line.starts_with("#EXT-X-MAP:") {
             continue;
         }
         let kid = due.next().expect("check 42: more segments");
-        if kid == holds {
-            ensure(44, lines.is_empty(), format!("{lines:?} before {line}"));
-        } else {
-            let kid = kid.expect("check 34: clear segments behind others");
-            key_lines(package, &lines, kid);
+        match kid {
+            _ if kid == holds => ensure(44, lines.is_empty(), format!("{lines:?} before {line}")),
+            None => ensure(
+                34,
+                lines == ["#EXT-X-KEY:METHOD=NONE"],
+                format!("{lines:?}"),
+            ),
+            Some(kid) => key_lines(package, &lines, kid, rendition),
         }
         holds = kid;
         lines.clear();
     }
-    let first = playlist.segments[0].key.as_ref();
-    let is_none = first.is_none_or(|key| matches!(key.method, KeyMethod::None | KeyMethod::AES128));
-    ensure(44, is_none == rendition.keys[0].is_none(), "the method");
+    // m3u8-rs keeps one line of several, and which is not said.
+    if rendition.keys[0].is_some() {
+        let key = playlist.segments[0].key.as_ref().expect("check 44: a key");
+        let none = matches!(key.method, KeyMethod::None | KeyMethod::AES128);
+        ensure(44, !none, "the method");
+    }
     // No file of a package may hold the key itself.
     for labelled in &package.options.content_keys {
         let value = labelled.key.value.iter();
@@ -385,12 +441,13 @@ fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Che
 }
 
 /// Check 44: the lines that bring a key.
-fn key_lines(package: &Package, lines: &[&str], kid: KeyId) {
+fn key_lines(package: &Package, lines: &[&str], kid: KeyId, rendition: &Checked<'_>) {
+    let widevine = "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"";
+    // Where keys change, Shaka Player takes an identity key for that of all segments.
+    let rotates = rendition.kids().len() > 1;
     let (method, second) = match package.options.scheme {
-        Some(Scheme::Cbcs) => (
-            "METHOD=SAMPLE-AES,",
-            "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
-        ),
+        Some(Scheme::Cbcs) => ("METHOD=SAMPLE-AES,", widevine),
+        Some(Scheme::Cenc) if rotates => ("METHOD=SAMPLE-AES-CTR,", widevine),
         Some(Scheme::Cenc) => ("METHOD=SAMPLE-AES-CTR,", "KEYFORMAT=\"identity\""),
         other => panic!("HLS has no METHOD for {other:?}"),
     };
