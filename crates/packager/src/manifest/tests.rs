@@ -23,6 +23,7 @@ fn segments(times: &[(u64, u64)]) -> Vec<SegmentFacts> {
             length,
             size: 1000,
             key_picture: 100,
+            kid: None,
         })
         .collect()
 }
@@ -48,6 +49,7 @@ fn picture() -> RenditionFacts<'static> {
             range: DynamicRange::Standard,
         },
         protection: None,
+        rotates: false,
         signals: signals(&[], None),
     }
 }
@@ -112,8 +114,12 @@ fn check(presentation: &Presentation<'_>, path: &str, there: &[&str], absent: &[
 fn protected(scheme: Scheme) -> Presentation<'static> {
     let facts = ProtectionFacts { scheme, kid: KID };
     let mut presentation = presentation(vec![picture(), sound("audio", "und")]);
-    presentation.sets[0].renditions[0].protection = Some(facts);
-    presentation.sets[0].renditions[0].signals = signals(&[], Some(scheme));
+    let picture = &mut presentation.sets[0].renditions[0];
+    picture.protection = Some(facts);
+    picture.signals = signals(&[], Some(scheme));
+    for segment in &mut picture.segments {
+        segment.kid = Some(KID);
+    }
     presentation
 }
 
