@@ -3,6 +3,7 @@
 mod destination;
 mod render;
 mod report;
+mod shared_file;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -10,7 +11,7 @@ use crate::progress::Progress;
 use crate::{input, keys, random, text, urls};
 use clap::{Args, ValueEnum};
 use destination::Destination;
-use packager::{ContentKey, EncryptScope, LabelledKey, Options, Plan, Scheme};
+use packager::{ContentKey, EncryptScope, FileLayout, LabelledKey, Options, Plan, Scheme};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +26,8 @@ Examples:
   reelpack package holiday.mp4 -o clear --scheme none
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
+  reelpack package holiday.mp4 -o holiday --layout single-file
+      a file a track instead of a file every few seconds
 
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written
 on a command line can be read by other users of the machine: --key-file is safer than --key.
@@ -68,6 +71,9 @@ pub struct PackageArgs {
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
+    /// How media lie in files.
+    #[arg(long, value_enum, default_value_t = LayoutArg::Segments)]
+    layout: LayoutArg,
     /// ClearKey licence server to write into the manifests; none unless given.
     #[arg(long, value_name = "URL")]
     license_url: Option<String>,
@@ -104,6 +110,15 @@ enum EncryptArg {
     All,
     /// The picture only: sound stays audible without a key
     Video,
+}
+
+/// `--layout`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LayoutArg {
+    /// A file a segment (DASH live profile)
+    Segments,
+    /// A file a track, with an index; players ask for ranges of bytes (DASH on-demand profile)
+    SingleFile,
 }
 
 /// Packages the input.
@@ -205,6 +220,10 @@ fn options(args: &PackageArgs) -> Result<Options, Failure> {
         content_keys: content_key.map(LabelledKey::for_all).into_iter().collect(),
         iv_seed: random::bytes()?,
         segment_duration: args.segment_duration,
+        layout: match args.layout {
+            LayoutArg::Segments => FileLayout::Segments,
+            LayoutArg::SingleFile => FileLayout::SingleFile,
+        },
         license_url,
         hls_key_url,
         allow_misaligned: args.allow_misaligned,

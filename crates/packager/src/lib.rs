@@ -15,6 +15,7 @@ mod content_key;
 mod decrypt;
 mod error;
 mod fragment;
+mod index;
 mod init;
 mod manifest;
 mod movie;

@@ -5,13 +5,15 @@ mod choice;
 mod cut;
 mod keys;
 mod render;
+mod single_file;
 mod timeline;
+mod trick;
 
 use crate::cenc::protect::Protection;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, Options};
+use crate::{Error, FileLayout, Options};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -28,6 +30,7 @@ pub struct Plan {
     pub(crate) tracks: Vec<PlannedTrack>,
     pub(crate) license_url: Option<String>,
     pub(crate) hls_key_url: Option<String>,
+    layout: FileLayout,
     warnings: Vec<Warning>,
 }
 
@@ -73,6 +76,8 @@ pub(crate) struct PlannedTrack {
     first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
+    /// Whether the MPD lists its key pictures, for playing fast.
+    pub trick_mode: bool,
 }
 
 /// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, ….
@@ -115,6 +120,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
+            layout: options.layout,
             warnings,
         },
     };
@@ -130,6 +136,8 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
+    planner.plan.check_layout()?;
+    planner.plan.choose_trick_modes();
     if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
@@ -190,12 +198,16 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; or the file that holds it with others of its
+    /// rendition: `video.mp4`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
+        if self.is_single_file(object.rendition) {
+            return format!("{name}.mp4");
+        }
         match object.segment {
             0 => format!("{name}/init.mp4"),
             number => format!("{name}/{number}.m4s"),
@@ -327,6 +339,7 @@ impl Planner<'_> {
             protection,
             sample_count,
             segments,
+            trick_mode: false,
         });
         Ok(())
     }

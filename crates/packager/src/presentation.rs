@@ -1,9 +1,12 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
+mod files;
+
 use crate::cenc::protect::Protection;
 use crate::movie::{Colour, SampleEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Scheme, TrackKind};
+pub(crate) use files::{Files, KeyPicture};
 
 /// A package as manifests describe it: all renditions on one timeline.
 pub(crate) struct Presentation<'a> {
@@ -32,10 +35,14 @@ pub(crate) struct SegmentFacts {
     pub start: u64,
     /// Presented length, in ticks.
     pub length: u64,
+    /// Where it begins in its file.
+    pub offset: u64,
     /// Bytes of the object.
     pub size: u64,
     /// Bytes up to the end of the first fragment.
     pub key_picture: u64,
+    /// When its first sample, of a picture the key picture, is shown, in ticks.
+    pub key_shown: u64,
 }
 
 /// One rendition.
@@ -52,8 +59,12 @@ pub(crate) struct RenditionFacts<'a> {
     pub timescale: u32,
     /// Time on the media's timeline at which the presentation starts, in ticks.
     pub presentation_time_offset: u64,
+    /// Where its media are.
+    pub files: Files,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
+    /// Whether the MPD lists its key pictures.
+    pub trick_mode: bool,
     /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
     /// type 3).
     pub open_groups: bool,
@@ -143,23 +154,18 @@ impl<'a> Presentation<'a> {
         let mut sets: Vec<SetFacts<'a>> = Vec::new();
         let mut numbers: Vec<u32> = Vec::new();
         for (index, (rendition, track)) in (0..).zip(plan.renditions().iter().zip(&plan.tracks)) {
-            let objects = (0..=rendition.segments)
-                .map(|segment| {
-                    let object = ObjectId {
-                        rendition: index,
-                        segment,
-                    };
-                    match written(object) {
-                        ObjectFacts { size: 0, .. } => Err(Error::InvalidOptions(format!(
-                            "the size of {} is not known",
-                            plan.path(object)
-                        ))),
-                        facts => Ok(facts),
-                    }
-                })
+            let init = plan.known_facts(index, 0, written)?;
+            let files = match plan.is_single_file(index) {
+                false => Files::Segments,
+                true => Files::Single {
+                    init: init.size,
+                    index: plan.index_size(index),
+                },
+            };
+            let media = (1..=rendition.segments)
+                .map(|segment| plan.known_facts(index, segment, written))
                 .collect::<Result<Vec<ObjectFacts>, _>>()?;
-            let media = objects.get(1..).unwrap_or_default();
-            let facts = RenditionFacts::of(rendition, track, start, media);
+            let facts = RenditionFacts::of(rendition, track, start, files, &media);
             let known = numbers.iter().position(|number| *number == rendition.set);
             match known.and_then(|position| sets.get_mut(position)) {
                 Some(set) => set.renditions.push(facts),
@@ -216,12 +222,37 @@ impl PlannedTrack {
     }
 
     /// Presented start and length of each segment, in ticks.
-    fn presented_segments(&self) -> Vec<(u64, u64)> {
+    pub fn presented_segments(&self) -> Vec<(u64, u64)> {
         let starts = self.segments.iter().map(|segment| segment.start.max(0));
         let ends = starts.clone().skip(1).chain([self.end]);
         starts
             .zip(ends)
             .map(|(start, end)| (start as u64, (end - start).max(1) as u64))
+            .collect()
+    }
+
+    fn segment_facts(&self, files: Files, media: &[ObjectFacts]) -> Vec<SegmentFacts> {
+        let mut position = match files {
+            Files::Segments => 0,
+            Files::Single { init, index } => init + index,
+        };
+        let planned = self.segments.iter().zip(self.presented_segments());
+        planned
+            .zip(media)
+            .map(|((segment, (start, length)), object)| {
+                let offset = position;
+                if files != Files::Segments {
+                    position += object.size;
+                }
+                SegmentFacts {
+                    start,
+                    length,
+                    offset,
+                    size: object.size,
+                    key_picture: object.key_picture,
+                    key_shown: segment.first_shown.max(0) as u64,
+                }
+            })
             .collect()
     }
 
@@ -252,20 +283,11 @@ impl<'a> RenditionFacts<'a> {
         rendition: &'a Rendition,
         track: &'a PlannedTrack,
         start: f64,
+        files: Files,
         media: &[ObjectFacts],
     ) -> Self {
         let facts = &track.facts;
-        let segments: Vec<SegmentFacts> = track
-            .presented_segments()
-            .into_iter()
-            .zip(media)
-            .map(|((start, length), object)| SegmentFacts {
-                start,
-                length,
-                size: object.size,
-                key_picture: object.key_picture,
-            })
-            .collect();
+        let segments = track.segment_facts(files, media);
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
             .iter()
@@ -301,7 +323,9 @@ impl<'a> RenditionFacts<'a> {
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
+            files,
             segments,
+            trick_mode: track.trick_mode,
             open_groups: track.segments.iter().any(Segment::has_leading_pictures),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),

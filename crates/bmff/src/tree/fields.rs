@@ -1,8 +1,8 @@
 //! The fields of a box that matter, as text.
 
 use crate::boxes::{
-    Ftyp, Hdlr, Mdhd, Mvhd, Pssh, Saio, Saiz, Stsz, Table, Tenc, Tfdt, Tfhd, Tkhd, Trex, Trun,
-    parse_edits,
+    Ftyp, Hdlr, Mdhd, Mvhd, Pssh, Saio, Saiz, Sidx, Stsz, Table, Tenc, Tfdt, Tfhd, Tkhd, Trex,
+    Trun, parse_edits,
 };
 use crate::{BoxView, Error};
 
@@ -118,8 +118,35 @@ fn fragment_fields(view: &BoxView<'_>) -> Result<Fields, Error> {
                 field("data_offset", &trun.data_offset.unwrap_or_default()),
             ]
         }
+        b"sidx" => index_fields(&Sidx::parse(view)?),
         _ => protection_fields(view)?,
     })
+}
+
+fn index_fields(sidx: &Sidx) -> Fields {
+    let field = |name: &str, value: &dyn std::fmt::Display| (name.to_string(), value.to_string());
+    let mut fields = vec![
+        field("reference_id", &sidx.reference_id),
+        field("timescale", &sidx.timescale),
+        field(
+            "earliest_presentation_time",
+            &sidx.earliest_presentation_time,
+        ),
+        field("first_offset", &sidx.first_offset),
+    ];
+    fields.extend(sidx.references.iter().map(|reference| {
+        let what = if reference.is_index { "index" } else { "media" };
+        let sap = match reference.starts_with_sap {
+            true => reference.sap_type.to_string(),
+            false => "none".to_string(),
+        };
+        let text = format!(
+            "{what} size {} duration {} sap {sap} delta {}",
+            reference.size, reference.duration, reference.sap_delta_time
+        );
+        field("reference", &text)
+    }));
+    fields
 }
 
 fn protection_fields(view: &BoxView<'_>) -> Result<Fields, Error> {

@@ -3,7 +3,7 @@
 use super::{EncryptArg, PackageArgs};
 use crate::failure::Failure;
 use crate::text;
-use packager::{Options, Plan};
+use packager::{FileLayout, Options, Plan};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -27,6 +27,8 @@ struct Json<'a> {
     output: String,
     dash: String,
     hls: String,
+    /// `segments` or `single-file`.
+    layout: &'static str,
     /// `cbcs`, `cenc` or `none`.
     scheme: &'static str,
     /// `all` or `video`; null when nothing is encrypted.
@@ -85,6 +87,10 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: &Path) -> Json<'a> {
         output: text::json_path(&report.args.output),
         dash: text::json_path(dash),
         hls: text::json_path(hls),
+        layout: match report.options.layout {
+            FileLayout::Segments => "segments",
+            FileLayout::SingleFile => "single-file",
+        },
         scheme: scheme.map_or("none", packager::Scheme::fourcc),
         encrypt: scheme.map(|_| match report.args.encrypt {
             EncryptArg::All => "all",

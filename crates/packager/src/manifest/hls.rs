@@ -1,9 +1,11 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
+pub(super) mod key_pictures;
+
 use super::language;
 use crate::cenc::pssh;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
+    DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
 use crate::{Scheme, TrackKind};
 use base64::Engine as _;
@@ -56,6 +58,9 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
         for picture in &pictures {
             variant(&mut text, Some(picture), id, Some(&group.members));
         }
+    }
+    for picture in &pictures {
+        line(&mut text, &key_pictures::variant(picture));
     }
     text
 }
@@ -146,31 +151,38 @@ fn variant(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
         codecs.join(",")
     );
-    if let Format::Video {
+    variant.push_str(&video_values(main, true));
+    if let Some(group) = group {
+        append(&mut variant, format_args!(",AUDIO=\"{group}\""));
+    }
+    line(text, &variant);
+    line(text, &main.playlist());
+}
+
+/// What the multivariant playlist says of a picture: its size, its rate where wanted, its range.
+fn video_values(rendition: &RenditionFacts<'_>, with_rate: bool) -> String {
+    let Format::Video {
         width,
         height,
         pixel_aspect: (h, v),
         frame_rate: (frames, seconds),
         range,
-    } = main.format
-    {
-        let shown_width = (f64::from(width) * f64::from(h) / f64::from(v.max(1))).round();
+    } = rendition.format
+    else {
+        return String::new();
+    };
+    let shown_width = (f64::from(width) * f64::from(h) / f64::from(v.max(1))).round();
+    let mut text = format!(",RESOLUTION={shown_width}x{height}");
+    if with_rate {
         let rate = frames as f64 / seconds as f64;
-        append(
-            &mut variant,
-            format_args!(",RESOLUTION={shown_width}x{height},FRAME-RATE={rate:.3}"),
-        );
-        variant.push_str(match range {
-            DynamicRange::Standard => "",
-            DynamicRange::Pq => ",VIDEO-RANGE=PQ",
-            DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
-        });
+        append(&mut text, format_args!(",FRAME-RATE={rate:.3}"));
     }
-    if let Some(group) = group {
-        append(&mut variant, format_args!(",AUDIO=\"{group}\""));
-    }
-    line(text, &variant);
-    line(text, &format!("{}/playlist.m3u8", main.name));
+    text.push_str(match range {
+        DynamicRange::Standard => "",
+        DynamicRange::Pq => ",VIDEO-RANGE=PQ",
+        DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
+    });
+    text
 }
 
 /// The media playlist of a rendition.
@@ -178,25 +190,51 @@ pub(super) fn write_media(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let target = presentation.longest_segment.round().max(1.0);
-    let mut text = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
-    );
-    if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, presentation) {
-            line(&mut text, &key);
-        }
-    }
-    line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
+    let mut text = head(presentation.longest_segment);
+    start_keys(&mut text, presentation, rendition);
+    line(&mut text, &map_line(rendition));
     for (number, segment) in (1..).zip(&rendition.segments) {
         let seconds = rendition.seconds(segment.length);
-        append(
-            &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{number}.m4s\n"),
-        );
+        append(&mut text, format_args!("#EXTINF:{seconds:.6},\n"));
+        if rendition.files != Files::Segments {
+            let place = range_text(segment.offset, segment.size);
+            append(&mut text, format_args!("#EXT-X-BYTERANGE:{place}\n"));
+        }
+        line(&mut text, &rendition.file(number));
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
+}
+
+/// The first lines of a media playlist whose longest segment lasts so many seconds.
+fn head(longest: f64) -> String {
+    let target = longest.round().max(1.0);
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+    )
+}
+
+/// Writes the keys of a rendition that is encrypted from its first segment on.
+fn start_keys(text: &mut String, presentation: &Presentation<'_>, rendition: &RenditionFacts<'_>) {
+    if let Some(protection) = rendition.protection {
+        for key in key_lines(protection, presentation) {
+            line(text, &key);
+        }
+    }
+}
+
+/// The line that says where the init segment is.
+fn map_line(rendition: &RenditionFacts<'_>) -> String {
+    let place = match rendition.files {
+        Files::Segments => String::new(),
+        Files::Single { init, .. } => format!(",BYTERANGE=\"{}\"", range_text(0, init)),
+    };
+    format!("#EXT-X-MAP:URI=\"{}\"{place}", rendition.file(0))
+}
+
+/// `size` bytes from `offset` on, as playlists say it.
+fn range_text(offset: u64, size: u64) -> String {
+    format!("{size}@{offset}")
 }
 
 /// `EXT-X-KEY` lines that hls.js and Shaka Player both take.
@@ -262,8 +300,8 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
         Format::Video { .. } => 0,
     };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
-        sound.name
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}\"",
+        sound.playlist()
     )
 }
 
