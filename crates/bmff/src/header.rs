@@ -46,10 +46,10 @@ pub fn read_header(source: &dyn Source, offset: u64, end: u64) -> Result<BoxHead
         return Err(Error::malformed("file", offset, what));
     }
     let mut bytes = [0; 16];
-    let (short, long) = bytes.split_at_mut(8);
-    source.read_at(offset, short)?;
-    if left >= 16 {
-        source.read_at(offset + 8, long)?;
+    let (short, _) = bytes.split_at_mut(8);
+    match left >= 16 {
+        true => source.read_at(offset, &mut bytes)?,
+        false => source.read_at(offset, short)?,
     }
     parse_header(&bytes, offset, left)
 }
@@ -83,11 +83,16 @@ pub(crate) fn parse_header(bytes: &[u8], offset: u64, left: u64) -> Result<BoxHe
     })
 }
 
+/// How many boxes may follow one another in a file; more are refused. Ten hours of fragments of one picture each have
+/// as many.
+const MAX_TOP_LEVEL: u32 = 3_000_000;
+
 /// Walks over the top-level boxes of a file, reading their headers only.
 pub struct TopLevel<'a> {
     source: &'a dyn Source,
     offset: u64,
     end: u64,
+    count: u32,
 }
 
 impl<'a> TopLevel<'a> {
@@ -97,6 +102,7 @@ impl<'a> TopLevel<'a> {
             source,
             offset: 0,
             end: source.len(),
+            count: 0,
         }
     }
 }
@@ -107,6 +113,13 @@ impl Iterator for TopLevel<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.offset >= self.end {
             return None;
+        }
+        self.count += 1;
+        if self.count > MAX_TOP_LEVEL {
+            let what = format!("more than {MAX_TOP_LEVEL} boxes follow one another");
+            let error = Error::malformed("file", self.offset, what);
+            self.offset = self.end;
+            return Some(Err(error));
         }
         let header = read_header(self.source, self.offset, self.end);
         self.offset = match &header {

@@ -2,11 +2,12 @@
 
 use crate::header::parse_header;
 use crate::{BoxHeader, Error, FourCc, Source};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// The largest box that is read into memory whole (`moov`, `moof`), in bytes. An hour of video needs
-/// about 3 MiB.
-pub const MAX_BOX_IN_MEMORY: u64 = 48 << 20;
+/// about 3 MiB. What is made of the box is to stay with it within 64 MiB.
+pub const MAX_BOX_IN_MEMORY: u64 = 40 << 20;
 
 /// How many boxes may follow one another in a container; more are refused.
 const MAX_CHILDREN: usize = 10_000;
@@ -70,7 +71,8 @@ impl<'a> BoxView<'a> {
             parent: String::new(),
             rest: bytes,
             offset,
-            seen: Vec::new(),
+            count: 0,
+            seen: HashMap::new(),
         };
         children
             .next()
@@ -99,7 +101,8 @@ impl<'a> BoxView<'a> {
             parent: self.path.clone(),
             rest: self.body.get(skip..).unwrap_or_default(),
             offset: self.body_offset() + skip as u64,
-            seen: Vec::new(),
+            count: 0,
+            seen: HashMap::new(),
         }
     }
 
@@ -113,10 +116,11 @@ impl<'a> BoxView<'a> {
     /// # Errors
     /// When a box before it is malformed.
     pub fn child(&self, kind: &[u8; 4]) -> Result<Option<BoxView<'a>>, Error> {
-        for child in self.children() {
+        let mut children = self.children();
+        while let Some(child) = children.next_raw() {
             let child = child?;
             if child.kind == kind {
-                return Ok(Some(child));
+                return Ok(Some(children.named(child)));
             }
         }
         Ok(None)
@@ -152,13 +156,24 @@ pub struct Children<'a> {
     parent: String,
     rest: &'a [u8],
     offset: u64,
-    seen: Vec<FourCc>,
+    count: usize,
+    /// How many boxes of each type there were, as far as paths were asked for.
+    seen: HashMap<FourCc, usize>,
+}
+
+/// A child without its path.
+struct RawChild<'a> {
+    kind: FourCc,
+    offset: u64,
+    header_len: u64,
+    body: &'a [u8],
 }
 
 impl<'a> Children<'a> {
     fn path_of(&mut self, kind: FourCc) -> String {
-        let before = self.seen.iter().filter(|seen| **seen == kind).count();
-        self.seen.push(kind);
+        let count = self.seen.entry(kind).or_default();
+        let before = *count;
+        *count += 1;
         let parent = &self.parent;
         match (parent.is_empty(), before) {
             (true, _) => kind.to_string(),
@@ -166,17 +181,30 @@ impl<'a> Children<'a> {
             (false, nth) => format!("{parent}/{kind}[{nth}]"),
         }
     }
-}
 
-impl<'a> Iterator for Children<'a> {
-    type Item = Result<BoxView<'a>, Error>;
+    /// The child with its path.
+    fn named(&mut self, child: RawChild<'a>) -> BoxView<'a> {
+        BoxView {
+            path: self.path_of(child.kind),
+            kind: child.kind,
+            offset: child.offset,
+            header_len: child.header_len,
+            body: child.body,
+        }
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
+    /// An error of the child of this type that begins here; there is none behind it.
+    fn refuse(&mut self, kind: FourCc, offset: u64, what: String) -> Error {
+        self.rest = &[];
+        Error::malformed(self.path_of(kind), offset, what)
+    }
+
+    fn next_raw(&mut self) -> Option<Result<RawChild<'a>, Error>> {
         // QuickTime ends some containers with a 32-bit zero; fewer than 8 bytes hold no box.
         if self.rest.len() < 8 {
             return None;
         }
-        if self.seen.len() >= MAX_CHILDREN {
+        if self.count >= MAX_CHILDREN {
             self.rest = &[];
             let what = format!("more than {MAX_CHILDREN} boxes");
             return Some(Err(Error::malformed(
@@ -185,6 +213,7 @@ impl<'a> Iterator for Children<'a> {
                 what,
             )));
         }
+        self.count += 1;
         let left = self.rest.len() as u64;
         let header = match parse_header(self.rest, self.offset, left) {
             Ok(header) => header,
@@ -193,35 +222,40 @@ impl<'a> Iterator for Children<'a> {
                 return Some(Err(error));
             }
         };
-        let path = self.path_of(header.kind);
         // "To the end of the file" (4.2) is for the last box of a file only.
         if !self.parent.is_empty() && self.rest.starts_with(&[0; 4]) {
-            self.rest = &[];
-            let what = "a size of 0 inside another box";
-            return Some(Err(Error::malformed(path, header.offset, what)));
+            let what = "a size of 0 inside another box".to_string();
+            return Some(Err(self.refuse(header.kind, header.offset, what)));
         }
         let body = usize::try_from(header.size)
             .ok()
             .and_then(|size| self.rest.get(..size))
             .and_then(|whole| whole.get(usize::try_from(header.header_len).ok()?..));
         let Some(body) = body else {
-            self.rest = &[];
             let what = format!(
                 "the box says {} bytes, {left} are left in the one around it",
                 header.size
             );
-            return Some(Err(Error::malformed(path, header.offset, what)));
+            return Some(Err(self.refuse(header.kind, header.offset, what)));
         };
         let size = usize::try_from(header.size).unwrap_or(usize::MAX);
         self.rest = self.rest.get(size..).unwrap_or_default();
         self.offset = header.end();
-        Some(Ok(BoxView {
+        Some(Ok(RawChild {
             kind: header.kind,
-            path,
             offset: header.offset,
             header_len: header.header_len,
             body,
         }))
+    }
+}
+
+impl<'a> Iterator for Children<'a> {
+    type Item = Result<BoxView<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let child = self.next_raw()?;
+        Some(child.map(|child| self.named(child)))
     }
 }
 
@@ -301,6 +335,20 @@ impl<'a> Cursor<'a> {
         } else {
             self.u32().map(u64::from)
         }
+    }
+
+    /// A cursor over the next `count` bytes, which this one passes over.
+    ///
+    /// # Errors
+    /// When fewer are left.
+    pub fn part(&mut self, count: usize) -> Result<Cursor<'a>, Error> {
+        let offset = self.offset + self.at as u64;
+        Ok(Cursor {
+            bytes: self.bytes(count)?,
+            at: 0,
+            path: self.path.clone(),
+            offset,
+        })
     }
 
     /// Passes over `count` bytes.

@@ -1,9 +1,12 @@
 //! The box tree of a file, for people: types, offsets, sizes and the fields that matter.
 
 mod fields;
+mod protection;
 
+use crate::boxes::{Tfhd, Tkhd};
 use crate::{BoxView, Error, FourCc, MAX_BOX_IN_MEMORY, Source, TopLevel, read_box};
 use fields::fields;
+use std::collections::HashMap;
 
 /// One box of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +26,53 @@ pub struct BoxNode {
 /// How deep boxes may nest.
 const MAX_DEPTH: usize = 32;
 
+/// How many boxes a tree may have: a tree of more is nothing for people.
+const MAX_NODES: usize = 100_000;
+
+/// What boxes elsewhere say that is needed to read a box.
+#[derive(Default)]
+struct Context {
+    /// Bytes of a sample's IV, by track: from `tenc` of the `moov`.
+    iv_sizes: HashMap<u32, u8>,
+    /// Of the track that the box belongs to.
+    iv_size: Option<u8>,
+    /// How many boxes there are so far.
+    nodes: usize,
+}
+
+impl Context {
+    /// The context of the boxes inside `view`.
+    fn inside(&self, view: &BoxView<'_>) -> Option<u8> {
+        let track = match &view.kind.0 {
+            b"trak" => track_id(view),
+            b"traf" => view
+                .need(b"tfhd")
+                .and_then(|tfhd| Tfhd::parse(&tfhd))
+                .map(|tfhd| tfhd.track_id)
+                .ok(),
+            _ => return self.iv_size,
+        };
+        track.and_then(|track| self.iv_sizes.get(&track).copied())
+    }
+
+    /// Remembers the IV sizes of a `moov`.
+    fn learn(&mut self, moov: &BoxView<'_>) {
+        for trak in moov.children().map_while(Result::ok) {
+            let iv_size = protection::default_iv_size(&trak, 0);
+            if let (true, Some(id), Some(iv_size)) =
+                (trak.kind == b"trak", track_id(&trak), iv_size)
+            {
+                self.iv_sizes.insert(id, iv_size);
+            }
+        }
+    }
+}
+
+fn track_id(trak: &BoxView<'_>) -> Option<u32> {
+    let tkhd = trak.need(b"tkhd").and_then(|tkhd| Tkhd::parse(&tkhd));
+    tkhd.map(|tkhd| tkhd.track_id).ok()
+}
+
 /// Reads the whole tree. Media data is not read.
 ///
 /// A box whose fields are malformed is shown with a field `error`; a file whose top-level boxes do
@@ -32,7 +82,13 @@ const MAX_DEPTH: usize = 32;
 /// Only when the source cannot be read.
 pub fn tree(source: &dyn Source) -> Result<Vec<BoxNode>, Error> {
     let mut nodes = Vec::new();
+    let mut context = Context::default();
     for header in TopLevel::new(source) {
+        context.nodes += 1;
+        if context.nodes > MAX_NODES {
+            nodes.push(too_many(header.map_or(0, |header| header.offset)));
+            break;
+        }
         let header = match header {
             Ok(header) => header,
             Err(Error::Io(error)) => return Err(Error::Io(error)),
@@ -57,7 +113,12 @@ pub fn tree(source: &dyn Source) -> Result<Vec<BoxNode>, Error> {
         }
         let node = match read_box(source, &header) {
             Ok(bytes) => match BoxView::new(&bytes, header.offset) {
-                Ok(view) => node(&view, 0),
+                Ok(view) => {
+                    if view.kind == b"moov" {
+                        context.learn(&view);
+                    }
+                    node(&view, 0, &mut context)
+                }
                 Err(error) => broken(header.kind, header.offset, header.size, &error),
             },
             Err(Error::Io(error)) => return Err(Error::Io(error)),
@@ -68,9 +129,9 @@ pub fn tree(source: &dyn Source) -> Result<Vec<BoxNode>, Error> {
     Ok(nodes)
 }
 
-fn node(view: &BoxView<'_>, depth: usize) -> BoxNode {
+fn node(view: &BoxView<'_>, depth: usize, context: &mut Context) -> BoxNode {
     let mut node = empty(view.kind, view.offset, view.size());
-    match fields(view) {
+    match fields(view, context) {
         Ok(fields) => node.fields = fields,
         Err(error) => node.fields = vec![("error".into(), error.to_string())],
     }
@@ -82,15 +143,34 @@ fn node(view: &BoxView<'_>, depth: usize) -> BoxNode {
         node.fields.push(("error".into(), text));
         return node;
     }
+    let outside = context.iv_size;
+    context.iv_size = context.inside(view);
     for child in view.children_after(skip) {
+        context.nodes += 1;
+        if context.nodes > MAX_NODES {
+            node.fields.push(("error".into(), too_many_text()));
+            break;
+        }
         match child {
-            Ok(child) => node.children.push(self::node(&child, depth + 1)),
+            Ok(child) => node.children.push(self::node(&child, depth + 1, context)),
             Err(error) => {
                 node.fields.push(("error".into(), error.to_string()));
                 break;
             }
         }
     }
+    context.iv_size = outside;
+    node
+}
+
+fn too_many_text() -> String {
+    format!("more than {MAX_NODES} boxes: the others are left out")
+}
+
+/// Stands for all boxes from here on.
+fn too_many(offset: u64) -> BoxNode {
+    let mut node = empty(FourCc(*b"????"), offset, 0);
+    node.fields.push(("error".into(), too_many_text()));
     node
 }
 
@@ -114,9 +194,10 @@ fn broken(kind: FourCc, offset: u64, size: u64, error: &Error) -> BoxNode {
 fn children_start(view: &BoxView<'_>) -> Option<usize> {
     match &view.kind.0 {
         b"moov" | b"trak" | b"mdia" | b"minf" | b"stbl" | b"dinf" | b"edts" | b"mvex" | b"moof"
-        | b"traf" | b"sinf" | b"schi" | b"udta" | b"tapt" | b"wave" | b"mfra" => Some(0),
-        b"stsd" | b"dref" => Some(8),
-        b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"av01" | b"vp09" | b"encv" => Some(78),
+        | b"traf" | b"sinf" | b"schi" | b"udta" | b"tapt" | b"wave" | b"mfra" | b"ilst" => Some(0),
+        b"stsd" | b"dref" | b"enct" | b"encm" | b"wvtt" => Some(8),
+        b"avc1" | b"avc3" | b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" | b"av01" | b"vp08" | b"vp09"
+        | b"mp4v" | b"encv" => Some(78),
         b"mp4a" | b"enca" | b"Opus" | b"fLaC" | b"ac-3" | b"ec-3" | b"alac" => {
             // Version of QuickTime's sound description: 1 and 2 have more fields.
             match view.body.get(8..10) {

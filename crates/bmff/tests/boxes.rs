@@ -408,10 +408,24 @@ fn encryption_defaults() {
     });
     let expect = Sgpd {
         grouping_type: FourCc(*b"seig"),
-        encryption: vec![with_pattern],
+        default_index: 0,
+        count: 1,
+        encryption: vec![with_pattern.clone()],
     };
     check(b"sgpd", &groups, groups.len(), Sgpd::parse, &expect);
     check_count(b"sgpd", &groups, 12, Sgpd::parse);
+    // Version 2 names the group of samples that no `sbgp` mentions; entries may tell their own length.
+    let groups = body(2, 0, |w| {
+        w.put(b"seig");
+        [0, 1, 1, 39].iter().for_each(|value| w.u32(*value));
+        tenc_fields(w, 0, &[7; 16]);
+        w.u16(0);
+    });
+    let expect = Sgpd {
+        default_index: 1,
+        ..expect
+    };
+    check(b"sgpd", &groups, groups.len(), Sgpd::parse, &expect);
     let runs = body(0, 0, |w| {
         w.put(b"seig");
         w.u32(2);

@@ -4,14 +4,15 @@ use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Target, Temporary, parent};
 use crate::progress::Progress;
-use crate::{input, keys, text};
+use crate::{input, keys, package, text};
 use clap::{ArgGroup, Args};
 use packager::{ContentKey, Source};
 use serde::Serialize;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Small writes of the engine are collected up to this size; larger ones go straight to the file.
@@ -20,6 +21,7 @@ const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 const EXAMPLES: &str = "\
 Examples:
   reelpack decrypt holiday/video/init.mp4 holiday/video/1.m4s --key-file holiday.key -o first.mp4
+  reelpack decrypt film/video/*.m4s --key-file film.key -o - | ffplay -
   reelpack decrypt protected.mp4 --key a16e402b-9056-e371-f36d-348aa62bb749:hyN9IKGfWKdAwFaE5pm0qg -o clear.mp4
 
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written
@@ -32,7 +34,7 @@ not usable (why and where) · 74 a file is missing or could not be read or writt
 #[derive(Args)]
 #[command(
     after_help = EXAMPLES,
-    group = ArgGroup::new("keys").args(["key", "key_file"]).required(true).multiple(true)
+    group = ArgGroup::new("keys").args(["key", "key_file", "cpix"]).required(true).multiple(true)
 )]
 pub struct DecryptArgs {
     /// The init segment and its media segments in order, or one file.
@@ -41,10 +43,13 @@ pub struct DecryptArgs {
     /// A content key; may be given several times.
     #[arg(long, value_name = "KID:KEY", allow_hyphen_values = true)]
     key: Vec<String>,
-    /// Content keys, one KID:KEY a line; - reads stdin.
+    /// Content keys, a [LABEL:]KID:KEY a line; - reads stdin.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// The clear file; it must not exist.
+    /// Content keys of a CPIX document; - reads stdin.
+    #[arg(long, value_name = "FILE", conflicts_with = "key_file")]
+    cpix: Option<PathBuf>,
+    /// The clear file; it must not exist. - writes to stdout, also when the input turns out to be broken later.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Replace the output file when the new one is whole.
@@ -73,6 +78,9 @@ pub fn run(args: &DecryptArgs, quiet: bool) -> Result<(), Failure> {
         .iter()
         .map(|path| input::open(path))
         .collect::<Result<Vec<File>, Failure>>()?;
+    if args.output == Path::new("-") {
+        return to_stdout(args, &files, &keys, quiet);
+    }
     let target = Target::check(args.output.clone(), args.force)?;
     refuse_to_overwrite_input(args)?;
 
@@ -92,6 +100,28 @@ pub fn run(args: &DecryptArgs, quiet: bool) -> Result<(), Failure> {
     report(args, size)
 }
 
+/// Writes to stdout as it goes.
+fn to_stdout(
+    args: &DecryptArgs,
+    files: &[File],
+    keys: &[ContentKey],
+    quiet: bool,
+) -> Result<(), Failure> {
+    let stdout = io::stdout();
+    if args.json || stdout.is_terminal() {
+        let what = "--output - fills stdout with the clear file: neither a terminal nor --json has room for it";
+        return Err(Failure::Usage(what.into()));
+    }
+    let interrupt = Interrupt::install()?;
+    // Without the buffer that looks for line ends.
+    let file = stdout.as_fd().try_clone_to_owned().map(File::from);
+    let file = file.map_err(|error| Failure::io("write", &args.output, &error))?;
+    let total = files.iter().map(Source::len).sum();
+    let progress = Progress::start("decrypting to stdout".into(), total, quiet);
+    decrypt(args, files, keys, file, &progress, &interrupt)?;
+    interrupt.check()
+}
+
 fn report(args: &DecryptArgs, size: u64) -> Result<(), Failure> {
     if args.json {
         let output = text::json_path(&args.output);
@@ -108,10 +138,14 @@ fn all_keys(args: &DecryptArgs) -> Result<Vec<ContentKey>, Failure> {
     let mut keys = args
         .key
         .iter()
-        .map(|text| keys::parse("--key", text))
+        .map(|text| keys::parse_labelled("--key", text).map(|labelled| labelled.key))
         .collect::<Result<Vec<ContentKey>, Failure>>()?;
     if let Some(path) = &args.key_file {
         keys.extend(keys::read_file(path)?);
+    }
+    if let Some(path) = &args.cpix {
+        let cpix = package::read_cpix(path)?;
+        keys.extend(cpix.keys.iter().map(|key| key.key.clone()));
     }
     Ok(keys)
 }
@@ -158,6 +192,9 @@ fn decrypt(
     // A signal makes reads fail; that is not an error of the input.
     interrupt.check()?;
     if let Some(error) = &writer.get_ref().failure {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Err(Failure::BrokenPipe);
+        }
         return Err(Failure::io("write", &args.output, error));
     }
     result.map_err(|error| explain(&args.input, &error))?;

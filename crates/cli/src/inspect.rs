@@ -64,6 +64,7 @@ struct MovieJson<'a> {
     /// Whether any track can be packaged.
     packageable: bool,
     tracks: Vec<TrackJson<'a>>,
+    warnings: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -96,6 +97,7 @@ fn json<'a>(file: &Path, movie: &'a Movie) -> MovieJson<'a> {
         duration_seconds: movie.duration_seconds,
         packageable: movie.tracks.iter().any(|track| reason(track).is_none()),
         tracks: movie.tracks.iter().map(track_json).collect(),
+        warnings: movie.warnings.iter().map(|warning| &*warning.0).collect(),
     }
 }
 
@@ -122,25 +124,29 @@ fn track_json(track: &Track) -> TrackJson<'_> {
 
 /// One line for the file, two for each track.
 fn human(file: &Path, movie: &Movie) -> String {
-    let layout = if movie.fragmented {
-        "fragmented"
-    } else {
-        "progressive"
+    let kind = container(movie);
+    let layout = match (kind, movie.fragmented) {
+        ("webvtt" | "srt", _) => "",
+        (_, true) => ", fragmented",
+        (_, false) => ", progressive",
     };
     let brand = match movie.brand.trim() {
-        "" => String::new(),
+        "" | "WEBVTT" | "SRT" => String::new(),
         brand => format!(" ({brand})"),
     };
     let mut lines = format!(
-        "{}: {}{brand}, {layout}, {}, {}\n",
+        "{}: {}{brand}{layout}, {}, {}\n",
         file.display(),
-        container(movie).to_uppercase(),
+        kind.to_uppercase(),
         text::clock(movie.duration_seconds),
         HumanBytes(movie.size),
     );
     for track in &movie.tracks {
         // Writing to a String cannot fail.
         let _ = writeln!(lines, "{}", track_lines(track));
+    }
+    for warning in &movie.warnings {
+        let _ = writeln!(lines, "  warning: {}", warning.0);
     }
     lines
 }
@@ -160,8 +166,12 @@ fn track_lines(track: &Track) -> String {
     }
     facts.push(track.language.clone());
     facts.push(format!("{} kbit/s", track.average_bitrate / 1000));
+    let samples = match track.codec.rfc6381.as_str() {
+        "wvtt" => "cues",
+        _ => "samples",
+    };
     let timing = format!(
-        "{} samples, {} to {}, {} ticks a second",
+        "{} {samples}, {} to {}, {} ticks a second",
         track.sample_count,
         text::clock(track.start_seconds),
         text::clock(track.start_seconds + track.duration_seconds),
@@ -181,6 +191,8 @@ fn track_lines(track: &Track) -> String {
 /// `mov` for QuickTime files, which say so in `ftyp` or have none.
 fn container(movie: &Movie) -> &'static str {
     match movie.brand.trim() {
+        "WEBVTT" => "webvtt",
+        "SRT" => "srt",
         "qt" | "" => "mov",
         _ => "mp4",
     }
@@ -190,6 +202,7 @@ fn kind(kind: TrackKind) -> String {
     match kind {
         TrackKind::Video => "video".into(),
         TrackKind::Audio => "audio".into(),
+        TrackKind::Text => "text".into(),
         TrackKind::Other(handler) => String::from_utf8_lossy(&handler).trim().to_owned(),
     }
 }

@@ -126,6 +126,7 @@ pub fn parent(path: &Path) -> &Path {
 }
 
 /// A file to be written whole; see [`Target::check`].
+#[derive(Clone)]
 pub struct Target {
     path: PathBuf,
     occupied: bool,

@@ -129,7 +129,8 @@ fn to_16(bytes: Option<Vec<u8>>) -> Result<[u8; 16], KeyError> {
     array.map_err(|_| KeyError::Length(length))
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
+/// Bytes of a text of hex digits; `None` when it is something else.
+pub(crate) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     text.as_bytes()
         .chunks(2)
         .map(|pair| {

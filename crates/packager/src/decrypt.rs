@@ -5,13 +5,19 @@
 //! changes. Memory is bounded by one fragment's index and one sample.
 
 mod samples;
+mod source;
 mod tracks;
 
-use crate::{ContentKey, Error, Source};
+use crate::movie::fragments;
+use crate::{ContentKey, Error, KeyId, Source};
 use bmff::{BoxHeader, BoxView, TopLevel, read_box};
-use samples::ProtectedSample;
+use samples::MAX_PROTECTED_SAMPLES;
+pub(crate) use samples::{ProtectedSample, of_fragment};
+pub use source::{DecryptedSource, decrypted};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io::Write;
-use tracks::Tracks;
+pub(crate) use tracks::{Tracks, patches};
 
 /// Bytes that are copied at once.
 const COPY_LEN: usize = 1 << 20;
@@ -29,7 +35,7 @@ pub fn decrypt(
     let mut decryptor = Decryptor {
         keys,
         tracks: find_tracks(inputs)?,
-        pending: Vec::new(),
+        pending: BinaryHeap::new(),
         output,
     };
     if !decryptor.tracks.any_protected() {
@@ -50,6 +56,7 @@ pub fn decrypt(
             }
             decryptor.top_level(*source, &header)?;
         }
+        decryptor.end_input(input)?;
     }
     decryptor.output.flush()?;
     Ok(())
@@ -62,7 +69,7 @@ fn find_tracks(inputs: &[&dyn Source]) -> Result<Tracks, Error> {
             let header = header?;
             if header.kind == b"moov" {
                 let bytes = read_box(*source, &header)?;
-                return Tracks::parse(&bytes, header.offset, index);
+                return Tracks::parse(bytes.into(), header.offset, index);
             }
         }
     }
@@ -74,17 +81,41 @@ fn find_tracks(inputs: &[&dyn Source]) -> Result<Tracks, Error> {
 struct Decryptor<'a> {
     keys: &'a [ContentKey],
     tracks: Tracks,
-    /// Protected samples of the current input that are not written yet.
-    pending: Vec<ProtectedSample>,
+    /// Protected samples of the current input that are not written yet; the first in the file comes first.
+    pending: BinaryHeap<Reverse<ProtectedSample>>,
     output: &'a mut dyn Write,
 }
 
 impl Decryptor<'_> {
     /// Samples of an unfragmented file are known before its first box.
     fn start_input(&mut self, input: usize, source: &dyn Source) -> Result<(), Error> {
-        self.pending = self.tracks.progressive_samples(input, source)?;
-        self.pending.sort_by_key(|sample| sample.offset);
+        self.pending.clear();
+        self.expect(self.tracks.progressive_samples(input)?, source)
+    }
+
+    /// Takes note of samples to come.
+    fn expect(&mut self, samples: Vec<ProtectedSample>, source: &dyn Source) -> Result<(), Error> {
+        if self.pending.len() + samples.len() > MAX_PROTECTED_SAMPLES {
+            let what = format!("more than {MAX_PROTECTED_SAMPLES} samples have no 'mdat' yet");
+            return Err(Error::LimitExceeded(what));
+        }
+        if let Some(sample) = samples.iter().find(|sample| sample.end() > source.len()) {
+            return Err(behind_the_end(sample, source));
+        }
+        self.pending.extend(samples.into_iter().map(Reverse));
         Ok(())
+    }
+
+    /// Nothing may be left over: it would stay encrypted.
+    fn end_input(&mut self, input: usize) -> Result<(), Error> {
+        match self.pending.peek() {
+            None => Ok(()),
+            Some(Reverse(sample)) => Err(Error::InvalidInput(format!(
+                "input {}: a sample at {:#x} lies in no 'mdat'",
+                input + 1,
+                sample.offset
+            ))),
+        }
     }
 
     fn top_level(&mut self, source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
@@ -97,13 +128,10 @@ impl Decryptor<'_> {
                 self.output.write_all(&bytes)?;
             }
             b"moof" => {
-                let mut bytes = read_box(source, header)?;
+                let mut bytes = fragments::read_moof(source, header)?;
                 let moof = BoxView::new(&bytes, header.offset)?;
-                let samples = samples::of_fragment(&moof, &self.tracks, source)?;
-                let patches = samples::patches(&moof)?;
-                self.pending.extend(samples);
-                self.pending.sort_by_key(|sample| sample.offset);
-                for patch in patches {
+                self.expect(samples::of_fragment(&moof, &self.tracks)?, source)?;
+                for patch in samples::patches(&BoxView::new(&bytes, header.offset)?)? {
                     patch.apply(&mut bytes);
                 }
                 self.output.write_all(&bytes)?;
@@ -118,14 +146,12 @@ impl Decryptor<'_> {
     /// Writes a `mdat`: protected samples decrypted, all else as it is.
     fn media(&mut self, source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
         let mut at = header.offset;
-        let split = self
-            .pending
-            .partition_point(|sample| sample.offset < header.end());
-        let later = self.pending.split_off(split);
-        let here = std::mem::replace(&mut self.pending, later);
         let mut bytes = Vec::new();
-        for sample in here {
-            let end = sample.offset.saturating_add(u64::from(sample.size));
+        while let Some(Reverse(next)) = self.pending.peek()
+            && next.offset < header.end()
+            && let Some(Reverse(sample)) = self.pending.pop()
+        {
+            let end = sample.end();
             if sample.offset < at || end > header.end() {
                 return Err(Error::InvalidInput(format!(
                     "a sample at {:#x} to {end:#x} overlaps another or leaves its 'mdat'",
@@ -135,20 +161,12 @@ impl Decryptor<'_> {
             self.copy(source, at, sample.offset)?;
             bytes.resize(sample.size as usize, 0);
             source.read_at(sample.offset, &mut bytes)?;
-            let key = self.key(&sample.parameters.kid)?;
-            sample.decrypt(&key, &mut bytes)?;
+            let key = find_key(self.keys, &sample)?;
+            sample.decrypt(source, key, &mut bytes)?;
             self.output.write_all(&bytes)?;
             at = end;
         }
         self.copy(source, at, header.end())
-    }
-
-    fn key(&self, kid: &[u8; 16]) -> Result<ContentKey, Error> {
-        let key = self.keys.iter().find(|key| key.kid.0 == *kid);
-        key.cloned().ok_or_else(|| {
-            let kid = crate::KeyId(*kid).hex();
-            Error::InvalidOptions(format!("no key for KID {kid} was given"))
-        })
     }
 
     fn copy(&mut self, source: &dyn Source, mut from: u64, to: u64) -> Result<(), Error> {
@@ -182,6 +200,22 @@ impl Decryptor<'_> {
     }
 }
 
+/// The key of a sample.
+fn find_key<'a>(keys: &'a [ContentKey], sample: &ProtectedSample) -> Result<&'a ContentKey, Error> {
+    let kid = KeyId(sample.parameters.tenc.kid);
+    let key = keys.iter().find(|key| key.kid == kid);
+    key.ok_or_else(|| Error::InvalidOptions(format!("no key for KID {} was given", kid.hex())))
+}
+
+fn behind_the_end(sample: &ProtectedSample, source: &dyn Source) -> Error {
+    Error::InvalidInput(format!(
+        "a sample at {:#x} to {:#x} lies behind the end of the file at {:#x}",
+        sample.offset,
+        sample.end(),
+        source.len()
+    ))
+}
+
 /// A box of the encryption gets another type; its size stays.
 pub(crate) struct Patch {
     /// Position of the four characters in the buffer.
@@ -190,6 +224,12 @@ pub(crate) struct Patch {
 }
 
 impl Patch {
+    /// The box at the start of the buffer becomes `free`.
+    const FREE: Self = Self {
+        at: 4,
+        kind: *b"free",
+    };
+
     /// Gives `view` the type `kind`; the buffer begins at `base` in the file.
     fn rename(view: &BoxView<'_>, base: u64, kind: [u8; 4]) -> Self {
         let at = usize::try_from(view.offset.saturating_sub(base)).unwrap_or(usize::MAX);
@@ -199,9 +239,13 @@ impl Patch {
         }
     }
 
-    fn apply(&self, bytes: &mut [u8]) {
+    /// Writes the type into the buffer.
+    pub fn apply(&self, bytes: &mut [u8]) {
         if let Some(place) = bytes.get_mut(self.at..self.at.saturating_add(4)) {
             place.copy_from_slice(&self.kind);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

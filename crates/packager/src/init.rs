@@ -1,9 +1,10 @@
 //! Writes init segments: `ftyp` and `moov` of one CMAF track (ISO/IEC 23000-19, 7.3.1).
 
 use crate::cenc::protect::Protection;
-use crate::cenc::pssh;
-use crate::movie::{AudioEntry, Colour, SampleEntry, Track, VideoEntry};
-use crate::{Scheme, TrackKind};
+use crate::cenc::systems::SystemInit;
+use crate::manifest::language;
+use crate::movie::{AudioEntry, Colour, SampleEntry, TextEntry, Track, VideoEntry};
+use crate::{Role, Scheme, TrackKind};
 use bmff::Writer;
 
 /// The track id in every output: a CMAF track file holds one track.
@@ -17,17 +18,21 @@ pub(crate) struct Init<'a> {
     pub media_time: u64,
     /// How the samples are encrypted.
     pub protection: Option<&'a Protection>,
+    /// What protection systems say.
+    pub systems: &'a [SystemInit],
 }
 
 /// What the plan keeps of an input's track for its init segment.
 #[derive(Debug)]
 pub(crate) struct TrackFacts {
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// Ticks a second.
     pub timescale: u32,
-    /// ISO 639-2.
+    /// ISO 639-2, or a tag.
     pub language: String,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Rotation, as in `tkhd`.
     pub matrix: [u8; 36],
     /// Presented picture size, 16.16; 0 for sound.
@@ -66,8 +71,8 @@ pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
                 w.zeros(12);
             });
         });
-        if let Some(protection) = init.protection {
-            pssh::write_common(w, &[protection.kid()]);
+        for pssh in init.systems.iter().flat_map(|system| &system.pssh) {
+            w.put(pssh);
         }
     });
     w.into_bytes()
@@ -81,7 +86,7 @@ fn unity(w: &mut Writer) {
 
 fn write_track(w: &mut Writer, init: &Init<'_>) {
     let facts = init.track;
-    let is_video = facts.kind == TrackKind::Video;
+    let is_audio = facts.kind == TrackKind::Audio;
     w.boxed(b"trak", |w| {
         // Enabled, in the movie.
         w.full(b"tkhd", 0, 3, |w| {
@@ -90,7 +95,8 @@ fn write_track(w: &mut Writer, init: &Init<'_>) {
             w.zeros(4);
             w.u32(0);
             w.zeros(12);
-            w.u16(if is_video { 0 } else { 0x0100 });
+            // Volume.
+            w.u16(if is_audio { 0x0100 } else { 0 });
             w.u16(0);
             w.put(&facts.matrix);
             w.u32(facts.presented_size.0);
@@ -109,7 +115,11 @@ fn write_track(w: &mut Writer, init: &Init<'_>) {
             });
             w.full(b"hdlr", 0, 0, |w| {
                 w.u32(0);
-                w.put(if is_video { b"vide" } else { b"soun" });
+                w.put(match facts.kind {
+                    TrackKind::Video => b"vide",
+                    TrackKind::Text => b"subt",
+                    _ => b"soun",
+                });
                 w.zeros(12);
                 w.put(b"Reelpack\0");
             });
@@ -139,6 +149,7 @@ fn write_edit(w: &mut Writer, media_time: u64) {
 fn write_media_information(w: &mut Writer, init: &Init<'_>) {
     match init.track.kind {
         TrackKind::Video => w.full(b"vmhd", 0, 1, |w| w.zeros(8)),
+        TrackKind::Text => w.full(b"sthd", 0, 0, |_| {}),
         _ => w.full(b"smhd", 0, 0, |w| w.zeros(4)),
     }
     w.boxed(b"dinf", |w| {
@@ -154,6 +165,11 @@ fn write_media_information(w: &mut Writer, init: &Init<'_>) {
             match &init.track.entry {
                 SampleEntry::Video(entry) => write_video(w, entry, init.protection),
                 SampleEntry::Audio(entry) => write_audio(w, entry, init.protection),
+                // Never encrypted. Cues in a list have no init segment.
+                SampleEntry::Text(TextEntry::Ttml(entry)) => {
+                    w.boxed(&entry.kind, |w| w.put(&entry.body));
+                }
+                SampleEntry::Text(_) => {}
             }
         });
         for table in [b"stts", b"stsc"] {
@@ -254,8 +270,8 @@ fn write_protection(w: &mut Writer, original: &[u8; 4], protection: &Protection)
 }
 
 /// Three letters of 5 bits each (ISO/IEC 14496-12, 8.4.2.3).
-fn pack_language(language: &str) -> u16 {
-    let letters: Vec<u16> = language
+fn pack_language(code: &str) -> u16 {
+    let letters: Vec<u16> = language::three_letters(code)
         .bytes()
         .filter(u8::is_ascii_lowercase)
         .map(|letter| u16::from(letter - 0x60))
@@ -280,6 +296,7 @@ impl TrackFacts {
             kind: track.kind,
             timescale: track.timescale,
             language: track.language.clone(),
+            role: track.role,
             matrix,
             presented_size: match &entry {
                 SampleEntry::Video(entry) => {
@@ -288,7 +305,7 @@ impl TrackFacts {
                     let high = u32::from(entry.height) << 16;
                     (u32::try_from(wide).unwrap_or(u32::MAX), high)
                 }
-                SampleEntry::Audio(_) => (0, 0),
+                SampleEntry::Audio(_) | SampleEntry::Text(_) => (0, 0),
             },
             entry,
         })

@@ -12,6 +12,7 @@ mod boxes;
 mod cenc;
 mod codec;
 mod content_key;
+mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
@@ -23,12 +24,26 @@ mod options;
 mod plan;
 mod presentation;
 mod sample;
+mod text;
+mod verify;
 
 pub use bmff::{MemorySource, Source};
 pub use boxes::{BoxNode, tree};
+pub use cenc::systems::{
+    FairPlayOptions, GivenSystem, HlsKey, MpdProtection, PlayReadyOptions, PlayReadyVersion,
+    ProtectionSystem, SystemInit, WidevineOptions,
+};
 pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value};
-pub use decrypt::decrypt;
+pub use cpix::{Cpix, CpixKey, write_cpix};
+pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
-pub use movie::{Codec, Movie, Packageable, Track, TrackKind, Warning, probe};
+pub use movie::{
+    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
+    probe_with,
+};
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use verify::{
+    CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
+    VerifyReport, verify,
+};

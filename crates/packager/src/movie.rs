@@ -5,13 +5,21 @@
 
 mod entry;
 pub(crate) mod fragments;
+mod labels;
+mod salvage;
+mod sync;
+mod text;
 mod timing;
 
 use crate::sample::{ProgressiveTable, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
 use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
-pub(crate) use entry::{AudioEntry, Colour, SampleEntry, VideoConfig, VideoEntry};
+pub(crate) use entry::{
+    AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
+    parse as parse_entries,
+};
+pub use labels::{Role, language_code};
 use std::sync::Arc;
 pub(crate) use timing::Timing;
 
@@ -23,7 +31,8 @@ const MAX_TRACKS: usize = 256;
 pub struct Movie {
     /// All tracks of the file, in file order.
     pub tracks: Vec<Track>,
-    /// Major brand of `ftyp` (`isom`, `qt  `, …); empty without `ftyp`.
+    /// Major brand of `ftyp` (`isom`, `qt  `, …), empty without `ftyp`; `WEBVTT` or `SRT` for a file of
+    /// subtitles.
     pub brand: String,
     /// Whether the samples are in movie fragments.
     pub fragmented: bool,
@@ -31,6 +40,8 @@ pub struct Movie {
     pub duration_seconds: f64,
     /// Size of the file in bytes.
     pub size: u64,
+    /// What people should know about the input: what its index says wrongly.
+    pub warnings: Vec<Warning>,
 }
 
 /// One `trak`.
@@ -44,11 +55,13 @@ pub struct Track {
     pub codec: Codec,
     /// Whether it can be packaged, and why not.
     pub packageable: Packageable,
-    /// ISO 639-2 code of `mdhd`, `und` when there is none.
+    /// ISO 639-2 code of `mdhd`, `und` when there is none; or what [`Movie::set_language`] made it.
     pub language: String,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Ticks a second of the media's timeline.
     pub timescale: u32,
-    /// Number of samples.
+    /// Number of samples; of cues, when they are in a list.
     pub sample_count: u64,
     /// Presented start in seconds on the movie's timeline (after the edit list); negative when samples
     /// lie before it (encoder priming).
@@ -80,6 +93,8 @@ pub enum TrackKind {
     Video,
     /// Sound.
     Audio,
+    /// Subtitles that are text.
+    Text,
     /// Anything else, by the four characters of its handler.
     Other([u8; 4]),
 }
@@ -106,13 +121,31 @@ pub enum Packageable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning(pub String);
 
-/// Reads the index of an MP4 or MOV file.
+/// How an input is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProbeOptions {
+    /// Whether what is whole of a file that is cut short is taken; a warning says where it ends.
+    pub salvage: bool,
+}
+
+/// Reads the index of an MP4 or MOV file, or a file of subtitles (WebVTT, SRT).
 ///
 /// # Errors
 /// [`Error::InvalidInput`] names the box, its offset and what is wrong; [`Error::Unsupported`] names
 /// the container.
 pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
-    let layout = Layout::read(source)?;
+    probe_with(source, &ProbeOptions::default())
+}
+
+/// [`probe`], in the way that `options` say.
+///
+/// # Errors
+/// Those of [`probe`]; also [`Error::InvalidInput`] when nothing of the file can be salvaged.
+pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, Error> {
+    if let Some(format) = crate::text::recognise(source)? {
+        return text::movie(source, format);
+    }
+    let layout = Layout::read(source, options)?;
     let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
     let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
     check_nesting(&moov)?;
@@ -143,13 +176,21 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
     if fragmented {
         fragments::collect(source, &moov, &layout.moofs, &mut builders)?;
     }
+    let mut warnings = Vec::new();
+    if options.salvage {
+        salvage::cut(&mut builders, source.len(), layout.is_cut, &mut warnings)?;
+    }
     let mut tracks = Vec::new();
+    let chapters = text::chapter_tracks(&moov)?;
     for builder in builders {
-        tracks.push(builder.finish(source)?);
+        let mut track = builder.finish(source, &mut warnings)?;
+        track.read_text(&chapters, source, &mut warnings)?;
+        tracks.push(track);
     }
     let ends = tracks
         .iter()
         .filter(|track: &&Track| track.packageable == Packageable::Yes)
+        .filter(|track| track.kind != TrackKind::Text)
         .map(|track| track.start_seconds.max(0.0) + track.duration_seconds);
     Ok(Movie {
         duration_seconds: ends.fold(0.0, f64::max),
@@ -157,6 +198,7 @@ pub fn probe(source: &dyn Source) -> Result<Movie, Error> {
         fragmented,
         size: source.len(),
         tracks,
+        warnings,
     })
 }
 
@@ -183,21 +225,32 @@ struct Layout {
     brand: String,
     moov: BoxHeader,
     moofs: Vec<BoxHeader>,
+    /// Whether the last box is not whole; only when that is no error.
+    is_cut: bool,
 }
 
 impl Layout {
-    fn read(source: &dyn Source) -> Result<Self, Error> {
+    fn read(source: &dyn Source, options: &ProbeOptions) -> Result<Self, Error> {
         refuse_other_containers(source)?;
         let mut brand = String::new();
         let mut moov = None;
         let mut moofs = Vec::new();
+        let mut is_cut = false;
         for header in TopLevel::new(source) {
             let header = match header {
                 Ok(header) => header,
                 // Some writers leave a few bytes behind the last box.
                 Err(_) if moov.is_some() && moofs.is_empty() => break,
+                Err(_) if moov.is_some() && options.salvage => {
+                    is_cut = true;
+                    break;
+                }
                 Err(error) => return Err(error.into()),
             };
+            if header.end() > source.len() && moov.is_some() && options.salvage {
+                is_cut = true;
+                break;
+            }
             if header.end() > source.len() {
                 if header.offset == 0 && !is_known(&header.kind) {
                     return Err(Error::InvalidInput(NO_BOX.into()));
@@ -225,7 +278,12 @@ impl Layout {
                 source.len()
             )));
         };
-        Ok(Self { brand, moov, moofs })
+        Ok(Self {
+            brand,
+            moov,
+            moofs,
+            is_cut,
+        })
     }
 }
 
@@ -253,8 +311,8 @@ fn is_known(kind: &FourCc) -> bool {
 
 fn cut_short(source: &dyn Source, header: &BoxHeader, index_known: bool) -> Error {
     let hint = match index_known {
-        true => "",
-        false => "; the index ('moov') was not reached",
+        true => "; `--salvage` packages what is whole",
+        false => "; the index ('moov') was not reached, and nothing can be salvaged without it",
     };
     Error::InvalidInput(format!(
         "the file is cut short: '{}' at {:#x} says that it ends at {:#x}, the file ends at {:#x} ({} bytes are missing{hint})",
@@ -332,6 +390,8 @@ struct TrackBuilder {
     samples: SampleTable,
     /// The highest number of a sample entry that samples name.
     highest_description: u32,
+    /// Whether the file is cut short before its first sample.
+    cut_off: bool,
     path: String,
 }
 
@@ -349,13 +409,15 @@ impl TrackBuilder {
         if mdhd.timescale == 0 {
             return Err(mdia.error("'mdhd' has a timescale of 0").into());
         }
+        let stbl = mdia.need(b"minf")?.need(b"stbl")?;
+        let stsd = stbl.need(b"stsd")?;
         let kind = match Hdlr::parse(&mdia.need(b"hdlr")?)?.handler.0 {
             [b'v', b'i', b'd', b'e'] => TrackKind::Video,
             [b's', b'o', b'u', b'n'] => TrackKind::Audio,
+            _ if text::is_text(&stsd) => TrackKind::Text,
             other => TrackKind::Other(other),
         };
-        let stbl = mdia.need(b"minf")?.need(b"stbl")?;
-        let entry = entry::parse(&stbl.need(b"stsd")?, kind)?;
+        let entry = entry::parse(&stsd, kind)?;
         let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
         let base = layout.moov.offset;
         let has_fragments = !layout.moofs.is_empty();
@@ -376,11 +438,12 @@ impl TrackBuilder {
             entry,
             samples,
             highest_description,
+            cut_off: false,
             path: trak.path.clone(),
         })
     }
 
-    fn finish(self, source: &dyn Source) -> Result<Track, Error> {
+    fn finish(self, source: &dyn Source, warnings: &mut Vec<Warning>) -> Result<Track, Error> {
         let timing = self.timing.clone().unwrap_or_default();
         let extent = Extent::measure(&self, &timing, source.len())?;
         let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
@@ -390,14 +453,24 @@ impl TrackBuilder {
             Packageable::Yes => self.entry.entry,
             Packageable::No(_) => None,
         };
+        let samples = match &entry {
+            Some(SampleEntry::Video(entry)) => {
+                let looked = sync::look(self.samples, &entry.config, self.timescale, source)?;
+                let warn = |text| Warning(format!("track {} (video): {text}", self.id));
+                warnings.extend(looked.corrections.into_iter().map(warn));
+                looked.samples
+            }
+            _ => self.samples,
+        };
         Ok(Track {
             id: self.id,
             kind: self.kind,
             codec: self.entry.codec,
             packageable,
             language: self.language,
+            role: None,
             timescale: self.timescale,
-            sample_count: self.samples.count(),
+            sample_count: samples.count(),
             start_seconds: seconds(extent.start),
             duration_seconds,
             average_bitrate: match duration_seconds > 0.0 {
@@ -410,7 +483,7 @@ impl TrackBuilder {
             header: self.header,
             timing,
             entry,
-            samples: Arc::new(self.samples),
+            samples: Arc::new(samples),
         })
     }
 
@@ -420,6 +493,10 @@ impl TrackBuilder {
         }
         if let Err(reason) = &self.timing {
             return Packageable::No(reason.clone());
+        }
+        if self.cut_off {
+            let what = "the file is cut short before its first sample";
+            return Packageable::No(what.into());
         }
         if self.samples.count() == 0 {
             return Packageable::No("it has no samples".into());
@@ -512,6 +589,7 @@ impl TrackKind {
         match self {
             Self::Video => "video".into(),
             Self::Audio => "audio".into(),
+            Self::Text => "text".into(),
             Self::Other(handler) => FourCc(handler).to_string().trim().to_string(),
         }
     }

@@ -1,6 +1,6 @@
 //! What the caller decides about a packaging.
 
-use crate::ContentKey;
+use crate::{ContentKey, ProtectionSystem};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -77,6 +77,9 @@ pub struct Options {
     /// There are some exactly when there is a scheme. A rendition takes the keys of its own name, else those of
     /// its kind and size, else those without a label; of several the crypto periods take one after the other.
     pub content_keys: Vec<LabelledKey>,
+    /// Who delivers the keys. None named means the common system, and playlists that players without a key system
+    /// take; else those that are named and no others.
+    pub systems: Vec<ProtectionSystem>,
     /// 16 fresh random bytes for each packaging job; all IVs come from it. A job that is tried again
     /// keeps its seed and so writes the same bytes.
     pub iv_seed: [u8; 16],
@@ -114,20 +117,47 @@ impl Scheme {
         matches!(self, Self::Cenc | Self::Cens)
     }
 
+    /// METHOD of `EXT-X-KEY`; `None` for a scheme that HLS does not know.
+    pub fn hls_method(self) -> Option<&'static str> {
+        match self {
+            Self::Cbcs => Some("SAMPLE-AES"),
+            Self::Cenc => Some("SAMPLE-AES-CTR"),
+            Self::Cens | Self::Cbc1 => None,
+        }
+    }
+
     /// Whether HLS has a METHOD for it.
     pub fn is_known_to_hls(self) -> bool {
-        matches!(self, Self::Cbcs | Self::Cenc)
+        self.hls_method().is_some()
     }
 }
+
+/// Pixels of a picture of 768 × 576.
+const MAX_SD: u64 = 442_368;
+/// Pixels of a picture of 1920 × 1080.
+const MAX_HD: u64 = 2_073_600;
+/// Pixels of a picture of 4096 × 2160.
+const MAX_UHD1: u64 = 8_847_360;
 
 impl Label {
     /// The label of pictures with so many pixels.
     pub(crate) fn of_pixels(count: u64) -> Self {
         match count {
-            0..=442_368 => Self::Sd,
-            442_369..=2_073_600 => Self::Hd,
-            2_073_601..=8_847_360 => Self::Uhd1,
+            0..=MAX_SD => Self::Sd,
+            ..=MAX_HD => Self::Hd,
+            ..=MAX_UHD1 => Self::Uhd1,
             _ => Self::Uhd2,
+        }
+    }
+
+    /// The least and the most pixels of a label of pictures; there is no most of the largest.
+    pub(crate) fn pixels(&self) -> (u64, Option<u64>) {
+        match self {
+            Self::Sd => (0, Some(MAX_SD)),
+            Self::Hd => (MAX_SD + 1, Some(MAX_HD)),
+            Self::Uhd1 => (MAX_HD + 1, Some(MAX_UHD1)),
+            Self::Uhd2 => (MAX_UHD1 + 1, None),
+            Self::Audio | Self::Rendition(_) => (0, None),
         }
     }
 }
@@ -186,6 +216,7 @@ impl Default for Options {
             scheme: None,
             encrypt: EncryptScope::All,
             content_keys: Vec::new(),
+            systems: Vec::new(),
             iv_seed: [0; 16],
             segment_duration: Duration::from_secs(4),
             layout: FileLayout::Segments,

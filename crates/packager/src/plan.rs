@@ -6,14 +6,16 @@ mod cut;
 mod keys;
 mod render;
 mod single_file;
+mod text;
 mod timeline;
 mod trick;
 
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, FileLayout, Options};
+use crate::{Error, FileLayout, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -39,7 +41,7 @@ pub struct Plan {
 pub struct Rendition {
     /// Name of its folder (`video`, `audio`, `audio-fra`): unique in the package.
     pub name: String,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// Index of its movie among those that were planned.
     pub input: usize,
@@ -63,9 +65,11 @@ pub(crate) struct PlannedTrack {
     /// For the init segment.
     pub facts: TrackFacts,
     /// Where the samples are.
-    samples: Arc<SampleTable>,
+    pub samples: Arc<SampleTable>,
     /// How its samples are encrypted.
     pub protection: Option<Protection>,
+    /// What protection systems say about its keys.
+    pub signals: Signals,
     /// From the source's clock to the output's.
     pub timeline: Timeline,
     /// Its segments, in order.
@@ -73,14 +77,15 @@ pub(crate) struct PlannedTrack {
     /// Number of samples.
     pub sample_count: u64,
     /// Number of samples before those of the first segment that are left out.
-    first_sample: u64,
+    pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
     /// Whether the MPD lists its key pictures, for playing fast.
     pub trick_mode: bool,
 }
 
-/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, ….
+/// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
+/// which needs no init segment, 0 is all of it in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
     /// Index into [`Plan::renditions`].
@@ -121,7 +126,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
             layout: options.layout,
-            warnings,
+            warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
     let (pictures, others): (Vec<_>, Vec<_>) = chosen
@@ -129,7 +134,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         .partition(|chosen| chosen.track.kind == TrackKind::Video);
     planner.add_pictures(&pictures, options.allow_misaligned)?;
     for other in &others {
-        planner.add_sound(other)?;
+        match other.track.kind {
+            TrackKind::Text => planner.add_text(other)?,
+            _ => planner.add_sound(other)?,
+        }
     }
     if planner.plan.tracks.is_empty() {
         let what = "the edit lists leave nothing of any track";
@@ -138,7 +146,10 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     planner.keys.check_names()?;
     planner.plan.check_layout()?;
     planner.plan.choose_trick_modes();
-    if let Some(scheme) = options.scheme.filter(|scheme| !scheme.is_known_to_hls()) {
+    if let Some(scheme) = options
+        .scheme
+        .filter(|scheme| scheme.hls_method().is_none())
+    {
         let what = format!(
             "no HLS playlists are written: HLS has no METHOD for '{}'",
             scheme.fourcc()
@@ -199,7 +210,7 @@ impl Plan {
     }
 
     /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; or the file that holds it with others of its
-    /// rendition: `video.mp4`.
+    /// rendition: `video.mp4`. Of a list of cues: `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
@@ -208,9 +219,13 @@ impl Plan {
         if self.is_single_file(object.rendition) {
             return format!("{name}.mp4");
         }
-        match object.segment {
-            0 => format!("{name}/init.mp4"),
-            number => format!("{name}/{number}.m4s"),
+        let track = self.tracks.get(object.rendition as usize);
+        let is_list = track.is_some_and(|track| track.cues().is_some());
+        match (object.segment, is_list) {
+            (0, false) => format!("{name}/init.mp4"),
+            (number, false) => format!("{name}/{number}.m4s"),
+            (0, true) => format!("{name}/subtitles.vtt"),
+            (number, true) => format!("{name}/{number}.vtt"),
         }
     }
 
@@ -247,6 +262,7 @@ struct SetFacts {
     /// Of pictures: the group that is cut at the same times. Of sound: the input, and the track if it has several.
     group: (usize, u32),
     language: String,
+    role: Option<Role>,
     /// Width and height of the picture as shown, in lowest terms; 0 for sound.
     aspect: (u64, u64),
     kids: Vec<[u8; 16]>,
@@ -303,6 +319,13 @@ impl Planner<'_> {
             return Ok(());
         };
         check_order(&segments, track)?;
+        if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
+            self.plan.warnings.push(Warning(format!(
+                "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
+                chosen.name,
+                open.first_shown as f64 / f64::from(track.timescale)
+            )));
+        }
         let last_end = segments.last().map_or(0, |segment| segment.end);
         let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
@@ -314,6 +337,7 @@ impl Planner<'_> {
             .map(|segment| u64::from(segment.samples))
             .sum();
         let protection = self.keys.protect(&chosen.name, track, sample_count)?;
+        let signals = self.keys.signals(protection.as_ref())?;
         let set = self.set_of(chosen, group, protection.as_ref());
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
@@ -337,6 +361,7 @@ impl Planner<'_> {
             samples: Arc::clone(&track.samples),
             facts,
             protection,
+            signals,
             sample_count,
             segments,
             trick_mode: false,
@@ -361,10 +386,11 @@ impl Planner<'_> {
             group: match track.kind {
                 TrackKind::Video => (group, 0),
                 // Sounds of one file are different sounds; those of different files are qualities of one.
-                _ if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
+                TrackKind::Audio if chosen.alone => (0, u32::from(track.channels.unwrap_or(0))),
                 _ => (chosen.input + 1, track.id),
             },
             language: track.language.clone(),
+            role: track.role,
             aspect: track.presented_aspect(),
             kids: protection.map_or(Vec::new(), |protection| vec![protection.kid().0]),
         };
@@ -379,7 +405,8 @@ impl Planner<'_> {
 impl SetFacts {
     /// Whether a rendition with these facts belongs to the set.
     fn holds(&self, other: &Self) -> bool {
-        let facts = |set: &Self| (set.kind, set.group, set.codec.clone(), set.language.clone());
+        let kind = |set: &Self| (set.kind, set.group, set.role);
+        let facts = |set: &Self| (kind(set), set.codec.clone(), set.language.clone());
         // Sizes of a ladder are rounded to even numbers: shapes differ by a line or two.
         let (own, others) = (
             self.aspect.0 * other.aspect.1,

@@ -3,16 +3,17 @@
 mod files;
 
 use crate::cenc::protect::Protection;
-use crate::movie::{Colour, SampleEntry};
+use crate::cenc::systems::Signals;
+use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
-use crate::{Error, KeyId, Scheme, TrackKind};
+use crate::{Error, KeyId, Role, Scheme, TrackKind};
 pub(crate) use files::{Files, KeyPicture};
 
 /// A package as manifests describe it: all renditions on one timeline.
 pub(crate) struct Presentation<'a> {
     /// Seconds from the first picture or sound to the end of the last.
     pub duration: f64,
-    /// The longest segment of any rendition, in seconds.
+    /// The longest segment of any picture or sound, in seconds.
     pub longest_segment: f64,
     /// Pictures first. Players may switch between the renditions of a set.
     pub sets: Vec<SetFacts<'a>>,
@@ -49,12 +50,14 @@ pub(crate) struct SegmentFacts {
 pub(crate) struct RenditionFacts<'a> {
     /// Its folder, and its id in the MPD.
     pub name: &'a str,
-    /// Picture or sound.
+    /// Picture, sound or text.
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
-    /// ISO 639-2 of the source.
+    /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
+    /// What it is for, when that was told.
+    pub role: Option<Role>,
     /// Ticks a second.
     pub timescale: u32,
     /// Time on the media's timeline at which the presentation starts, in ticks.
@@ -65,9 +68,9 @@ pub(crate) struct RenditionFacts<'a> {
     pub segments: Vec<SegmentFacts>,
     /// Whether the MPD lists its key pictures.
     pub trick_mode: bool,
-    /// Whether pictures of a segment may need the segment before: those shown before its key frame (SAP
-    /// type 3).
-    pub open_groups: bool,
+    /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
+    /// the segment before.
+    pub sap_type: u8,
     /// Bits a second that suffice when playing starts after the longest segment's time.
     pub bandwidth: u64,
     /// Bits a second over the whole length.
@@ -76,6 +79,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub format: Format,
     /// How it is encrypted.
     pub protection: Option<ProtectionFacts>,
+    /// What protection systems say about its keys.
+    pub signals: &'a Signals,
 }
 
 /// What is particular to a kind of rendition.
@@ -100,6 +105,13 @@ pub(crate) enum Format {
         /// Number of channels.
         channels: u16,
     },
+    /// TTML in samples.
+    Text,
+    /// Cues in files.
+    Cues {
+        /// Bits a second of the file that holds all of them.
+        whole_bandwidth: u64,
+    },
 }
 
 /// How bright white may be; told by the transfer characteristics (ISO/IEC 23091-2, 8.2).
@@ -114,10 +126,14 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(colour: Colour) -> Self {
-        match colour.transfer {
-            16 => Self::Pq,
-            18 => Self::Hlg,
+    fn of(entry: &VideoEntry) -> Self {
+        // Dolby's own colours have no code point in the parameter sets.
+        if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
+            return Self::Pq;
+        }
+        match entry.colour.map(|colour| colour.transfer) {
+            Some(16) => Self::Pq,
+            Some(18) => Self::Hlg,
             _ => Self::Standard,
         }
     }
@@ -140,32 +156,28 @@ impl<'a> Presentation<'a> {
     pub fn of(plan: &'a Plan, written: &dyn Fn(ObjectId) -> ObjectFacts) -> Result<Self, Error> {
         let seconds =
             |track: &PlannedTrack, ticks: i64| ticks as f64 / f64::from(track.facts.timescale);
-        let start = plan
-            .tracks
-            .iter()
-            .map(|track| seconds(track, track.presented_start()))
-            .fold(f64::INFINITY, f64::min)
-            .max(0.0);
+        let start = plan.start_seconds();
         let end = plan
             .tracks
             .iter()
+            .filter(|track| track.facts.kind != TrackKind::Text)
             .map(|track| seconds(track, track.end))
             .fold(0.0, f64::max);
         let mut sets: Vec<SetFacts<'a>> = Vec::new();
         let mut numbers: Vec<u32> = Vec::new();
         for (index, (rendition, track)) in (0..).zip(plan.renditions().iter().zip(&plan.tracks)) {
-            let init = plan.known_facts(index, 0, written)?;
-            let files = match plan.is_single_file(index) {
-                false => Files::Segments,
-                true => Files::Single {
+            let objects = (0..=rendition.segments)
+                .map(|segment| plan.known_facts(index, segment, written))
+                .collect::<Result<Vec<ObjectFacts>, _>>()?;
+            let files = match objects.first() {
+                Some(init) if plan.is_single_file(index) => Files::Single {
                     init: init.size,
                     index: plan.index_size(index),
                 },
+                _ if track.cues().is_some() => Files::Cues,
+                _ => Files::Segments,
             };
-            let media = (1..=rendition.segments)
-                .map(|segment| plan.known_facts(index, segment, written))
-                .collect::<Result<Vec<ObjectFacts>, _>>()?;
-            let facts = RenditionFacts::of(rendition, track, start, files, &media);
+            let facts = RenditionFacts::of(rendition, track, start, files, &objects);
             let known = numbers.iter().position(|number| *number == rendition.set);
             match known.and_then(|position| sets.get_mut(position)) {
                 Some(set) => set.renditions.push(facts),
@@ -186,6 +198,7 @@ impl<'a> Presentation<'a> {
         };
         presentation.longest_segment = presentation
             .renditions()
+            .filter(|facts| facts.kind != TrackKind::Text)
             .map(RenditionFacts::longest_segment)
             .fold(0.0, f64::max);
         Ok(presentation)
@@ -212,9 +225,15 @@ impl<'a> SetFacts<'a> {
 }
 
 impl PlannedTrack {
+    /// The highest SAP type of its segments.
+    fn sap_type(&self) -> u8 {
+        let types = self.segments.iter().map(Segment::sap_type);
+        types.max().unwrap_or(1)
+    }
+
     /// When the first picture or sound is shown, in ticks of the movie's timeline. The edit list cuts off
     /// what lies before 0.
-    fn presented_start(&self) -> i64 {
+    pub(crate) fn presented_start(&self) -> i64 {
         self.segments
             .first()
             .map_or(0, |segment| segment.start)
@@ -233,15 +252,15 @@ impl PlannedTrack {
 
     fn segment_facts(&self, files: Files, media: &[ObjectFacts]) -> Vec<SegmentFacts> {
         let mut position = match files {
-            Files::Segments => 0,
             Files::Single { init, index } => init + index,
+            Files::Segments | Files::Cues => 0,
         };
         let planned = self.segments.iter().zip(self.presented_segments());
         planned
             .zip(media)
             .map(|((segment, (start, length)), object)| {
                 let offset = position;
-                if files != Files::Segments {
+                if matches!(files, Files::Single { .. }) {
                     position += object.size;
                 }
                 SegmentFacts {
@@ -284,9 +303,10 @@ impl<'a> RenditionFacts<'a> {
         track: &'a PlannedTrack,
         start: f64,
         files: Files,
-        media: &[ObjectFacts],
+        objects: &[ObjectFacts],
     ) -> Self {
         let facts = &track.facts;
+        let media = objects.get(1..).unwrap_or_default();
         let segments = track.segment_facts(files, media);
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
@@ -304,21 +324,27 @@ impl<'a> RenditionFacts<'a> {
                     height: u32::from(entry.height),
                     pixel_aspect: (h as u32, v as u32),
                     frame_rate: track.frame_rate(),
-                    range: entry
-                        .colour
-                        .map_or(DynamicRange::Standard, DynamicRange::of),
+                    range: DynamicRange::of(entry),
                 }
             }
             SampleEntry::Audio(entry) => Format::Audio {
                 sample_rate: entry.sample_rate,
                 channels: entry.channels,
             },
+            SampleEntry::Text(TextEntry::Cues(_)) => Format::Cues {
+                whole_bandwidth: {
+                    let size = objects.first().map_or(0, |whole| whole.size);
+                    (size as f64 * 8.0 / seconds(total_ticks)).ceil() as u64
+                },
+            },
+            SampleEntry::Text(_) => Format::Text,
         };
         Self {
             name: &rendition.name,
             kind: facts.kind,
             codec: &rendition.codec,
             language: &facts.language,
+            role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
             bandwidth: bandwidth.ceil() as u64,
@@ -326,9 +352,10 @@ impl<'a> RenditionFacts<'a> {
             files,
             segments,
             trick_mode: track.trick_mode,
-            open_groups: track.segments.iter().any(Segment::has_leading_pictures),
+            sap_type: track.sap_type(),
             format,
             protection: track.protection.as_ref().map(ProtectionFacts::of),
+            signals: &track.signals,
         }
     }
 

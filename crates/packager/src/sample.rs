@@ -6,9 +6,11 @@
 
 mod fragmented;
 mod progressive;
+mod starts;
 
 pub(crate) use fragmented::{FragmentedTable, Run};
 pub(crate) use progressive::ProgressiveTable;
+pub(crate) use starts::{Bits, Starts};
 
 /// One access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub struct Sample {
     pub composition_offset: i32,
     /// Whether decoding can start here.
     pub sync: bool,
+    /// Whether the bitstream says that nothing behind needs what is before. Of tables that were not held against it
+    /// this is not known.
+    pub closed: bool,
 }
 
 /// All samples of a track.
@@ -34,6 +39,8 @@ pub(crate) enum SampleTable {
     Progressive(ProgressiveTable),
     /// Movie fragments.
     Fragmented(FragmentedTable),
+    /// One of these, with the bitstream's word on where decoding can start.
+    Looked(Box<SampleTable>, Starts),
 }
 
 /// A place in a [`SampleTable`]: before its `index`th sample.
@@ -62,12 +69,41 @@ struct RunPosition {
     used: u32,
 }
 
+impl SampleCursor {
+    /// Whether the next sample is the first of a chunk or a run.
+    pub fn starts_chunk(&self) -> bool {
+        self.left_in_chunk == 0 && self.in_run == 0
+    }
+}
+
 impl SampleTable {
+    /// Number of the sample entry of the sample before a cursor; 1 is the first. Fragments say it elsewhere.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        match self {
+            Self::Progressive(table) => table.description(cursor),
+            Self::Fragmented(_) => 1,
+            Self::Looked(table, _) => table.description(cursor),
+        }
+    }
+
     /// Number of samples.
     pub fn count(&self) -> u64 {
         match self {
             Self::Progressive(table) => table.count(),
             Self::Fragmented(table) => table.count(),
+            Self::Looked(table, _) => table.count(),
+        }
+    }
+
+    /// The sample at the cursor; moves the cursor behind it.
+    fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
+        match self {
+            Self::Progressive(table) => table.next(cursor),
+            Self::Fragmented(table) => table.next(cursor),
+            Self::Looked(table, starts) => {
+                let index = cursor.index;
+                table.next(cursor).map(|sample| starts.of(index, sample))
+            }
         }
     }
 
@@ -96,10 +132,7 @@ impl Iterator for Samples<'_> {
     type Item = Sample;
 
     fn next(&mut self) -> Option<Sample> {
-        match self.table {
-            SampleTable::Progressive(table) => table.next(&mut self.cursor),
-            SampleTable::Fragmented(table) => table.next(&mut self.cursor),
-        }
+        self.table.next(&mut self.cursor)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::{BoxView, Error, FourCc};
 
+/// How many brands are kept.
+const MAX_BRANDS: usize = 1000;
+
 /// What a file says that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ftyp {
     /// The best use.
     pub major_brand: FourCc,
-    /// Other brands that it keeps to.
+    /// Other brands that it keeps to: the first 1000.
     pub compatible_brands: Vec<FourCc>,
 }
 
@@ -20,6 +23,7 @@ impl Ftyp {
         let compatible_brands = cursor
             .rest()
             .chunks_exact(4)
+            .take(MAX_BRANDS)
             .filter_map(|chunk| chunk.try_into().ok().map(FourCc))
             .collect();
         Ok(Self {

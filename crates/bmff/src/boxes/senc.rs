@@ -28,12 +28,15 @@ pub struct Senc {
 }
 
 impl Senc {
+    /// Flag of the box: entries give subsamples.
+    pub const SUBSAMPLES: u32 = 2;
+
     /// Reads the body of the box; `iv_size` comes from `tenc`.
     pub fn parse(view: &BoxView<'_>, iv_size: u8) -> Result<Self, Error> {
         let mut cursor = view.cursor();
         let (_, flags) = cursor.version_flags()?;
         let count = cursor.u32()?;
-        let least = usize::from(iv_size) + if flags & 2 != 0 { 2 } else { 0 };
+        let least = usize::from(iv_size) + if flags & Self::SUBSAMPLES != 0 { 2 } else { 0 };
         if (count as usize).saturating_mul(least) > cursor.rest().len() {
             return Err(cursor.error(format!("{count} samples exceed the box")));
         }
@@ -42,13 +45,27 @@ impl Senc {
             return Ok(Self { samples: Vec::new() });
         }
         let samples = (0..count)
-            .map(|_| SampleAuxiliary::parse(&mut cursor, iv_size, flags & 2 != 0))
+            .map(|_| SampleAuxiliary::parse(&mut cursor, iv_size, flags & Self::SUBSAMPLES != 0))
             .collect::<Result<_, _>>()?;
         Ok(Self { samples })
     }
 }
 
 impl SampleAuxiliary {
+    /// Passes over one entry without keeping it.
+    pub fn pass(
+        cursor: &mut Cursor<'_>,
+        iv_size: u8,
+        has_subsamples: bool,
+    ) -> Result<(), Error> {
+        cursor.skip(usize::from(iv_size))?;
+        if has_subsamples {
+            let count = cursor.u16()?;
+            cursor.table(u32::from(count), 6)?;
+        }
+        Ok(())
+    }
+
     /// Reads one entry.
     pub fn parse(
         cursor: &mut Cursor<'_>,

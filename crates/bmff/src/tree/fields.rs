@@ -1,14 +1,16 @@
 //! The fields of a box that matter, as text.
 
+use super::Context;
+use super::protection;
 use crate::boxes::{
-    Ftyp, Hdlr, Mdhd, Mvhd, Pssh, Saio, Saiz, Sidx, Stsz, Table, Tenc, Tfdt, Tfhd, Tkhd, Trex,
-    Trun, parse_edits,
+    Ftyp, Hdlr, Mdhd, Mvhd, Sidx, Stsz, Table, Tfdt, Tfhd, Tkhd, Trex, Trun, parse_edits,
 };
 use crate::{BoxView, Error};
 
-type Fields = Vec<(String, String)>;
+/// Names and values of a box's fields.
+pub(super) type Fields = Vec<(String, String)>;
 
-pub(super) fn fields(view: &BoxView<'_>) -> Result<Fields, Error> {
+pub(super) fn fields(view: &BoxView<'_>, context: &Context) -> Result<Fields, Error> {
     let field = |name: &str, value: &dyn std::fmt::Display| (name.to_string(), value.to_string());
     Ok(match &view.kind.0 {
         b"ftyp" | b"styp" => {
@@ -71,11 +73,11 @@ pub(super) fn fields(view: &BoxView<'_>) -> Result<Fields, Error> {
         b"stsc" => vec![field("entry_count", &Table::parse(view, 12)?.count)],
         b"stco" | b"stss" => vec![field("entry_count", &Table::parse(view, 4)?.count)],
         b"co64" => vec![field("entry_count", &Table::parse(view, 8)?.count)],
-        _ => fragment_fields(view)?,
+        _ => fragment_fields(view, context)?,
     })
 }
 
-fn fragment_fields(view: &BoxView<'_>) -> Result<Fields, Error> {
+fn fragment_fields(view: &BoxView<'_>, context: &Context) -> Result<Fields, Error> {
     let field = |name: &str, value: &dyn std::fmt::Display| (name.to_string(), value.to_string());
     Ok(match &view.kind.0 {
         b"trex" => {
@@ -119,7 +121,7 @@ fn fragment_fields(view: &BoxView<'_>) -> Result<Fields, Error> {
             ]
         }
         b"sidx" => index_fields(&Sidx::parse(view)?),
-        _ => protection_fields(view)?,
+        _ => protection::fields(view, context)?,
     })
 }
 
@@ -147,62 +149,4 @@ fn index_fields(sidx: &Sidx) -> Fields {
         field("reference", &text)
     }));
     fields
-}
-
-fn protection_fields(view: &BoxView<'_>) -> Result<Fields, Error> {
-    let field = |name: &str, value: &dyn std::fmt::Display| (name.to_string(), value.to_string());
-    Ok(match &view.kind.0 {
-        b"frma" => vec![field("original_format", &view.cursor().fourcc()?)],
-        b"schm" => {
-            let mut cursor = view.cursor();
-            cursor.skip(4)?;
-            vec![field("scheme_type", &cursor.fourcc()?)]
-        }
-        b"tenc" => {
-            let tenc = Tenc::parse(view)?;
-            let mut fields = vec![
-                field("is_protected", &tenc.is_protected),
-                field(
-                    "pattern",
-                    &format!("{}:{}", tenc.crypt_blocks, tenc.skip_blocks),
-                ),
-                field("iv_size", &tenc.iv_size),
-                field("kid", &hex(&tenc.kid)),
-            ];
-            fields.extend(tenc.constant_iv.map(|iv| field("constant_iv", &hex(&iv))));
-            fields
-        }
-        b"senc" => {
-            let mut cursor = view.cursor();
-            let (_, flags) = cursor.version_flags()?;
-            vec![
-                field("subsamples", &(flags & 2 != 0)),
-                field("sample_count", &cursor.u32()?),
-            ]
-        }
-        b"saiz" => {
-            let saiz = Saiz::parse(view)?;
-            vec![
-                field("default_size", &saiz.default_size),
-                field("sample_count", &saiz.count),
-            ]
-        }
-        b"saio" => {
-            let offsets = Saio::parse(view)?.offsets;
-            let offsets: Vec<String> = offsets.iter().map(u64::to_string).collect();
-            vec![field("offsets", &offsets.join(" "))]
-        }
-        b"pssh" => {
-            let pssh = Pssh::parse(view)?;
-            let mut fields = vec![field("system_id", &hex(&pssh.system_id))];
-            fields.extend(pssh.kids.iter().map(|kid| field("kid", &hex(kid))));
-            fields.push(field("data_size", &pssh.data.len()));
-            fields
-        }
-        _ => Vec::new(),
-    })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

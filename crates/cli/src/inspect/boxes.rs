@@ -7,6 +7,9 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
 
+/// Bytes of a value that stands in the line of its box.
+const MAX_INLINE: usize = 80;
+
 /// A box in JSON. Fields are a list because a box can repeat a name.
 #[derive(Serialize)]
 struct BoxJson<'a> {
@@ -66,10 +69,19 @@ fn append(node: &BoxNode, depth: usize, lines: &mut String) {
         "{:indent$}{fourcc} at {:#x}, {} bytes",
         "", node.offset, node.size
     );
-    for (name, value) in &node.fields {
+    // What a box says several times, or at length, has lines of its own.
+    let times = |name: &str| node.fields.iter().filter(|field| field.0 == name).count();
+    let (listed, short): (Vec<_>, Vec<_>) = node
+        .fields
+        .iter()
+        .partition(|(name, value)| value.len() > MAX_INLINE || times(name) > 1);
+    for (name, value) in short {
         let _ = write!(lines, ", {name}={}", one_line(value));
     }
     lines.push('\n');
+    for (name, value) in listed {
+        let _ = writeln!(lines, "{:indent$}  {name}: {}", "", one_line(value));
+    }
     for child in &node.children {
         append(child, depth + 1, lines);
     }
@@ -82,6 +94,28 @@ fn one_line(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_and_long_values_have_lines_of_their_own() {
+        let field = |name: &str, value: &str| (name.to_string(), value.to_string());
+        let node = BoxNode {
+            fourcc: "senc".into(),
+            offset: 8,
+            size: 99,
+            fields: vec![
+                field("sample", "0: iv 01"),
+                field("iv_size", "8"),
+                field("sample", "1: iv 02"),
+            ],
+            children: Vec::new(),
+        };
+        let mut lines = String::new();
+        append(&node, 1, &mut lines);
+        assert_eq!(
+            lines,
+            "  senc at 0x8, 99 bytes, iv_size=8\n    sample: 0: iv 01\n    sample: 1: iv 02\n"
+        );
+    }
 
     #[test]
     fn children_are_indented_and_control_characters_shown() {

@@ -2,11 +2,11 @@
 
 use crate::failure::Failure;
 use crate::output::{Target, Temporary, exists, parent};
-use crate::{keys, text};
-use packager::ContentKey;
+use crate::text;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// A place for a package that has been checked.
 pub struct Destination {
@@ -14,14 +14,26 @@ pub struct Destination {
     dir: PathBuf,
     /// Whether an old package is there that the new one replaces.
     occupied: bool,
-    /// Where a new key goes; `None` when there is none to write.
+    /// Where new keys go; `None` when there are none to write.
     key: Option<Target>,
+    /// Where a CPIX document goes.
+    cpix: Option<Target>,
+}
+
+/// Files beside the package that hold keys.
+#[derive(Default)]
+pub struct Secrets {
+    /// The text of `DIR.key`.
+    pub keys: Option<Zeroizing<String>>,
+    /// The text of the CPIX document.
+    pub cpix: Option<Zeroizing<String>>,
 }
 
 /// What is written while a package is being made; removed when dropped.
 pub struct Staging {
     package: Temporary,
-    key: Option<Temporary>,
+    /// Files with keys and their places.
+    secrets: Vec<(Target, Temporary)>,
     /// Folders above the package that were missing, the innermost last.
     parents: NewParents,
 }
@@ -36,6 +48,7 @@ impl Destination {
         kept: &[&Path],
         force: bool,
         writes_key: bool,
+        cpix: Option<&Path>,
     ) -> Result<Self, Failure> {
         let there = exists(output);
         let dir = if there {
@@ -68,7 +81,21 @@ impl Destination {
             warn_of_old_key(&key_path, kept);
             None
         };
-        Ok(Self { dir, occupied, key })
+        let cpix = match cpix {
+            Some(path) => Some(check_cpix(path, &dir, output, force)?),
+            None => None,
+        };
+        Ok(Self {
+            dir,
+            occupied,
+            key,
+            cpix,
+        })
+    }
+
+    /// Path of the CPIX document that will be written.
+    pub fn cpix_path(&self) -> Option<&Path> {
+        self.cpix.as_ref().map(Target::path)
     }
 
     /// Path of the key file that will be written.
@@ -76,29 +103,31 @@ impl Destination {
         self.key.as_ref().map(Target::path)
     }
 
-    /// Makes the temporary folder, and the temporary key file with `new_key` in it.
+    /// Makes the temporary folder, and the temporary files with keys.
     ///
     /// # Errors
     /// [`Failure::Io`] names what could not be made.
-    pub fn stage(&self, new_key: Option<&ContentKey>) -> Result<Staging, Failure> {
+    pub fn stage(&self, secrets: &Secrets) -> Result<Staging, Failure> {
         let parents = NewParents::make(parent(&self.dir))?;
         let package = Temporary::dir(parent(&self.dir))?;
         let mut staging = Staging {
             package,
-            key: None,
+            secrets: Vec::new(),
             parents,
         };
-        if let (Some(target), Some(key)) = (&self.key, new_key) {
-            let (temporary, mut file) = Temporary::file(parent(target.path()), 0o600)?;
-            file.write_all(keys::line(key).as_bytes())
-                .map_err(|error| Failure::io("write", target.path(), &error))?;
-            staging.key = Some(temporary);
+        for (target, text) in [(&self.key, &secrets.keys), (&self.cpix, &secrets.cpix)] {
+            if let (Some(target), Some(text)) = (target, text) {
+                let (temporary, mut file) = Temporary::file(parent(target.path()), 0o600)?;
+                file.write_all(text.as_bytes())
+                    .map_err(|error| Failure::io("write", target.path(), &error))?;
+                staging.secrets.push((target.clone(), temporary));
+            }
         }
         Ok(staging)
     }
 
-    /// Puts the key file and then the package in their places, so that no package is ever without its
-    /// key. What was there is removed afterwards.
+    /// Puts the files with keys and then the package in their places, so that no package is ever without its
+    /// keys. What was there is removed afterwards.
     ///
     /// # Errors
     /// [`Failure::Io`] or, when something has taken a place meanwhile, [`Failure::Usage`]; then everything is
@@ -108,13 +137,13 @@ impl Destination {
         let Staging {
             parents,
             package,
-            key,
+            secrets,
         } = staging;
-        let key = self.key.as_ref().zip(key.as_ref());
-        if let Some((target, temporary)) = key {
-            target
-                .publish(temporary)
-                .map_err(|error| in_the_way(target.path(), &error))?;
+        for (index, (target, temporary)) in secrets.iter().enumerate() {
+            if let Err(error) = target.publish(temporary) {
+                withdraw(&secrets[..index])?;
+                return Err(in_the_way(target.path(), &error));
+            }
         }
         let put = if self.occupied {
             package.exchange(&self.dir)
@@ -123,19 +152,42 @@ impl Destination {
             std::fs::rename(package.path(), &self.dir)
         };
         if let Err(error) = put {
-            if let Some((target, temporary)) = key {
-                target
-                    .withdraw(temporary)
-                    .map_err(|error| Failure::io("remove", target.path(), &error))?;
-            }
+            withdraw(&secrets)?;
             return Err(in_the_way(&self.dir, &error));
         }
-        if let Some((target, _)) = key.filter(|(target, _)| target.is_occupied()) {
+        for (target, _) in secrets.iter().filter(|(target, _)| target.is_occupied()) {
             text::note(&format!("replaced {}", target.path().display()));
         }
         parents.keep();
         Ok(())
     }
+}
+
+/// Undoes the publishing of files.
+fn withdraw(secrets: &[(Target, Temporary)]) -> Result<(), Failure> {
+    for (target, temporary) in secrets {
+        target
+            .withdraw(temporary)
+            .map_err(|error| Failure::io("remove", target.path(), &error))?;
+    }
+    Ok(())
+}
+
+/// A document of keys must not lie in the folder that is going to be published.
+fn check_cpix(path: &Path, dir: &Path, output: &Path, force: bool) -> Result<Target, Failure> {
+    let inside = |folder: &Path| {
+        path.starts_with(folder)
+            || parent(path)
+                .canonicalize()
+                .is_ok_and(|parent| parent.starts_with(folder))
+    };
+    if inside(dir) || inside(output) {
+        return Err(Failure::Usage(format!(
+            "--cpix-out {}: it holds the keys, and the output folder is what players get; name another place",
+            path.display()
+        )));
+    }
+    Target::check(path.to_owned(), force)
 }
 
 impl Staging {

@@ -1,6 +1,7 @@
 //! Renders the objects of a plan on all cores, each straight into its file or its place in the file of its rendition.
 
 use super::shared_file::SharedFile;
+use super::source::Opened;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -45,13 +46,18 @@ struct Memory {
 }
 
 impl<'a> Job<'a> {
-    /// A job that writes `plan` of the open files `inputs` to the empty `folder`.
-    pub fn new(plan: &'a Plan, inputs: &'a [PathBuf], files: &'a [File], folder: &'a Path) -> Self {
+    /// A job that writes `plan` of the open `inputs` to the empty `folder`.
+    pub fn new(
+        plan: &'a Plan,
+        inputs: &'a [PathBuf],
+        sources: &'a [Opened<'a>],
+        folder: &'a Path,
+    ) -> Self {
         Self {
             plan,
             objects: plan.objects(),
             inputs,
-            sources: files.iter().map(|file| file as &dyn Source).collect(),
+            sources: sources.iter().map(AsRef::as_ref).collect(),
             folder,
             next: AtomicUsize::new(0),
             done: AtomicU64::new(0),

@@ -1,9 +1,10 @@
 //! What `package` says on stdout when it is done.
 
-use super::{EncryptArg, PackageArgs};
+use super::PackageArgs;
+use super::protection::EncryptArg;
 use crate::failure::Failure;
 use crate::text;
-use packager::{FileLayout, Options, Plan};
+use packager::{FileLayout, LabelledKey, Options, Plan};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -15,6 +16,8 @@ pub struct Report<'a> {
     pub plan: &'a Plan,
     /// Where a new key was written.
     pub key_file: Option<&'a Path>,
+    /// Where a CPIX document was written.
+    pub cpix_file: Option<&'a Path>,
     /// Presented length.
     pub seconds: f64,
     /// Bytes of all files of the package.
@@ -26,21 +29,35 @@ pub struct Report<'a> {
 struct Json<'a> {
     output: String,
     dash: String,
-    hls: String,
+    /// Null when HLS has no method for the scheme.
+    hls: Option<String>,
     /// `segments` or `single-file`.
     layout: &'static str,
-    /// `cbcs`, `cenc` or `none`.
+    /// `cbcs`, `cenc`, `cens`, `cbc1` or `none`.
     scheme: &'static str,
     /// `all` or `video`; null when nothing is encrypted.
     encrypt: Option<&'static str>,
-    /// A UUID; null when nothing is encrypted.
+    /// A UUID, of the first key; null when nothing is encrypted.
     kid: Option<String>,
+    /// All keys, in order.
+    keys: Vec<Key>,
     /// The new key file; null when none was written.
     key_file: Option<String>,
+    /// The new CPIX document; null when none was written.
+    cpix_file: Option<String>,
     size: u64,
     duration_seconds: f64,
     renditions: Vec<Rendition<'a>>,
     warnings: Vec<&'a str>,
+}
+
+/// A content key, without its secret.
+#[derive(Serialize)]
+struct Key {
+    /// Null: of all that has no key of its own.
+    label: Option<String>,
+    /// A UUID.
+    kid: String,
 }
 
 #[derive(Serialize)]
@@ -58,13 +75,24 @@ struct Rendition<'a> {
 /// As [`text::print`].
 pub fn print(report: &Report<'_>) -> Result<(), Failure> {
     let output = &report.args.output;
-    let (dash, hls) = (output.join("stream.mpd"), output.join("master.m3u8"));
+    let dash = output.join("stream.mpd");
+    let scheme = report.options.scheme;
+    let has_hls = scheme.is_none_or(packager::Scheme::is_known_to_hls);
+    let hls = has_hls.then(|| output.join("master.m3u8"));
     if report.args.json {
-        return text::print_json(&json(report, &dash, &hls));
+        return text::print_json(&json(report, &dash, hls.as_deref()));
     }
     let mut lines = Vec::new();
-    let key = report.key_file.map(|path| ("key", path));
-    for (label, path) in [("dash", &*dash), ("hls", &*hls)].into_iter().chain(key) {
+    let files = [
+        ("dash", Some(&*dash)),
+        ("hls", hls.as_deref()),
+        ("key", report.key_file),
+        ("cpix", report.cpix_file),
+    ];
+    for (label, path) in files {
+        let Some(path) = path else {
+            continue;
+        };
         // As bytes, so that a path that is no UTF-8 can be used again.
         lines.extend_from_slice(format!("{label:<5}").as_bytes());
         lines.extend_from_slice(path.as_os_str().as_bytes());
@@ -73,8 +101,9 @@ pub fn print(report: &Report<'_>) -> Result<(), Failure> {
     text::print(&lines)
 }
 
-fn json<'a>(report: &Report<'a>, dash: &Path, hls: &Path) -> Json<'a> {
+fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
     let scheme = report.options.scheme;
+    let keys = report.options.content_keys.iter();
     let key = report.options.content_keys.first().map(|key| &key.key);
     let renditions = report.plan.renditions().iter().map(|rendition| Rendition {
         name: &rendition.name,
@@ -86,18 +115,20 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: &Path) -> Json<'a> {
     Json {
         output: text::json_path(&report.args.output),
         dash: text::json_path(dash),
-        hls: text::json_path(hls),
+        hls: hls.map(text::json_path),
         layout: match report.options.layout {
             FileLayout::Segments => "segments",
             FileLayout::SingleFile => "single-file",
         },
         scheme: scheme.map_or("none", packager::Scheme::fourcc),
-        encrypt: scheme.map(|_| match report.args.encrypt {
+        encrypt: scheme.map(|_| match report.args.protection.encrypt {
             EncryptArg::All => "all",
             EncryptArg::Video => "video",
         }),
         kid: key.map(|key| key.kid.uuid()),
+        keys: keys.map(Key::of).collect(),
         key_file: report.key_file.map(text::json_path),
+        cpix_file: report.cpix_file.map(text::json_path),
         size: report.size,
         duration_seconds: report.seconds,
         renditions: renditions.collect(),
@@ -107,5 +138,14 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: &Path) -> Json<'a> {
             .iter()
             .map(|warning| &*warning.0)
             .collect(),
+    }
+}
+
+impl Key {
+    fn of(key: &LabelledKey) -> Self {
+        Self {
+            label: key.label.as_ref().map(ToString::to_string),
+            kid: key.key.kid.uuid(),
+        }
     }
 }

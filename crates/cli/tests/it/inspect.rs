@@ -65,27 +65,50 @@ fn people_get_words() {
 #[test]
 fn tracks_that_cannot_be_packaged_say_why() {
     let scratch = Scratch::new();
-    let subtitled = media::subtitled();
-    let subtitled = subtitled.to_str().unwrap();
-    let movie = scratch.run(["inspect", subtitled, "--json"]).ok().json();
+    let timed = media::timed();
+    let timed = timed.to_str().unwrap();
+    let movie = scratch.run(["inspect", timed, "--json"]).ok().json();
     assert_eq!(movie["packageable"], true);
-    let text = &movie["tracks"][1];
-    assert_eq!(text["packageable"], false);
-    assert_eq!(text["fourcc"], "tx3g");
-    let reason = text["reason"].as_str().unwrap();
+    let codes = &movie["tracks"][1];
+    assert_eq!(codes["packageable"], false);
+    assert_eq!(codes["fourcc"], "tmcd");
+    let reason = codes["reason"].as_str().unwrap();
     assert!(reason.len() > 10, "{reason}");
 
-    let human = scratch.run(["inspect", subtitled]).ok();
+    let human = scratch.run(["inspect", timed]).ok();
     let line = format!("    not packageable: {reason}\n");
     assert!(human.stdout().contains(&line), "{}", human.stdout());
 
     let run = scratch
-        .run(["package", subtitled, "-o", "out", "--json", "-q"])
+        .run(["package", timed, "-o", "out", "--json", "-q"])
         .ok();
     let warnings = run.json()["warnings"].clone();
     let warning = warnings[0].as_str().unwrap();
     assert_eq!(warnings.as_array().unwrap().len(), 1);
     assert_eq!(run.stderr(), format!("warning: {warning}\n"));
+}
+
+#[test]
+fn subtitles_are_described() {
+    let scratch = Scratch::new();
+    let file = media::subtitles(scratch.path(), "words.srt");
+    let file = file.to_str().unwrap();
+    let run = scratch.run(["inspect", file]).ok();
+    for expect in [
+        "SRT, 0:03.",
+        "track 1: text, wvtt, und",
+        "1 cues, 0:01.",
+        "    packageable\n",
+    ] {
+        assert!(run.stdout().contains(expect), "{}", run.stdout());
+    }
+    let movie = scratch.run(["inspect", file, "--json"]).ok().json();
+    assert_eq!(movie["container"], "srt");
+    let track = &movie["tracks"][0];
+    assert_eq!(
+        (&track["kind"], &track["sample_count"]),
+        (&"text".into(), &1.into())
+    );
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod inspect;
 mod keys;
 mod media;
 mod package;
+mod sealed;
 mod serve;
 mod signals;
 mod streams;

@@ -14,16 +14,20 @@ pub fn sound() -> PathBuf {
     make("sound.mp4", &["-map", "1:a"])
 }
 
-/// Picture, and subtitles that are not packaged.
-pub fn subtitled() -> PathBuf {
-    let text = Path::new(env!("CARGO_TARGET_TMPDIR")).join("subtitles.srt");
-    // The same bytes whoever writes them: it does not matter which test is first.
-    fs::write(&text, "1\n00:00:01,000 --> 00:00:03,000\nWords\n").unwrap();
-    let text = text.to_str().unwrap();
-    make(
-        "subtitled.mp4",
-        &["-i", text, "-map", "0:v", "-map", "2:s", "-c:s", "mov_text"],
+/// Picture, and a track of time codes, which is not packaged.
+pub fn timed() -> PathBuf {
+    make("timed.mov", &["-map", "0:v", "-timecode", "00:00:00:00"])
+}
+
+/// Subtitles: in a folder of its own, so that the name is what a test wants.
+pub fn subtitles(folder: &Path, name: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(
+        &path,
+        "1\n00:00:01,000 --> 00:00:03,000\nWords & <i>signs</i>\n",
     )
+    .unwrap();
+    path
 }
 
 /// Runs ffmpeg and returns its stdout.

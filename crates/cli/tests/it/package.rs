@@ -48,6 +48,29 @@ fn the_json_report_describes_the_files() {
 }
 
 #[test]
+fn subtitles_are_packaged_with_what_their_names_say() {
+    let scratch = Scratch::new();
+    let clip = media::clip();
+    let text = media::subtitles(scratch.path(), "words.de.forced.srt");
+    let inputs = [clip.to_str().unwrap(), text.to_str().unwrap()];
+    let run = scratch
+        .run(["package", inputs[0], inputs[1], "-o", "out", "--json"])
+        .ok();
+    assert_eq!(run.json()["warnings"], json!([]));
+    let read = |path: &str| {
+        let path = scratch.path().join("out").join(path);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    assert!(read("text/subtitles.vtt").contains("Words &amp; <i>signs</i>"));
+    assert!(read("text/1.vtt").contains("X-TIMESTAMP-MAP"));
+    assert!(read("master.m3u8").contains("NAME=\"German (forced)\",LANGUAGE=\"de\""));
+    assert!(read("stream.mpd").contains("forced-subtitle"));
+
+    let alone = scratch.run(["package", inputs[1], "-o", "alone"]);
+    alone.fails(65, "subtitles alone");
+}
+
+#[test]
 fn segments_have_the_length_that_was_asked_for() {
     let scratch = Scratch::new();
     let clip = media::clip();

@@ -3,3 +3,4 @@
 pub(crate) mod cipher;
 pub(crate) mod protect;
 pub(crate) mod pssh;
+pub(crate) mod systems;

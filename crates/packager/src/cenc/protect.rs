@@ -4,7 +4,7 @@
 //! [`SampleAuxiliary`] a sample. Sizes do not change.
 
 use super::cipher::{BLOCK, Cipher, CounterMode, Pattern};
-use crate::movie::VideoConfig;
+use crate::movie::{SampleEntry, VideoConfig};
 use crate::{ContentKey, Error, KeyId, Scheme};
 use bmff::boxes::{SampleAuxiliary, Subsample};
 
@@ -22,13 +22,24 @@ pub(crate) struct Protection {
     pub is_video: bool,
 }
 
-/// How the bytes of a sample are split.
+/// How the bytes of samples are split. It follows the samples of a segment, all its fragments in order: what the
+/// first ones say may be needed to read the next.
+#[derive(Debug)]
 pub(crate) enum Layout {
-    /// The whole sample is protected.
+    /// Whole samples are protected.
     Full,
-    /// NAL units behind length fields: slice data are protected, all else is clear. Parameter sets that are sent
-    /// again among the samples are learned: keep one for all fragments of a segment, in order.
-    NalUnits(VideoConfig),
+    /// Slice data are protected, all else is clear.
+    SliceData(VideoConfig),
+}
+
+impl Layout {
+    /// For the start of a segment.
+    pub fn of(entry: &SampleEntry) -> Self {
+        match entry {
+            SampleEntry::Video(entry) => Self::SliceData(entry.config.clone()),
+            SampleEntry::Audio(_) | SampleEntry::Text(_) => Self::Full,
+        }
+    }
 }
 
 /// `saiz` counts a sample's auxiliary bytes in 8 bits (ISO/IEC 14496-12, 8.7.8).
@@ -57,10 +68,11 @@ impl Protection {
         }
     }
 
-    /// Encrypts consecutive samples; `first_index` is the first one's number in the rendition.
+    /// Encrypts consecutive samples; `first_index` is the first one's number in the rendition. `layout` is the
+    /// segment's: the fragments of a segment are encrypted in order.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when a sample's NAL units do not fit it; it names the sample.
+    /// [`Error::InvalidInput`] when a sample's slice data cannot be found; it names the sample.
     pub fn encrypt(
         &self,
         payload: &mut [u8],
@@ -78,8 +90,8 @@ impl Protection {
             rest = behind;
             let subsamples = match layout {
                 Layout::Full => Vec::new(),
-                Layout::NalUnits(config) => self
-                    .split_nal_units(sample, config)
+                Layout::SliceData(config) => self
+                    .split(sample, config)
                     .map_err(|what| Error::InvalidInput(format!("sample {index}: {what}")))?,
             };
             auxiliaries.push(SampleAuxiliary {
@@ -143,35 +155,30 @@ impl Protection {
         }
     }
 
-    /// Splits a sample of H.264 or HEVC: of slices, what follows the slice header is protected; but in
-    /// `cbcs` whole blocks only (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
-    fn split_nal_units(
-        &self,
-        sample: &[u8],
-        config: &mut VideoConfig,
-    ) -> Result<Vec<Subsample>, String> {
-        let mut split = Splitter::new((MAX_AUXILIARY_LEN - self.iv_size() - 2) / 6);
-        for nal in nal_units(sample, config.nal_length_size()) {
-            let nal = nal?;
-            let framed = nal.len() + config.nal_length_size();
-            let is_slice = nal.first().is_some_and(|header| config.is_vcl(*header));
-            if !is_slice {
-                config
-                    .learn(nal)
-                    .map_err(|error| format!("a parameter set cannot be read: {error}"))?;
-                split.clear(framed);
-                continue;
-            }
-            let header = config
-                .slice_header_len(nal)
-                .map_err(|error| format!("a slice header cannot be read: {error}"))?;
-            let mut protected = nal.len().saturating_sub(header);
-            if self.scheme != Scheme::Cbcs {
+    /// Splits a sample: its slice data are protected. Unless the scheme is `cbcs` these are whole blocks; what is left
+    /// over stays clear before them (10.1, 10.4; ISO/IEC 23000-19, 8.2.3).
+    fn split(&self, sample: &[u8], config: &mut VideoConfig) -> Result<Vec<Subsample>, String> {
+        let ranges = config
+            .slice_data(sample)
+            .map_err(|error| error.to_string())?;
+        let whole_blocks = self.scheme != Scheme::Cbcs || config.wants_whole_blocks();
+        let least = if config.wants_every_subsample() {
+            1
+        } else {
+            BLOCK
+        };
+        let mut split = Splitter::new((MAX_AUXILIARY_LEN - self.iv_size() - 2) / 6, least);
+        let mut at = 0;
+        for range in ranges {
+            let mut protected = range.len();
+            if whole_blocks {
                 protected -= protected % BLOCK;
             }
-            split.clear(framed - protected);
+            split.clear(range.end - protected - at);
             split.protected(protected);
+            at = range.end;
         }
+        split.clear(sample.len() - at);
         let most = split.most;
         let subsamples = split.finish();
         match subsamples.len() > most {
@@ -205,14 +212,17 @@ struct Splitter {
     subsamples: Vec<Subsample>,
     clear: usize,
     most: usize,
+    /// Protected ranges with fewer bytes stay clear.
+    least: usize,
 }
 
 impl Splitter {
-    fn new(most: usize) -> Self {
+    fn new(most: usize, least: usize) -> Self {
         Self {
             subsamples: Vec::with_capacity(2),
             clear: 0,
             most,
+            least,
         }
     }
 
@@ -224,7 +234,7 @@ impl Splitter {
         // Entries for the clear bytes before, one for these, and room for the clear bytes at the end of
         // a large sample: what would not fit stays clear.
         let entries = self.clear / usize::from(u16::MAX) + 1;
-        if count < BLOCK || self.subsamples.len() + entries + 2 > self.most {
+        if count < self.least || self.subsamples.len() + entries + 2 > self.most {
             return self.clear(count);
         }
         self.flush_clear();
@@ -266,38 +276,12 @@ impl Splitter {
     }
 }
 
-/// The NAL units of a sample, without their length fields (ISO/IEC 14496-15, 5.3.4.2).
-fn nal_units(sample: &[u8], length_size: usize) -> impl Iterator<Item = Result<&[u8], String>> {
-    let mut rest = sample;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let nal = rest
-            .split_at_checked(length_size)
-            .and_then(|(length, behind)| {
-                let length = length
-                    .iter()
-                    .fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
-                behind.split_at_checked(length)
-            });
-        let left = std::mem::take(&mut rest).len();
-        let Some((nal, behind)) = nal else {
-            return Some(Err(format!(
-                "a NAL unit goes beyond the end of the sample ({left} bytes left)"
-            )));
-        };
-        rest = behind;
-        Some(Ok(nal))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn check(runs: &[(usize, usize)], most: usize, expect: &[(u16, u32)]) {
-        let mut split = Splitter::new(most);
+        let mut split = Splitter::new(most, BLOCK);
         for (clear, protected) in runs {
             split.clear(*clear);
             split.protected(*protected);
@@ -325,13 +309,5 @@ mod tests {
         check(&[(0, 0)], 42, &[(0, 0)]);
         check(&[(10, 15), (10, 160)], 42, &[(35, 160)]);
         check(&[(1, 32); 6], 5, &[(1, 32), (1, 32), (1, 32), (99, 0)]);
-    }
-
-    #[test]
-    fn nal_units_must_fill_the_sample() {
-        let units = |bytes: &'static [u8]| nal_units(bytes, 2).collect::<Result<Vec<_>, _>>();
-        assert_eq!(units(&[0, 1, 9, 0, 2, 7, 8]), Ok(vec![&[9][..], &[7, 8]]));
-        assert!(units(&[0, 1, 9, 0]).is_err());
-        assert!(units(&[0, 3, 9, 0]).is_err());
     }
 }

@@ -1,8 +1,8 @@
 //! H.264: `avcC` (ISO/IEC 14496-15, 5.3.3), parameter sets and slice headers (ITU-T H.264, 7.3).
 
 use super::bits::BitReader;
-use super::picture::{PictureInfo, read_usability};
-use super::{CodecError, take_nal_unit};
+use super::picture::{PictureInfo, crop, read_usability};
+use super::{CodecError, nal_length_size, take_nal_unit};
 use std::collections::BTreeMap;
 
 /// What `avcC` says, and the parameter sets in it.
@@ -55,7 +55,7 @@ const SEQUENCE_SET: u8 = 7;
 /// `nal_unit_type` of a picture parameter set.
 const PICTURE_SET: u8 = 8;
 /// `nal_unit_type` of a slice of an IDR picture.
-const IDR_SLICE: u8 = 5;
+pub(super) const IDR_SLICE: u8 = 5;
 
 /// Whether a NAL unit with this first byte holds coded slice data (Table 7-1).
 pub(crate) fn is_vcl(header: u8) -> bool {
@@ -63,7 +63,7 @@ pub(crate) fn is_vcl(header: u8) -> bool {
 }
 
 impl AvcConfig {
-    /// Reads the body of `avcC`.
+    /// Reads the body of `avcC`. Its parameter sets may be missing: those of `avc3` come with the samples.
     pub fn parse(record: &[u8]) -> Result<Self, CodecError> {
         let Some((&[version, profile, compatibility, level, lengths, counts], mut rest)) =
             record.split_first_chunk::<6>()
@@ -73,15 +73,11 @@ impl AvcConfig {
         if version != 1 {
             return Err(CodecError(format!("version {version} is not known")));
         }
-        let nal_length_size = usize::from(lengths & 3) + 1;
-        if nal_length_size == 3 {
-            return Err(CodecError::new("NAL length fields of 3 bytes do not exist"));
-        }
         let mut config = Self {
             profile,
             compatibility,
             level,
-            nal_length_size,
+            nal_length_size: nal_length_size(lengths)?,
             sequence_sets: BTreeMap::new(),
             picture_sets: BTreeMap::new(),
         };
@@ -94,9 +90,6 @@ impl AvcConfig {
         rest = behind;
         for _ in 0..*count {
             config.learn(take_nal_unit(&mut rest)?)?;
-        }
-        if config.sequence_sets.is_empty() {
-            return Err(CodecError::new("the record has no sequence parameter set"));
         }
         Ok(config)
     }
@@ -479,12 +472,11 @@ impl PictureSize {
         chroma_format: u32,
         separate_colour_planes: bool,
     ) -> Result<Self, CodecError> {
-        let out_of_range = || CodecError::new("the picture size is out of range");
         let width_in_macroblocks = reader.ue()?.saturating_add(1);
         let height_in_map_units = reader.ue()?.saturating_add(1);
         // 16 bits of pixels is what a sample entry can say.
         if width_in_macroblocks > 4095 || height_in_map_units > 4095 {
-            return Err(out_of_range());
+            return Err(CodecError::new("the picture size is out of range"));
         }
         let frame_macroblocks_only = reader.flag()?;
         if !frame_macroblocks_only {
@@ -497,22 +489,17 @@ impl PictureSize {
             2 if !separate_colour_planes => (2, fields),
             _ => (1, fields),
         };
-        let mut crop = [0; 4];
+        let mut sides = [0; 4];
         if reader.flag()? {
-            for side in &mut crop {
+            for side in &mut sides {
                 *side = reader.ue()?;
             }
         }
-        let [left, right, top, bottom] = crop.map(u64::from);
-        let cropped = |full: u32, cut: u64| -> Result<u32, CodecError> {
-            let left = u64::from(full).checked_sub(cut).filter(|left| *left > 0);
-            left.and_then(|left| u32::try_from(left).ok())
-                .ok_or_else(out_of_range)
-        };
+        let [left, right, top, bottom] = sides.map(u64::from);
         let height = height_in_map_units * 16 * fields as u32;
         Ok(Self {
-            width: cropped(width_in_macroblocks * 16, (left + right) * unit_x)?,
-            height: cropped(height, (top + bottom) * unit_y)?,
+            width: crop(width_in_macroblocks * 16, (left + right) * unit_x)?,
+            height: crop(height, (top + bottom) * unit_y)?,
             frame_macroblocks_only,
             map_units: width_in_macroblocks * height_in_map_units,
         })

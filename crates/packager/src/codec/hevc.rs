@@ -40,8 +40,14 @@ pub(crate) fn is_vcl(header: u8) -> bool {
     nal_unit_type(header) < 32
 }
 
-fn nal_unit_type(header: u8) -> u8 {
+/// `nal_unit_type` of a NAL unit with this first byte.
+pub(super) fn nal_unit_type(header: u8) -> u8 {
     header >> 1 & 0x3f
+}
+
+/// `nuh_layer_id` of a NAL unit's header (7.3.1.2).
+pub(super) fn layer_id(first: u8, second: u8) -> u8 {
+    (first & 1) << 5 | second >> 3
 }
 
 impl HevcConfig {
@@ -69,10 +75,6 @@ impl HevcConfig {
         if version != 1 {
             return Err(CodecError(format!("version {version} is not known")));
         }
-        let nal_length_size = usize::from(lengths & 3) + 1;
-        if nal_length_size == 3 {
-            return Err(CodecError::new("NAL length fields of 3 bytes do not exist"));
-        }
         let mut config = Self {
             profile: Profile {
                 space: profile >> 6,
@@ -82,7 +84,7 @@ impl HevcConfig {
                 constraints: [c0, c1, c2, c3, c4, c5],
                 level,
             },
-            nal_length_size,
+            nal_length_size: super::nal_length_size(lengths)?,
             sequence_sets: BTreeMap::new(),
             picture_sets: BTreeMap::new(),
         };
@@ -106,8 +108,7 @@ impl HevcConfig {
             return Ok(());
         };
         let [first, second] = *header;
-        let layer = first & 1 | second >> 3;
-        if layer > 0 {
+        if layer_id(first, second) > 0 {
             return Ok(());
         }
         match nal_unit_type(first) {

@@ -1,13 +1,19 @@
 //! What the bitstreams of codecs say: parameter sets, decoder configurations, slice headers.
 
 pub(crate) mod aac;
+pub(crate) mod av1;
 pub(crate) mod avc;
 pub(crate) mod bits;
 pub(crate) mod dolby;
+pub(crate) mod dolby_vision;
 pub(crate) mod hevc;
 pub(crate) mod lossless;
 pub(crate) mod opus;
 pub(crate) mod picture;
+#[allow(dead_code, reason = "movie/sync.rs takes it up")]
+pub(crate) mod random_access;
+pub(crate) mod video;
+pub(crate) mod vp9;
 
 /// Why a codec's bytes cannot be read; the caller says where they lie.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +24,14 @@ impl CodecError {
     /// An error with a fixed text.
     pub fn new(what: &str) -> Self {
         Self(what.into())
+    }
+}
+
+/// Bytes of the field before each NAL unit, from the byte that ends in them (`lengthSizeMinusOne`).
+pub(crate) fn nal_length_size(byte: u8) -> Result<usize, CodecError> {
+    match usize::from(byte & 3) + 1 {
+        3 => Err(CodecError::new("NAL length fields of 3 bytes do not exist")),
+        size => Ok(size),
     }
 }
 

@@ -16,6 +16,16 @@ pub(crate) struct PictureInfo {
     pub colour: Option<(u16, u16, u16, bool)>,
 }
 
+/// A length in pixels without what is cut off on both sides.
+///
+/// # Errors
+/// When nothing is left.
+pub(super) fn crop(length: u32, cut: u64) -> Result<u32, CodecError> {
+    let left = u64::from(length).checked_sub(cut).filter(|left| *left > 0);
+    left.and_then(|left| u32::try_from(left).ok())
+        .ok_or_else(|| CodecError::new("the picture size is out of range"))
+}
+
 /// Aspect ratio and colour of `vui_parameters` (ITU-T H.264, E.1.1; ITU-T H.265, E.2.1); the rest is not needed.
 pub(super) fn read_usability(
     reader: &mut BitReader<'_>,

@@ -1,37 +1,39 @@
 //! What a `moov` says about the encryption of its tracks.
 
 use super::Patch;
-use super::samples::{self, ProtectedSample};
+use super::samples::{self, Groups, ProtectedSample};
+use crate::Error;
 use crate::movie::fragments;
 use crate::sample::{ProgressiveTable, SampleTable};
-use crate::{Error, Source};
 use bmff::boxes::{Scheme, Sgpd, Tenc, Tkhd, Trex, parse_protection};
 use bmff::{BoxView, FourCc};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The tracks of a movie.
-pub(super) struct Tracks {
+pub(crate) struct Tracks {
     tracks: HashMap<u32, ProtectedTrack>,
     /// Defaults of fragments.
     pub defaults: HashMap<u32, Trex>,
     /// The input that holds the `moov`.
     input: usize,
-    moov: Arc<[u8]>,
-    moov_offset: u64,
+    /// The `moov`, whole.
+    pub moov: Arc<[u8]>,
+    /// Where it begins in its input.
+    pub moov_offset: u64,
 }
 
 /// One track.
-pub(super) struct ProtectedTrack {
+pub(crate) struct ProtectedTrack {
     /// By sample entry; `None` is a clear one.
-    pub entries: Vec<Option<Protected>>,
+    pub entries: Vec<Option<Arc<Protected>>>,
     /// Groups of the whole track.
-    pub groups: Vec<Tenc>,
+    pub groups: Descriptions,
 }
 
 /// How the samples of one entry are protected.
 #[derive(Debug, Clone)]
-pub(super) struct Protected {
+pub(crate) struct Protected {
     /// `cenc`, `cens`, `cbc1` or `cbcs`.
     pub scheme: FourCc,
     /// Defaults.
@@ -39,8 +41,9 @@ pub(super) struct Protected {
 }
 
 impl Tracks {
-    pub fn parse(bytes: &[u8], offset: u64, input: usize) -> Result<Self, Error> {
-        let moov = BoxView::new(bytes, offset)?;
+    /// Reads a `moov`; `input` is the number of the file that holds it.
+    pub fn parse(bytes: Arc<[u8]>, offset: u64, input: usize) -> Result<Self, Error> {
+        let moov = BoxView::new(&bytes, offset)?;
         let mut tracks = HashMap::new();
         for child in moov.children() {
             let trak = child?;
@@ -53,8 +56,8 @@ impl Tracks {
             tracks,
             defaults: fragments::track_defaults(&moov)?,
             input,
-            moov: bytes.into(),
             moov_offset: offset,
+            moov: bytes,
         })
     }
 
@@ -69,35 +72,34 @@ impl Tracks {
     }
 
     /// Protected samples that `stbl` places; none in a fragmented file.
-    pub fn progressive_samples(
-        &self,
-        input: usize,
-        source: &dyn Source,
-    ) -> Result<Vec<ProtectedSample>, Error> {
+    pub fn progressive_samples(&self, input: usize) -> Result<Vec<ProtectedSample>, Error> {
+        let mut found = Vec::new();
         if input != self.input {
-            return Ok(Vec::new());
+            return Ok(found);
         }
         let moov = BoxView::new(&self.moov, self.moov_offset)?;
-        let mut found = Vec::new();
         for child in moov.children() {
             let trak = child?;
             if trak.kind != b"trak" {
                 continue;
             }
             let id = Tkhd::parse(&trak.need(b"tkhd")?)?.track_id;
-            let protected = self.get(id).and_then(|track| track.entries.first());
-            let Some(Some(protected)) = protected else {
+            let Some(track) = self.get(id) else {
+                continue;
+            };
+            let Some(first) = track.entries.iter().flatten().next() else {
                 continue;
             };
             let stbl = trak.need(b"mdia")?.need(b"minf")?.need(b"stbl")?;
             let table = ProgressiveTable::parse(&stbl, &self.moov, self.moov_offset)?;
-            if table.count() == 0 {
-                continue;
-            }
+            let groups = Groups::parse(&stbl, &track.groups, first.scheme)?;
+            let entry = |description: u32| {
+                let index = (description as usize).checked_sub(1)?;
+                track.entries.get(index).cloned().flatten()
+            };
             let table = SampleTable::Progressive(table);
-            let parameters = |_: usize| Some(protected.clone());
             // `saio` of a whole track counts from the start of the file.
-            found.extend(samples::protected(&stbl, &table, &parameters, 0, source)?);
+            samples::protected(&stbl, &table, &groups, &entry, 0, &mut found)?;
         }
         Ok(found)
     }
@@ -115,10 +117,10 @@ impl ProtectedTrack {
                     scheme_type,
                     tenc: Some(tenc),
                     ..
-                }) => Some(Protected {
+                }) => Some(Arc::new(Protected {
                     scheme: scheme_type,
                     tenc,
-                }),
+                })),
                 Some(_) => {
                     let what = format!("{}: the protection is not Common Encryption", entry.path);
                     return Err(Error::Unsupported(what));
@@ -128,23 +130,35 @@ impl ProtectedTrack {
         }
         Ok(Self {
             entries,
-            groups: encryption_groups(&stbl)?,
+            groups: Descriptions::parse(&stbl)?,
         })
     }
 }
 
 /// The descriptions of encryption groups in a `stbl` or `traf`.
-pub(super) fn encryption_groups(parent: &BoxView<'_>) -> Result<Vec<Tenc>, Error> {
-    for child in parent.children() {
-        let child = child?;
-        if child.kind == b"sgpd" {
-            let sgpd = Sgpd::parse(&child)?;
-            if sgpd.grouping_type == b"seig" {
-                return Ok(sgpd.encryption);
+#[derive(Debug, Default)]
+pub(crate) struct Descriptions {
+    pub tencs: Vec<Tenc>,
+    /// Number of the one for samples that no `sbgp` mentions; 0 is none.
+    pub default_index: u32,
+}
+
+impl Descriptions {
+    pub fn parse(parent: &BoxView<'_>) -> Result<Self, Error> {
+        for child in parent.children() {
+            let child = child?;
+            if child.kind == b"sgpd" {
+                let sgpd = Sgpd::parse(&child)?;
+                if sgpd.grouping_type == b"seig" {
+                    return Ok(Self {
+                        tencs: sgpd.encryption,
+                        default_index: sgpd.default_index,
+                    });
+                }
             }
         }
+        Ok(Self::default())
     }
-    Ok(Vec::new())
 }
 
 /// `sinf` of a protected sample entry.
@@ -170,7 +184,7 @@ fn find_protection<'a>(entry: &BoxView<'a>) -> Result<Option<(BoxView<'a>, Schem
 }
 
 /// What changes in a `moov`: sample entries get their type back, boxes of the encryption become `free`.
-pub(super) fn patches(moov: &BoxView<'_>) -> Result<Vec<Patch>, Error> {
+pub(crate) fn patches(moov: &BoxView<'_>) -> Result<Vec<Patch>, Error> {
     let base = moov.offset;
     let mut patches = Vec::new();
     for child in moov.children() {

@@ -4,11 +4,14 @@
 mod segments;
 mod trick;
 
+mod roles;
+
 use super::language;
+use crate::cenc::systems::{self, Signals};
 use crate::presentation::{
-    DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts, reduce,
+    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts, reduce,
 };
-use crate::{Error, TrackKind};
+use crate::{Error, MpdProtection, TrackKind};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use std::io;
@@ -38,12 +41,15 @@ pub(super) fn write(presentation: &Presentation<'_>) -> Result<String, Error> {
 
 fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<()> {
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let all = presentation.renditions();
+    let longest = all.map(RenditionFacts::longest_segment).fold(0.0, f64::max);
     let trick_mode = trick::longest(presentation);
-    let longest = presentation.longest_segment;
-    let buffered = duration(longest);
     let longest = duration(trick_mode.map_or(longest, |between| longest.max(between)));
+    let buffered = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
-    let single = presentation.renditions().any(is_single_file);
+    let single = presentation
+        .renditions()
+        .any(RenditionFacts::is_single_file);
     let mut profiles = match single {
         true => format!("{ON_DEMAND_PROFILE},{CMAF_PROFILE}"),
         false => format!("{LIVE_PROFILE},{CMAF_PROFILE}"),
@@ -51,10 +57,15 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     if trick_mode.is_some() {
         profiles = format!("{profiles},{}", trick::PROFILE);
     }
-    let attributes = [
+    let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
         ("xmlns:cenc", "urn:mpeg:cenc:2013"),
         ("xmlns:dashif", "https://dashif.org/CPS"),
+    ];
+    if presentation.renditions().any(names_playready) {
+        attributes.push(("xmlns:mspr", "urn:microsoft:playready"));
+    }
+    attributes.extend([
         ("profiles", profiles.as_str()),
         ("type", "static"),
         ("mediaPresentationDuration", &total),
@@ -66,7 +77,7 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
             &longest,
         ),
         ("minBufferTime", &buffered),
-    ];
+    ]);
     element(xml, "MPD", &attributes, |xml| {
         element(xml, "Period", &[("id", "0"), ("start", "PT0S")], |xml| {
             for (id, set) in presentation.sets.iter().enumerate() {
@@ -77,8 +88,11 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     })
 }
 
-fn is_single_file(rendition: &RenditionFacts<'_>) -> bool {
-    rendition.files != Files::Segments
+fn names_playready(rendition: &RenditionFacts<'_>) -> bool {
+    let elements = rendition.signals.inits.iter().flat_map(|init| &init.mpd);
+    elements
+        .into_iter()
+        .any(|mpd| mpd.playready_object.is_some())
 }
 
 fn write_set(
@@ -91,6 +105,9 @@ fn write_set(
         return Ok(());
     };
     let id = id.to_string();
+    if let Format::Cues { whole_bandwidth } = first.format {
+        return roles::write_cues(xml, presentation, first, &id, whole_bandwidth);
+    }
     let mut attributes = vec![("id", id.as_str())];
     let values = SetValues::of(set);
     match first.kind {
@@ -102,14 +119,21 @@ fn write_set(
             ("maxHeight", &values.height),
             ("maxFrameRate", &values.frame_rate),
         ]),
+        TrackKind::Text => {
+            attributes.extend([("contentType", "text"), ("mimeType", "application/mp4")]);
+        }
         _ => attributes.extend([("contentType", "audio"), ("mimeType", "audio/mp4")]),
     }
     if let Some(tag) = language::tag(first.language) {
         attributes.push(("lang", tag));
     }
-    let open = set.renditions.iter().any(|facts| facts.open_groups);
-    let access = if open { "3" } else { "1" };
-    attributes.extend(match is_single_file(first) {
+    let sap_type = set.renditions.iter().map(|facts| facts.sap_type).max();
+    let access = match sap_type {
+        Some(3) => "3",
+        Some(2) => "2",
+        _ => "1",
+    };
+    attributes.extend(match first.is_single_file() {
         true => [
             ("subsegmentAlignment", "true"),
             ("subsegmentStartsWithSAP", access),
@@ -118,12 +142,10 @@ fn write_set(
     });
     element(xml, "AdaptationSet", &attributes, |xml| {
         if let Some(protection) = first.protection {
-            write_protection(xml, protection, presentation.license_url)?;
+            write_protection(xml, protection, first.signals, presentation.license_url)?;
         }
         write_dynamic_range(xml, first)?;
-        let role = main_or_alternate(presentation, first);
-        let role = [("schemeIdUri", "urn:mpeg:dash:role:2011"), ("value", role)];
-        empty(xml, "Role", &role)?;
+        roles::write(xml, presentation, first)?;
         for rendition in &set.renditions {
             write_representation(xml, presentation, rendition)?;
         }
@@ -147,18 +169,6 @@ fn write_dynamic_range(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Res
     let scheme = "urn:mpeg:mpegB:cicp:TransferCharacteristics";
     let property = [("schemeIdUri", scheme), ("value", transfer)];
     empty(xml, "SupplementalProperty", &property)
-}
-
-/// The first picture and the first sound are the main ones.
-fn main_or_alternate(
-    presentation: &Presentation<'_>,
-    rendition: &RenditionFacts<'_>,
-) -> &'static str {
-    let main = presentation.of_kind(rendition.kind).next();
-    match main.and_then(SetFacts::first) {
-        Some(first) if first.name == rendition.name => "main",
-        _ => "alternate",
-    }
 }
 
 /// What a set says of its pictures, as text: the most of each.
@@ -214,6 +224,7 @@ fn rate_text((frames, seconds): (u64, u64)) -> String {
 fn write_protection(
     xml: &mut Xml,
     protection: ProtectionFacts,
+    signals: &Signals,
     license_url: Option<&str>,
 ) -> io::Result<()> {
     let kid = protection.kid.uuid();
@@ -223,10 +234,22 @@ fn write_protection(
         ("cenc:default_KID", &kid),
     ];
     empty(xml, "ContentProtection", &common)?;
+    if signals.clear_key {
+        write_clear_key(xml, &kid, license_url)?;
+    }
+    for system in &signals.inits {
+        if let Some(mpd) = &system.mpd {
+            write_system(xml, &kid, &system.system_id, mpd)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_clear_key(xml: &mut Xml, kid: &str, license_url: Option<&str>) -> io::Result<()> {
     let clear_key = [
         ("schemeIdUri", CLEAR_KEY_SYSTEM),
         ("value", "ClearKey1.0"),
-        ("cenc:default_KID", &kid),
+        ("cenc:default_KID", kid),
     ];
     match license_url {
         None => empty(xml, "ContentProtection", &clear_key),
@@ -236,6 +259,37 @@ fn write_protection(
             })
         }),
     }
+}
+
+/// The element of a protection system, with its init data.
+fn write_system(
+    xml: &mut Xml,
+    kid: &str,
+    system_id: &[u8; 16],
+    mpd: &MpdProtection,
+) -> io::Result<()> {
+    let urn = systems::urn(system_id);
+    let mut attributes = vec![("schemeIdUri", urn.as_str())];
+    attributes.extend(mpd.value.map(|value| ("value", value)));
+    attributes.push(("cenc:default_KID", kid));
+    element(xml, "ContentProtection", &attributes, |xml| {
+        let texts = [
+            ("cenc:pssh", &mpd.pssh),
+            ("mspr:pro", &mpd.playready_object),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                element(xml, name, &[], |xml| {
+                    xml.write_event(Event::Text(BytesText::new(text)))
+                })?;
+            }
+        }
+        // Checked to be well-formed when it was given.
+        match &mpd.xml {
+            Some(given) => xml.write_event(Event::Text(BytesText::from_escaped(given))),
+            None => Ok(()),
+        }
+    })
 }
 
 fn write_representation(
@@ -265,6 +319,7 @@ fn write_representation(
         Format::Audio { sample_rate, .. } => {
             attributes.push(("audioSamplingRate", sample_rate.to_string()));
         }
+        Format::Text | Format::Cues { .. } => {}
     }
     let attributes: Vec<(&str, &str)> = attributes
         .iter()

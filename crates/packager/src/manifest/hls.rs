@@ -1,15 +1,18 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
 pub(super) mod key_pictures;
+mod subtitles;
 
 use super::language;
 use crate::cenc::pssh;
+use crate::cenc::systems::Signals;
 use crate::presentation::{
     DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
 };
 use crate::{Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
+use subtitles::Subtitles;
 
 /// `EXT-X-MAP` in a playlist of fragmented MP4 needs version 6, without `EXT-X-I-FRAMES-ONLY` 7 is the
 /// one that players expect.
@@ -21,19 +24,32 @@ const AUDIO_GROUP: &str = "audio";
 /// The multivariant playlist.
 pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
     let mut text = format!("#EXTM3U\n#EXT-X-VERSION:{VERSION}\n");
-    if !presentation.renditions().any(|facts| facts.open_groups) {
+    if presentation.renditions().all(|facts| facts.sap_type < 3) {
         line(&mut text, "#EXT-X-INDEPENDENT-SEGMENTS");
+    }
+    let mut said: Vec<&String> = Vec::new();
+    for facts in presentation.renditions() {
+        for session_key in &facts.signals.hls_master {
+            if !said.contains(&session_key) {
+                said.push(session_key);
+                line(&mut text, session_key);
+            }
+        }
     }
     let pictures: Vec<_> = presentation
         .of_kind(TrackKind::Video)
         .flat_map(|set| &set.renditions)
         .collect();
+    let subtitles = Subtitles::of(presentation);
+    for subtitle in subtitles.lines() {
+        line(&mut text, &subtitle);
+    }
     let mut groups = groups(presentation);
     // One sound without a picture is the variant itself.
     if pictures.is_empty() && groups.iter().all(|group| group.members.len() == 1) {
         for group in &groups {
             let alone = group.members.first().copied();
-            variant(&mut text, alone, None, group.members.get(1..));
+            variant(&mut text, alone, None, group.members.get(1..), &subtitles);
         }
         return text;
     }
@@ -53,10 +69,12 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
                 group.members.first().copied(),
                 id,
                 group.members.get(1..),
+                &subtitles,
             );
         }
         for picture in &pictures {
-            variant(&mut text, Some(picture), id, Some(&group.members));
+            let sounds = Some(group.members.as_slice());
+            variant(&mut text, Some(picture), id, sounds, &subtitles);
         }
     }
     for picture in &pictures {
@@ -131,6 +149,7 @@ fn variant(
     main: Option<&RenditionFacts<'_>>,
     group: Option<&str>,
     sounds: Option<&[&RenditionFacts<'_>]>,
+    subtitles: &Subtitles<'_>,
 ) {
     let Some(main) = main else { return };
     let sounds = sounds.unwrap_or_default();
@@ -141,10 +160,12 @@ fn variant(
         TrackKind::Video => (main.bandwidth + peak, main.average_bandwidth + average),
         _ => (main.bandwidth.max(peak), main.average_bandwidth),
     };
+    let (text_peak, text_average) = subtitles.bandwidth();
+    let (peak, average) = (peak + text_peak, average + text_average);
     let mut codecs = vec![main.codec];
-    for sound in sounds {
-        if !codecs.contains(&sound.codec) {
-            codecs.push(sound.codec);
+    for other in sounds.iter().chain(&subtitles.members) {
+        if !codecs.contains(&other.codec) {
+            codecs.push(other.codec);
         }
     }
     let mut variant = format!(
@@ -154,6 +175,10 @@ fn variant(
     variant.push_str(&video_values(main, true));
     if let Some(group) = group {
         append(&mut variant, format_args!(",AUDIO=\"{group}\""));
+    }
+    if !subtitles.members.is_empty() {
+        let group = subtitles::GROUP;
+        append(&mut variant, format_args!(",SUBTITLES=\"{group}\""));
     }
     line(text, &variant);
     line(text, &main.playlist());
@@ -190,13 +215,17 @@ pub(super) fn write_media(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let mut text = head(presentation.longest_segment);
+    // That of a long document of TTML is its own; all others have one.
+    let longest = rendition.longest_segment();
+    let mut text = head(presentation.longest_segment.max(longest));
     start_keys(&mut text, presentation, rendition);
-    line(&mut text, &map_line(rendition));
+    if !matches!(rendition.format, Format::Cues { .. }) {
+        line(&mut text, &map_line(rendition));
+    }
     for (number, segment) in (1..).zip(&rendition.segments) {
         let seconds = rendition.seconds(segment.length);
         append(&mut text, format_args!("#EXTINF:{seconds:.6},\n"));
-        if rendition.files != Files::Segments {
+        if rendition.is_single_file() {
             let place = range_text(segment.offset, segment.size);
             append(&mut text, format_args!("#EXT-X-BYTERANGE:{place}\n"));
         }
@@ -217,7 +246,7 @@ fn head(longest: f64) -> String {
 /// Writes the keys of a rendition that is encrypted from its first segment on.
 fn start_keys(text: &mut String, presentation: &Presentation<'_>, rendition: &RenditionFacts<'_>) {
     if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, presentation) {
+        for key in key_lines(protection, rendition.signals, presentation) {
             line(text, &key);
         }
     }
@@ -226,8 +255,8 @@ fn start_keys(text: &mut String, presentation: &Presentation<'_>, rendition: &Re
 /// The line that says where the init segment is.
 fn map_line(rendition: &RenditionFacts<'_>) -> String {
     let place = match rendition.files {
-        Files::Segments => String::new(),
         Files::Single { init, .. } => format!(",BYTERANGE=\"{}\"", range_text(0, init)),
+        _ => String::new(),
     };
     format!("#EXT-X-MAP:URI=\"{}\"{place}", rendition.file(0))
 }
@@ -237,58 +266,45 @@ fn range_text(offset: u64, size: u64) -> String {
     format!("{size}@{offset}")
 }
 
-/// `EXT-X-KEY` lines that hls.js and Shaka Player both take.
+/// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
 ///
-/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key;
-/// under `cbcs` such a line stops hls.js, and Shaka Player wants a line of a key system that it knows.
-fn key_lines(protection: ProtectionFacts, presentation: &Presentation<'_>) -> Vec<String> {
+/// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key; under `cbcs`
+/// such a line stops hls.js.
+fn key_lines(
+    protection: ProtectionFacts,
+    signals: &Signals,
+    presentation: &Presentation<'_>,
+) -> Vec<String> {
     let kid = protection.kid;
-    let method = match protection.scheme {
-        Scheme::Cbcs => "SAMPLE-AES",
-        Scheme::Cenc => "SAMPLE-AES-CTR",
-        // There are no playlists then.
-        Scheme::Cens | Scheme::Cbc1 => return Vec::new(),
+    // Without a method there are no playlists.
+    let Some(method) = protection.scheme.hls_method() else {
+        return Vec::new();
     };
-    let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
-    let init_data = format!("data:text/plain;base64,{init_data}");
-    let license = presentation.license_url.unwrap_or(&init_data);
-    let key_line = |uri: &str, format: &str| {
-        format!(
-            "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
-            kid.hex()
-        )
-    };
-    let mut lines = vec![key_line(license, "org.w3.clearkey")];
-    match protection.scheme {
-        Scheme::Cbcs => {
-            let widevine = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
-            lines.push(key_line(&widevine_init_data(&kid.0), widevine));
+    let mut lines = Vec::new();
+    if signals.clear_key {
+        let init_data = base64::engine::general_purpose::STANDARD.encode(pssh::common_box(&[kid]));
+        let init_data = format!("data:text/plain;base64,{init_data}");
+        let license = presentation.license_url.unwrap_or(&init_data);
+        let key_line = |uri: &str, format: &str| {
+            format!(
+                "#EXT-X-KEY:METHOD={method},URI=\"{uri}\",KEYID=0x{},KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\"",
+                kid.hex()
+            )
+        };
+        lines.push(key_line(license, "org.w3.clearkey"));
+        let raw_keys = presentation.hls_key_url;
+        if let Some(prefix) = raw_keys.filter(|_| protection.scheme == Scheme::Cenc) {
+            lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
         }
-        Scheme::Cenc => {
-            if let Some(prefix) = presentation.hls_key_url {
-                lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
-            }
-        }
-        Scheme::Cens | Scheme::Cbc1 => {}
     }
+    lines.extend_from_slice(signals.hls_lines(kid));
     lines
-}
-
-/// A `pssh` of Widevine that names the key: field 2 of its header is a key id of 16 bytes.
-fn widevine_init_data(kid: &[u8; 16]) -> String {
-    let mut header = vec![0x12, 16];
-    header.extend_from_slice(kid);
-    let pssh = pssh::widevine_box(&header);
-    let encoded = base64::engine::general_purpose::STANDARD.encode(pssh);
-    format!("data:text/plain;base64,{encoded}")
 }
 
 fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let name = match language::name(sound.language) {
         // The second track of a language needs a name of its own (RFC 8216, 4.3.4.1.1).
-        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => {
-            name.to_string()
-        }
+        Some(name) if sound.name.ends_with(sound.language) || sound.name == AUDIO_GROUP => name,
         Some(name) => format!("{name} ({})", index + 1),
         None => format!("Audio {}", index + 1),
     };
@@ -297,7 +313,7 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
     let default = if index == 0 { "YES" } else { "NO" };
     let channels = match sound.format {
         Format::Audio { channels, .. } => channels,
-        Format::Video { .. } => 0,
+        _ => 0,
     };
     format!(
         "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}\"",

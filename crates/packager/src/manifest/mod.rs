@@ -2,7 +2,7 @@
 
 mod dash;
 mod hls;
-mod language;
+pub(crate) mod language;
 
 use crate::presentation::Presentation;
 use crate::{Error, Manifest, TrackKind};
@@ -19,7 +19,7 @@ pub(crate) fn write(presentation: &Presentation<'_>) -> Result<Vec<Manifest>, Er
     let mut schemes = presentation
         .renditions()
         .filter_map(|facts| facts.protection);
-    if !schemes.all(|protection| protection.scheme.is_known_to_hls()) {
+    if !schemes.all(|protection| protection.scheme.hls_method().is_some()) {
         return Ok(manifests);
     }
     manifests.push(Manifest {

@@ -3,11 +3,15 @@
 mod outputs;
 
 use super::language;
+use crate::cenc::systems::Signals;
 use crate::presentation::{
     DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts,
     SetFacts, reduce,
 };
-use crate::{KeyId, Scheme, TrackKind};
+use crate::{
+    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Scheme,
+    TrackKind, WidevineOptions,
+};
 use quick_xml::events::Event;
 
 const KID: KeyId = KeyId([0x0a; 16]);
@@ -33,12 +37,13 @@ fn picture() -> RenditionFacts<'static> {
         kind: TrackKind::Video,
         codec: "avc1.64001f",
         language: "und",
+        role: None,
         timescale: 1000,
         presentation_time_offset: 0,
         files: Files::Segments,
         trick_mode: true,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
-        open_groups: false,
+        sap_type: 1,
         bandwidth: 1_000_000,
         average_bandwidth: 900_000,
         format: Format::Video {
@@ -49,7 +54,18 @@ fn picture() -> RenditionFacts<'static> {
             range: DynamicRange::Standard,
         },
         protection: None,
+        signals: signals(&[], None),
     }
+}
+
+/// What systems say of the key; they live as long as the tests.
+fn signals(systems: &[ProtectionSystem], scheme: Option<Scheme>) -> &'static Signals {
+    let key = ContentKey {
+        kid: KID,
+        value: [0x0b; 16],
+    };
+    let signals = scheme.map(|scheme| Signals::of(systems, &[key], scheme).expect("they agree"));
+    Box::leak(Box::new(signals.unwrap_or_default()))
 }
 
 fn sound(name: &'static str, language: &'static str) -> RenditionFacts<'static> {
@@ -103,6 +119,7 @@ fn protected(scheme: Scheme) -> Presentation<'static> {
     let facts = ProtectionFacts { scheme, kid: KID };
     let mut presentation = presentation(vec![picture(), sound("audio", "und")]);
     presentation.sets[0].renditions[0].protection = Some(facts);
+    presentation.sets[0].renditions[0].signals = signals(&[], Some(scheme));
     presentation
 }
 
@@ -137,9 +154,10 @@ fn manifest_language_tags_are_the_shortest() {
         ("mis", None, None),
         ("", None, None),
         ("qaa", Some("qaa"), None),
+        ("pt-BR", Some("pt-BR"), Some("Portuguese (BR)")),
     ] {
         assert_eq!(language::tag(code), tag, "{code}");
-        assert_eq!(language::name(code), name, "{code}");
+        assert_eq!(language::name(code).as_deref(), name, "{code}");
     }
 }
 
@@ -287,6 +305,70 @@ fn manifest_protection_of_the_mpd_names_scheme_key_and_licence() {
         }
     }
     assert_eq!(depth, 0);
+}
+
+/// The picture's key is delivered by these systems.
+fn delivered(systems: &[ProtectionSystem], scheme: Scheme) -> Presentation<'static> {
+    let mut presentation = protected(scheme);
+    presentation.sets[0].renditions[0].signals = signals(systems, Some(scheme));
+    presentation
+}
+
+#[test]
+fn manifest_names_the_systems_that_are_asked_for_and_no_others() {
+    let systems = [
+        ProtectionSystem::Widevine(WidevineOptions::default()),
+        ProtectionSystem::PlayReady(PlayReadyOptions::default()),
+        ProtectionSystem::FairPlay(FairPlayOptions::default()),
+    ];
+    let mut presentation = delivered(&systems, Scheme::Cbcs);
+    presentation.license_url = Some("https://licence.example");
+    let own = [
+        r#"xmlns:mspr="urn:microsoft:playready""#,
+        r#"<ContentProtection schemeIdUri="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed" value="Widevine" cenc:default_KID="0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a">"#,
+        r#"<ContentProtection schemeIdUri="urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95" value="MSPR 2.0""#,
+        "<cenc:pssh>AAAA",
+        "<mspr:pro>",
+    ];
+    let clear_key = ["e2719d58", "1077efec", "Laurl", "94ce86fb"];
+    check(&presentation, "stream.mpd", &own, &clear_key);
+    let lines = [
+        r#"KEYFORMAT="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed""#,
+        r#"URI="data:text/plain;charset=UTF-16;base64,"#,
+        r#"KEYFORMAT="com.microsoft.playready""#,
+        r#"URI="skd://0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a",KEYFORMAT="com.apple.streamingkeydelivery",KEYFORMATVERSIONS="1""#,
+    ];
+    check(&presentation, "video/playlist.m3u8", &lines, &["clearkey"]);
+    let both = delivered(
+        &[ProtectionSystem::Common, systems[1].clone()],
+        Scheme::Cenc,
+    );
+    check(
+        &both,
+        "stream.mpd",
+        &["e2719d58", "9a04f079"],
+        &["1077efec", "edef8ba9"],
+    );
+    let lines = ["org.w3.clearkey", "com.microsoft.playready"];
+    check(&both, "video/playlist.m3u8", &lines, &["edef8ba9"]);
+}
+
+#[test]
+fn manifest_repeats_what_is_given_word_for_word() {
+    let given = GivenSystem {
+        content_protection: Some("<x:y xmlns:x=\"urn:x\">a &amp; b</x:y>".into()),
+        hls_media: Some("#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"x://y\"".into()),
+        ..GivenSystem::from_data([7; 16], b"data")
+    };
+    let given = delivered(&[ProtectionSystem::Given(given)], Scheme::Cbcs);
+    let words = [
+        "urn:uuid:07070707-0707-0707-0707-070707070707",
+        "<cenc:pssh>",
+        "<x:y xmlns:x=\"urn:x\">a &amp; b</x:y>",
+    ];
+    check(&given, "stream.mpd", &words, &["e2719d58", "mspr"]);
+    let line = "\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"x://y\"\n";
+    check(&given, "video/playlist.m3u8", &[line], &["clearkey"]);
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Sample entries: what a decoder needs to know (ISO/IEC 14496-12, 8.5.2; 14496-14; 14496-15).
 
 mod audio;
+mod text;
 mod video;
 
 use super::{Codec, TrackKind};
-use crate::Error;
-use crate::codec::CodecError;
-use crate::codec::avc::{self, AvcConfig};
-use crate::codec::hevc::{self, HevcConfig};
+use crate::codec::dolby_vision::{DolbyVision, SupplementalCodec};
+pub(crate) use crate::codec::video::VideoConfig;
+use crate::{Error, KeyId};
 use bmff::boxes::parse_protection;
 use bmff::{BoxView, FourCc};
+pub(crate) use text::{TextEntry, is_text};
 
 /// What decoders need to know about a packageable track.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(crate) enum SampleEntry {
     Video(VideoEntry),
     /// Sound.
     Audio(AudioEntry),
+    /// Subtitles.
+    Text(TextEntry),
 }
 
 /// A visual sample entry.
@@ -37,15 +40,16 @@ pub(crate) struct VideoEntry {
     pub pixel_aspect: (u32, u32),
     /// `colr`, when the source has it or its parameter sets say.
     pub colour: Option<Colour>,
+    /// `dvcC` or `dvvC`.
+    pub dolby_vision: Option<DolbyVision>,
 }
 
-/// What is known of a video codec's configuration: enough to find the slice data in a sample.
-#[derive(Debug, Clone)]
-pub(crate) enum VideoConfig {
-    /// H.264.
-    Avc(AvcConfig),
-    /// HEVC.
-    Hevc(HevcConfig),
+impl VideoEntry {
+    /// What players may use instead of the codec that the sample entry names.
+    #[allow(dead_code, reason = "manifests take it up")]
+    pub fn supplemental_codec(&self) -> Option<SupplementalCodec> {
+        self.dolby_vision?.supplemental(&self.format)
+    }
 }
 
 /// An audio sample entry.
@@ -96,9 +100,21 @@ impl From<(u16, u16, u16, bool)> for Colour {
     }
 }
 
+impl From<Colour> for (u16, u16, u16, bool) {
+    fn from(colour: Colour) -> Self {
+        let Colour {
+            primaries,
+            transfer,
+            matrix,
+            full_range,
+        } = colour;
+        (primaries, transfer, matrix, full_range)
+    }
+}
+
 /// A sample entry, read as far as it is understood.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(crate) struct Parsed {
     pub codec: Codec,
     pub entry: Option<SampleEntry>,
     /// How many of the sample entries configure the decoder as the first one does, from the first on: it
@@ -112,7 +128,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads the first sample entry of a `stsd`.
-pub(super) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
+pub(crate) fn parse(stsd: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     let mut cursor = stsd.cursor();
     cursor.version_flags()?;
     let count = cursor.u32()?;
@@ -146,6 +162,7 @@ fn parse_entry(entry: &BoxView<'_>, kind: TrackKind) -> Result<Parsed, Error> {
     Ok(match kind {
         TrackKind::Video => video::parse(entry)?,
         TrackKind::Audio => audio::parse(entry)?,
+        TrackKind::Text => text::parse(entry)?,
         TrackKind::Other(_) => {
             let what = "tracks of this kind are not packaged";
             Parsed::obstacle(&entry.kind.to_string(), what)
@@ -173,11 +190,19 @@ impl Parsed {
 /// The name people know a codec by.
 fn codec_name(fourcc: &FourCc) -> Option<&'static str> {
     Some(match &fourcc.0 {
-        b"dvh1" | b"dvhe" => "Dolby Vision without a base layer",
-        b"av01" => "AV1",
-        b"vp09" => "VP9",
         b"vp08" => "VP8",
-        b"avc3" => "H.264 with parameter sets in the samples",
+        b"vvc1" | b"vvi1" => "VVC (H.266)",
+        b"evc1" => "EVC",
+        b"s263" | b"h263" => "H.263",
+        b"SVQ1" | b"SVQ3" => "Sorenson Video",
+        b"AVdh" | b"AVdn" => "DNxHD",
+        b"CFHD" => "CineForm",
+        b"dvc " | b"dvcp" | b"dvpp" | b"dv5n" | b"dv5p" | b"dvh2" | b"dvh3" | b"dvh5" | b"dvh6" => {
+            "DV"
+        }
+        b"svc1" | b"svc2" | b"mvc1" | b"mvc2" | b"lhv1" | b"lhe1" => {
+            "H.264 or HEVC in several layers"
+        }
         b"jpeg" | b"mjpa" | b"mjpb" => "Motion JPEG",
         b"mp4v" => "MPEG-4 Visual",
         b"apch" | b"apcn" | b"apcs" | b"apco" | b"ap4h" | b"ap4x" => "ProRes",
@@ -202,8 +227,10 @@ fn protection(entry: &BoxView<'_>, skip: usize) -> Result<(FourCc, String), Erro
         let child = child?;
         if child.kind == b"sinf" {
             let scheme = parse_protection(&child)?;
+            let kid = scheme.tenc.map(|tenc| KeyId(tenc.kid).hex());
+            let kid = kid.map_or(String::new(), |kid| format!(", KID {kid}"));
             let reason = format!(
-                "it is encrypted already (scheme '{}'): decrypt it first with `reelpack decrypt`",
+                "it is encrypted already (scheme '{}'{kid}): give its key with `--input-key KID:KEY`, or decrypt it first with `reelpack decrypt`",
                 scheme.scheme_type
             );
             return Ok((scheme.original_format, reason));
@@ -234,46 +261,6 @@ impl RawBox {
         Self {
             kind: view.kind.0,
             body: view.body.to_vec(),
-        }
-    }
-}
-
-impl VideoConfig {
-    /// Bytes of the field before each NAL unit.
-    pub fn nal_length_size(&self) -> usize {
-        match self {
-            Self::Avc(config) => config.nal_length_size(),
-            Self::Hevc(config) => config.nal_length_size(),
-        }
-    }
-
-    /// Whether a NAL unit with this first byte holds coded slice data.
-    pub fn is_vcl(&self, header: u8) -> bool {
-        match self {
-            Self::Avc(_) => avc::is_vcl(header),
-            Self::Hevc(_) => hevc::is_vcl(header),
-        }
-    }
-
-    /// Remembers a parameter set; other NAL units change nothing.
-    ///
-    /// # Errors
-    /// When a parameter set cannot be read.
-    pub fn learn(&mut self, nal: &[u8]) -> Result<(), CodecError> {
-        match self {
-            Self::Avc(config) => config.learn(nal),
-            Self::Hevc(config) => config.learn(nal),
-        }
-    }
-
-    /// Bytes of a slice's NAL unit up to the end of the slice header.
-    ///
-    /// # Errors
-    /// When the header is cut short or names a parameter set that is not known.
-    pub fn slice_header_len(&self, nal: &[u8]) -> Result<usize, CodecError> {
-        match self {
-            Self::Avc(config) => config.slice_header_len(nal),
-            Self::Hevc(config) => config.slice_header_len(nal),
         }
     }
 }

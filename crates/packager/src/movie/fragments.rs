@@ -10,6 +10,23 @@ use std::collections::HashMap;
 /// How many samples the fragments of a file may have together.
 const MAX_SAMPLES: u64 = 20_000_000;
 
+/// The largest `moof` that is read, in bytes. An hour in one fragment takes about 5 MiB.
+const MAX_MOOF: u64 = 16 << 20;
+
+/// Reads a `moof` whole.
+///
+/// # Errors
+/// When it goes beyond the end of the source or above [`MAX_MOOF`].
+pub(crate) fn read_moof(source: &dyn Source, header: &BoxHeader) -> Result<Vec<u8>, Error> {
+    if header.size > MAX_MOOF {
+        return Err(Error::LimitExceeded(format!(
+            "moof at {:#x}: {} bytes are more than the {MAX_MOOF} that one may have",
+            header.offset, header.size
+        )));
+    }
+    Ok(read_box(source, header)?)
+}
+
 /// Reads every `moof` and gives its runs to the tracks.
 pub(super) fn collect(
     source: &dyn Source,
@@ -23,7 +40,7 @@ pub(super) fn collect(
         samples: 0,
     };
     for header in moofs {
-        let bytes = read_box(source, header)?;
+        let bytes = read_moof(source, header)?;
         let moof = BoxView::new(&bytes, header.offset)?;
         collector.fragment(&moof, tracks)?;
     }

@@ -16,7 +16,21 @@ pub(super) struct Chosen<'a> {
     pub alone: bool,
 }
 
-/// Every picture and sound that can be packaged, pictures first; what is left out is named.
+/// What probing found worth a word, of all inputs.
+pub(super) fn of_inputs(movies: &[Movie]) -> impl Iterator<Item = Warning> {
+    let several = movies.len() > 1;
+    let of_movie = move |(number, movie): (usize, &Movie)| {
+        let place = match several {
+            true => format!("input {number}, "),
+            false => String::new(),
+        };
+        let warnings = movie.warnings.clone().into_iter();
+        warnings.map(move |warning| Warning(format!("{place}{}", warning.0)))
+    };
+    (1..).zip(movies).flat_map(of_movie)
+}
+
+/// Every picture, sound and text that can be packaged, in this order; what is left out is named.
 ///
 /// # Errors
 /// [`Error::Unsupported`] when nothing remains, or when the main picture of an input cannot be packaged.
@@ -28,7 +42,7 @@ pub(super) fn choose(movies: &[Movie]) -> Result<(Vec<Chosen<'_>>, Vec<Warning>)
     let has_picture = all().any(|(_, track)| track.kind == TrackKind::Video && track.can_be());
     let mut warnings = Vec::new();
     let mut tracks = Vec::new();
-    for kind in [TrackKind::Video, TrackKind::Audio] {
+    for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Text] {
         for (input, track) in all().filter(|(_, track)| track.kind == kind && track.can_be()) {
             if kind == TrackKind::Video || !has_picture || !is_mp3(track) {
                 tracks.push((input, track));
@@ -36,16 +50,21 @@ pub(super) fn choose(movies: &[Movie]) -> Result<(Vec<Chosen<'_>>, Vec<Warning>)
         }
     }
     for (input, track) in all() {
+        let place = match movies.len() {
+            1 => String::new(),
+            _ => format!("input {}, ", input + 1),
+        };
         if !tracks
             .iter()
             .any(|(_, chosen)| std::ptr::eq(*chosen, track))
         {
-            let place = match movies.len() {
-                1 => String::new(),
-                _ => format!("input {}, ", input + 1),
-            };
             warnings.push(left_out(track, &place));
         }
+    }
+    let is_text = |track: &Track| track.kind == TrackKind::Text;
+    if !tracks.is_empty() && tracks.iter().all(|(_, track)| is_text(track)) {
+        let what = "subtitles alone make no package: give a picture or a sound, too";
+        return Err(Error::Unsupported(what.into()));
     }
     check(movies, tracks.is_empty(), &warnings)?;
     let chosen = tracks.iter().zip(names(&tracks));
@@ -115,7 +134,8 @@ fn is_mp3(track: &Track) -> bool {
     matches!(track.codec.rfc6381.as_str(), "mp4a.69" | "mp4a.6B")
 }
 
-/// Folder names: `video`, or `video-<lines>p` when there are several; `audio`, or `audio-<language>`.
+/// Folder names: `video`, or `video-<lines>p` when there are several; `audio`, or `audio-<language>`; `text`, or
+/// `text-<language>`.
 fn names(tracks: &[(usize, &Track)]) -> Vec<String> {
     let count = |kind| {
         tracks
@@ -124,11 +144,14 @@ fn names(tracks: &[(usize, &Track)]) -> Vec<String> {
             .count()
     };
     let (pictures, sounds) = (count(TrackKind::Video), count(TrackKind::Audio));
+    let texts = count(TrackKind::Text);
     let mut used: BTreeMap<String, u32> = BTreeMap::new();
     let mut name = |(_, track): &(usize, &Track)| {
         let name = match track.kind {
             TrackKind::Video if pictures == 1 => "video".to_string(),
             TrackKind::Video => format!("video-{}p", track.size.map_or(0, |size| size.1)),
+            TrackKind::Text if texts == 1 => "text".to_string(),
+            TrackKind::Text => format!("text-{}", track.language),
             _ if sounds == 1 => "audio".to_string(),
             _ => format!("audio-{}", track.language),
         };

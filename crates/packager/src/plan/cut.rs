@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
+    /// Whether the bitstream says that nothing in it needs the segment before.
+    closed: bool,
 }
 
 /// Which samples of a track are packaged.
@@ -100,6 +102,21 @@ impl Selection {
 }
 
 impl Segment {
+    /// A segment of a list of cues, which has no samples.
+    pub fn without_samples(start: i64, end: i64) -> Self {
+        Self {
+            cursor: SampleCursor::default(),
+            samples: 0,
+            bytes: 0,
+            decode_time: start.max(0) as u64,
+            ticks: end.saturating_sub(start.max(0)).max(0) as u64,
+            start,
+            first_shown: start,
+            end,
+            closed: true,
+        }
+    }
+
     fn of(cursor: SampleCursor, sample: &Sample, start: i64) -> Self {
         let mut segment = Self {
             cursor,
@@ -110,6 +127,7 @@ impl Segment {
             start,
             first_shown: start,
             end: start,
+            closed: sample.closed,
         };
         segment.add(sample, start);
         segment
@@ -131,10 +149,14 @@ impl Segment {
         self.end = self.end.max(next.end);
     }
 
-    /// Whether pictures that are shown before its key frame follow it: they may need the group before
-    /// (an open group of pictures, SAP type 3).
-    pub fn has_leading_pictures(&self) -> bool {
-        self.start < self.first_shown
+    /// How it starts (ISO/IEC 14496-12, annex I): 1 when its key frame is shown first, 2 when pictures that follow are
+    /// shown before it, 3 when these may need the group before (an open group of pictures).
+    pub fn sap_type(&self) -> u8 {
+        match (self.start < self.first_shown, self.closed) {
+            (false, _) => 1,
+            (true, true) => 2,
+            (true, false) => 3,
+        }
     }
 
     /// Ticks between the starts of two segments.

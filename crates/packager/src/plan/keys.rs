@@ -2,6 +2,7 @@
 
 use crate::cenc::cipher::Cipher;
 use crate::cenc::protect::Protection;
+use crate::cenc::systems::Signals;
 use crate::movie::{Track, TrackKind};
 use crate::{EncryptScope, Error, Label, LabelledKey, Options};
 
@@ -29,7 +30,7 @@ impl<'a> KeyRing<'a> {
         }
     }
 
-    /// How a rendition is encrypted; `None` when it stays clear.
+    /// How a rendition is encrypted; `None` when it stays clear, as text does: players decrypt none.
     ///
     /// # Errors
     /// [`Error::InvalidOptions`] when no key is for it.
@@ -39,6 +40,9 @@ impl<'a> KeyRing<'a> {
         track: &Track,
         sample_count: u64,
     ) -> Result<Option<Protection>, Error> {
+        if track.kind == TrackKind::Text {
+            return Ok(None);
+        }
         let number = self.renditions;
         self.renditions += 1;
         let is_video = track.kind == TrackKind::Video;
@@ -63,6 +67,21 @@ impl<'a> KeyRing<'a> {
             iv,
             is_video,
         }))
+    }
+
+    /// What protection systems say about the keys of a rendition.
+    ///
+    /// # Errors
+    /// [`Error::InvalidOptions`] when a system cannot deliver them.
+    pub fn signals(&self, protection: Option<&Protection>) -> Result<Signals, Error> {
+        match protection {
+            None => Ok(Signals::default()),
+            Some(protection) => Signals::of(
+                &self.options.systems,
+                std::slice::from_ref(&protection.content_key),
+                protection.scheme,
+            ),
+        }
     }
 
     fn key_of(&mut self, name: &str, track: &Track) -> Result<&'a LabelledKey, Error> {

@@ -4,7 +4,6 @@ use super::{ObjectId, Plan, PlannedTrack, Segment};
 use crate::cenc::protect::Layout;
 use crate::fragment::{self, Fragment};
 use crate::init::{self, Init};
-use crate::movie::SampleEntry;
 use crate::sample::Sample;
 use crate::{Error, Source, TrackKind};
 use bmff::TopLevel;
@@ -46,6 +45,9 @@ const KEPT_CAPACITY: usize = 16 << 20;
 /// key pictures lie apart.
 const MAX_FRAGMENT_BYTES: u64 = 8 << 20;
 
+/// What files of cues begin with; no box of that size is written.
+const WEBVTT: &[u8; 6] = b"WEBVTT";
+
 /// How large one sample may be, in bytes.
 const MAX_SAMPLE_BYTES: u32 = 256 << 20;
 
@@ -72,6 +74,13 @@ impl ObjectFacts {
             size: object.len(),
             key_picture: 0,
         };
+        let mut start = [0; WEBVTT.len()];
+        if object.len() >= start.len() as u64 {
+            object.read_at(0, &mut start)?;
+        }
+        if start == *WEBVTT {
+            return Ok(facts);
+        }
         for header in TopLevel::new(object) {
             let header = header?;
             if header.end() > facts.size {
@@ -112,11 +121,21 @@ impl Plan {
         let track = self.tracks.get(object.rendition as usize);
         let track = track.ok_or_else(not_in_plan)?;
         let mut output = Output { write, position: 0 };
+        if let Some(cues) = track.cues() {
+            if object.segment as usize > track.segments.len() {
+                return Err(not_in_plan());
+            }
+            let start_ms = (self.start_seconds() * 1000.0).round() as u64;
+            let text = track.render_cues(cues, object.segment, start_ms);
+            output.put(text.as_bytes())?;
+            return Ok(output.facts(0));
+        }
         if object.segment == 0 {
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
                 protection: track.protection.as_ref(),
+                systems: &track.signals.inits,
             };
             buffer.head.clear();
             buffer.head = init::write(&init, std::mem::take(&mut buffer.head));
@@ -180,10 +199,7 @@ impl PlannedTrack {
             .iter_from(segment.cursor.clone())
             .take(segment.samples as usize)
             .peekable();
-        let mut layout = match &self.facts.entry {
-            SampleEntry::Video(entry) => Layout::NalUnits(entry.config.clone()),
-            SampleEntry::Audio(_) => Layout::Full,
-        };
+        let mut layout = Layout::of(&self.facts.entry);
         buffer.head.clear();
         if with_type {
             buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));

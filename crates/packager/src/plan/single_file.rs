@@ -7,7 +7,10 @@ use crate::{Error, FileLayout};
 impl Plan {
     /// Whether all objects of a rendition lie in one file.
     pub fn is_single_file(&self, rendition: u32) -> bool {
-        self.layout == FileLayout::SingleFile && self.tracks.get(rendition as usize).is_some()
+        let track = self.tracks.get(rendition as usize);
+        // Players ask for cues in files of their own.
+        let has_boxes = track.is_some_and(|track| track.cues().is_none());
+        self.layout == FileLayout::SingleFile && has_boxes
     }
 
     /// Bytes of the index that lies between the init segment of a rendition and its first media segment; 0 when each
@@ -113,7 +116,11 @@ impl PlannedTrack {
         let segments = self.segments.iter().zip(presented);
         segments
             .map(|(segment, (start, length))| {
-                let delay = (segment.first_shown.max(0) as u64).saturating_sub(start);
+                // A segment of type 2 can be decoded from its earliest picture on.
+                let delay = match segment.sap_type() {
+                    3 => (segment.first_shown.max(0) as u64).saturating_sub(start),
+                    _ => 0,
+                };
                 if delay > MAX_KEY_DELAY {
                     return Err(too_much("that a key picture is shown so late"));
                 }
@@ -121,7 +128,7 @@ impl PlannedTrack {
                 Ok(Entry {
                     size: 0,
                     duration: duration.map_err(|_| too_much("how long a segment is"))?,
-                    sap_type: if segment.has_leading_pictures() { 3 } else { 1 },
+                    sap_type: segment.sap_type(),
                     sap_delta: delay as u32,
                 })
             })

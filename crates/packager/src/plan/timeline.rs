@@ -33,6 +33,12 @@ impl Timeline {
         }
     }
 
+    /// Added to a composition time of the source, gives the time on the movie's timeline.
+    pub fn shift(&self) -> i64 {
+        let lead = (self.media_time as i64).saturating_sub(i64::from(self.composition_shift));
+        self.decode_shift.saturating_sub(lead)
+    }
+
     /// A sample with the composition offset of the output.
     pub fn shifted(&self, sample: Sample) -> Sample {
         Sample {

@@ -49,7 +49,7 @@ impl PlannedTrack {
     fn pixels(&self) -> Option<u32> {
         match &self.facts.entry {
             SampleEntry::Video(entry) => Some(u32::from(entry.width) * u32::from(entry.height)),
-            SampleEntry::Audio(_) => None,
+            SampleEntry::Audio(_) | SampleEntry::Text(_) => None,
         }
     }
 }

@@ -7,6 +7,8 @@ use super::{RenditionFacts, SegmentFacts};
 pub(crate) enum Files {
     /// `init.mp4`, `1.m4s`, … in a folder of its name.
     Segments,
+    /// Lists of cues, `1.vtt`, …, in a folder of its name; all of them in `subtitles.vtt`.
+    Cues,
     /// In one file of its name: the init segment, the index, and the segments.
     Single {
         /// Bytes of the init segment.
@@ -35,17 +37,22 @@ impl RenditionFacts<'_> {
     /// Path of its media playlist in the package.
     pub fn playlist(&self) -> String {
         match self.files {
-            Files::Segments => format!("{}/playlist.m3u8", self.name),
             Files::Single { .. } => format!("{}.m3u8", self.name),
+            _ => format!("{}/playlist.m3u8", self.name),
         }
     }
 
     /// Path of its I-frame playlist in the package.
     pub fn key_picture_playlist(&self) -> String {
         match self.files {
-            Files::Segments => format!("{}/iframes.m3u8", self.name),
             Files::Single { .. } => format!("{}-iframes.m3u8", self.name),
+            _ => format!("{}/iframes.m3u8", self.name),
         }
+    }
+
+    /// Whether all of it is in one file.
+    pub fn is_single_file(&self) -> bool {
+        matches!(self.files, Files::Single { .. })
     }
 
     /// The file of a segment, as seen from its playlists; that of the init segment has number 0.
@@ -53,6 +60,8 @@ impl RenditionFacts<'_> {
         match (self.files, number) {
             (Files::Segments, 0) => "init.mp4".to_string(),
             (Files::Segments, number) => format!("{number}.m4s"),
+            (Files::Cues, 0) => "subtitles.vtt".to_string(),
+            (Files::Cues, number) => format!("{number}.vtt"),
             (Files::Single { .. }, _) => format!("{}.mp4", self.name),
         }
     }
@@ -60,8 +69,8 @@ impl RenditionFacts<'_> {
     /// Path in the package of the file of a segment; that of the init segment has number 0.
     pub fn path(&self, number: usize) -> String {
         match self.files {
-            Files::Segments => format!("{}/{}", self.name, self.file(number)),
             Files::Single { .. } => self.file(number),
+            _ => format!("{}/{}", self.name, self.file(number)),
         }
     }
 

@@ -73,6 +73,23 @@ impl FragmentedTable {
         self.count
     }
 
+    /// Drops samples from the end until `count` are left.
+    pub fn truncate(&mut self, count: u64) {
+        while let Some(last) = self.runs.last_mut() {
+            let superfluous = self.count.saturating_sub(count);
+            if superfluous == 0 {
+                return;
+            }
+            if superfluous < u64::from(last.count) {
+                last.count -= superfluous as u32;
+                self.count = count;
+                return;
+            }
+            self.count -= u64::from(last.count);
+            self.runs.pop();
+        }
+    }
+
     /// The sample at the cursor; moves the cursor behind it.
     pub fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
         let run = self.runs.get(cursor.run)?;
@@ -122,6 +139,7 @@ impl FragmentedTable {
             duration,
             composition_offset,
             sync: flags & NON_SYNC == 0,
+            closed: false,
         }
     }
 }

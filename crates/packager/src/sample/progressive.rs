@@ -72,10 +72,21 @@ impl ProgressiveTable {
         u64::from(self.sizes.count)
     }
 
+    /// Drops samples from the end until `count` are left.
+    pub fn truncate(&mut self, count: u64) {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        self.sizes.count = self.sizes.count.min(count);
+    }
+
     /// The highest number of a sample entry that samples name; 1 is the first.
     pub fn highest_description(&self) -> u32 {
         let numbers = self.entries(&self.chunk_runs, 12);
         numbers.map(|at| self.word(at + 8)).max().unwrap_or(1)
+    }
+
+    /// Number of the sample entry of the sample before a cursor.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        self.word(self.chunk_runs.start + cursor.chunk_run as usize * 12 + 8)
     }
 
     /// The sample at the cursor; moves the cursor behind it.
@@ -96,6 +107,7 @@ impl ProgressiveTable {
             duration,
             composition_offset,
             sync: self.is_sync(cursor),
+            closed: false,
         };
         cursor.index += 1;
         cursor.left_in_chunk -= 1;

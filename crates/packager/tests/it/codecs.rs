@@ -1,5 +1,7 @@
 //! Every codec, encrypted and opened again: the frames and times are those of the source.
 
+mod open;
+
 use crate::conformance;
 use crate::ffmpeg::{Input, Reading, Unit, assert_same};
 use crate::package::{Package, options};
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// How a codec's clip is made and what it is called.
 struct Case {
+    /// Size and rate of the picture, as the test source takes them.
+    picture: &'static str,
     /// Arguments of ffmpeg's encoder.
     encode: &'static [&'static str],
     is_video: bool,
@@ -22,6 +26,7 @@ const X265: &str = "log-level=error:keyint=30:min-keyint=30:scenecut=0:bframes=3
 
 fn video(encode: &'static [&'static str], codec: &'static str) -> Case {
     Case {
+        picture: "s=320x180:r=30",
         encode,
         is_video: true,
         codec,
@@ -31,6 +36,7 @@ fn video(encode: &'static [&'static str], codec: &'static str) -> Case {
 
 fn audio(encode: &'static [&'static str], codec: &'static str, sound: (u32, u16)) -> Case {
     Case {
+        picture: "",
         encode,
         is_video: false,
         codec,
@@ -41,9 +47,12 @@ fn audio(encode: &'static [&'static str], codec: &'static str, sound: (u32, u16)
 /// Makes a clip of 4 s: pictures with motion and noise, or two tones.
 fn make(scratch: &Scratch, case: &Case) -> PathBuf {
     let path = scratch.path("clip.mp4");
-    let picture = "testsrc2=s=320x180:r=30:d=4,noise=alls=12:allf=t:all_seed=7";
+    let picture = format!(
+        "testsrc2={}:d=4,noise=alls=12:allf=t:all_seed=7",
+        case.picture
+    );
     let sound = "aevalsrc=0.2*sin(880*PI*t)|0.2*sin(1320*PI*t):s=48000:d=4";
-    let input = if case.is_video { picture } else { sound };
+    let input = if case.is_video { &picture } else { sound };
     let mut arguments = vec!["-loglevel", "error", "-y", "-f", "lavfi", "-i", input];
     arguments.extend(case.encode);
     arguments.push(path.to_str().expect("a path of text"));
@@ -54,11 +63,15 @@ fn make(scratch: &Scratch, case: &Case) -> PathBuf {
 /// Pictures decoded; sound as packets, since decoders of some codecs trim what an edit list cuts off in
 /// progressive files only.
 fn units(path: &Path, is_video: bool, key: bool) -> Vec<Unit> {
+    read(FFMPEG_8, path, is_video, key)
+}
+
+fn read(ffmpeg: &str, path: &Path, decode: bool, key: bool) -> Vec<Unit> {
     Reading {
-        ffmpeg: FFMPEG_8,
+        ffmpeg,
         input: Input::File(path),
         stream: "0:0",
-        decode: is_video,
+        decode,
         key,
     }
     .units()
@@ -67,7 +80,9 @@ fn units(path: &Path, is_video: bool, key: bool) -> Vec<Unit> {
 fn check(case: &Case) {
     let scratch = Scratch::new();
     let clip = make(&scratch, case);
-    let units = |path: &Path, key: bool| units(path, case.is_video, key);
+    // The decrypting ffmpeg has no decoder of AV1; the other one does not decrypt well.
+    let decodes = case.is_video && !case.codec.starts_with("av01");
+    let units = |path: &Path, key: bool| units(path, decodes, key);
     let expect = units(&clip, false);
     for scheme in [Scheme::Cbcs, Scheme::Cenc] {
         let name = format!("{} {scheme:?}", case.codec);
@@ -94,6 +109,10 @@ fn check(case: &Case) {
         }
         let open = scratch.file("open.mp4", &package.decrypted(0));
         assert_same(&units(&open, false), &expect, &format!("{name}, by us"));
+        if case.is_video {
+            let pictures = |path: &Path| read(FFMPEG_5, path, true, false);
+            assert_same(&pictures(&open), &pictures(&clip), &name);
+        }
         let sealed = scratch.file("sealed.mp4", &package.joined(0));
         assert_same(
             &units(&sealed, true),

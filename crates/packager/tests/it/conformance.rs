@@ -9,9 +9,11 @@ mod init;
 mod key_pictures;
 mod manifests;
 mod segments;
+pub mod text;
 
 use crate::package::Package;
 use crate::reader::ReadRendition;
+use packager::TrackKind;
 
 /// Fails with the number of the check when `right` is false.
 #[track_caller]
@@ -19,7 +21,7 @@ fn ensure(number: u32, right: bool, what: impl std::fmt::Display) {
     assert!(right, "check {number}: {what}");
 }
 
-/// Everything about one rendition that checks look at.
+/// Everything about one rendition of pictures or sound that checks look at.
 pub struct Checked<'a> {
     /// Folder name.
     pub name: &'a str,
@@ -50,6 +52,7 @@ pub fn check(package: &Package) {
     let renditions: Vec<Checked<'_>> = package
         .indices()
         .zip(package.plan.renditions())
+        .filter(|(_, rendition)| rendition.kind != TrackKind::Text)
         .map(|(index, rendition)| {
             let files = package.rendition(index);
             Checked {
@@ -69,4 +72,5 @@ pub fn check(package: &Package) {
     segments::check_boundaries(&renditions);
     manifests::check_dash(package, &renditions);
     manifests::check_hls(package, &renditions);
+    text::check(package);
 }

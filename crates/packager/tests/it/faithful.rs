@@ -45,6 +45,10 @@ pub fn check(package: &Package, movie: &TestMovie) {
             .iter()
             .find(|track| track.id == rendition.track_id);
         let track = track.expect("a track of the source");
+        // Lists of cues are compared by tests of their own.
+        if rendition.codec == "wvtt" {
+            continue;
+        }
         let read = ReadRendition::read_joined(&package.decrypted(index));
         let shown = shown(movie, track);
         let times = track.decode_times();

@@ -22,6 +22,9 @@ fn golden_packages_are_read_by_mp4_atom() {
         let package = Package::make(&movie.source(), &options).unwrap();
         for (object, bytes) in &package.objects {
             let name = format!("{behaviour}/{}", package.plan.path(*object));
+            if name.ends_with(".vtt") {
+                continue;
+            }
             let atoms = read(&name, bytes);
             if object.segment == 0 {
                 let [Any::Ftyp(ftyp), Any::Moov(moov)] = atoms.as_slice() else {

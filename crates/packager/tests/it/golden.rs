@@ -4,7 +4,8 @@
 //! committing it.
 
 use crate::movie_builder::{
-    Audio, Base, Fragments, Layout, TestEdit, TestMovie, Video, audio, other, video,
+    Audio, Base, Fragments, Layout, TestCue, TestEdit, TestMovie, Video, audio, cues, other, ttml,
+    video,
 };
 use crate::package::{Package, options};
 use crate::{conformance, faithful};
@@ -43,6 +44,7 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
         ("slices", slices(), cenc),
         ("wide", wide(), cbcs.clone()),
         ("open-gops", open_gops(), cbcs.clone()),
+        ("subtitles", subtitles(), cbcs.clone()),
         ("single-file", two_audio(), single_file(cbcs)),
         ("single-file-clear", open_gops(), single_file(options(None))),
     ]
@@ -134,6 +136,35 @@ fn open_gops() -> TestMovie {
     TestMovie::new(vec![video(1, &picture), audio(2, &Audio::default())])
 }
 
+/// Two lists of cues, one of them with styles and with a cue over three segments, and documents of TTML.
+fn subtitles() -> TestMovie {
+    let cue = |id, start, end, settings, payload| TestCue {
+        id,
+        start,
+        end,
+        settings,
+        payload,
+    };
+    let english = [
+        cue(
+            "first",
+            1000,
+            3500,
+            "line:0 align:start",
+            "Hello <b>there</b>",
+        ),
+        cue("", 3000, 8500, "", "A long one\n- of two lines"),
+        cue("", 8000, 9000, "", "Last &amp; least"),
+    ];
+    let french = [cue("", 2000, 4000, "", "Salut")];
+    let mut tracks = TestMovie::ordinary().tracks;
+    let head = "WEBVTT\n\nSTYLE\n::cue { color: lime }\n";
+    tracks.push(cues(3, *b"eng", head, &english, 10_000));
+    tracks.push(cues(4, *b"fra", "WEBVTT", &french, 10_000));
+    tracks.push(ttml(5, *b"deu", &[4000, 4000, 2000]));
+    TestMovie::new(tracks)
+}
+
 fn wide() -> TestMovie {
     let mut movie = TestMovie::ordinary().with_layout(Layout::Wide);
     movie.brand = *b"qt  ";
@@ -175,12 +206,13 @@ golden! {
     golden_slices = "slices",
     golden_wide = "wide",
     golden_open_gops = "open-gops",
+    golden_subtitles = "subtitles",
     golden_single_file = "single-file",
     golden_single_file_clear = "single-file-clear",
 }
 
 /// The golden files of a package, by path.
-fn dump(package: &Package) -> BTreeMap<String, String> {
+pub fn dump(package: &Package) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = package.manifests.clone();
     let (mut boxes, mut objects) = (String::new(), String::new());
     for (path, bytes) in media_files(package) {
@@ -189,6 +221,11 @@ fn dump(package: &Package) -> BTreeMap<String, String> {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         writeln!(objects, "{hash} {:>8} {path}", bytes.len()).unwrap();
+        if path.ends_with(".vtt") {
+            let text = String::from_utf8(bytes.clone()).expect("text");
+            files.insert(path, text);
+            continue;
+        }
         writeln!(boxes, "{path}").unwrap();
         let tree = packager::tree(&MemorySource(bytes)).expect("a tree");
         for node in &tree {
@@ -235,7 +272,8 @@ fn write_node(text: &mut String, node: &BoxNode, depth: usize) {
     }
 }
 
-fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
+/// Compares with the golden files, or writes them again.
+pub fn compare(behaviour: &str, files: &BTreeMap<String, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/golden")
         .join(behaviour);

@@ -3,10 +3,12 @@
 
 mod fragments;
 mod tables;
+mod text;
 mod tracks;
 
 use bmff::Writer;
 pub use fragments::{Base, Fragments};
+pub use text::{TestCue, cues, timed_text, ttml};
 pub use tracks::{Audio, Protected, Video, audio, other, video};
 
 /// A file to be written.

@@ -50,7 +50,16 @@ impl Package {
     /// One package of several inputs.
     pub fn of_all(sources: &[&dyn Source], options: &Options) -> Result<Self, packager::Error> {
         let movies = sources.iter().map(|source| packager::probe(*source));
-        let plan = packager::plan(&movies.collect::<Result<Vec<_>, _>>()?, options)?;
+        Self::of(&movies.collect::<Result<Vec<_>, _>>()?, sources, options)
+    }
+
+    /// One package of inputs that were probed.
+    pub fn of(
+        movies: &[packager::Movie],
+        sources: &[&dyn Source],
+        options: &Options,
+    ) -> Result<Self, packager::Error> {
+        let plan = packager::plan(movies, options)?;
         let mut buffer = SegmentBuffer::default();
         let mut objects = BTreeMap::new();
         let mut facts = BTreeMap::new();

@@ -60,7 +60,7 @@ fn probe_describes_tracks() {
             (second.language.as_str(), second.channels),
             ("eng", Some(1))
         );
-        assert_eq!(text.kind, TrackKind::Other(*b"text"));
+        assert_eq!(text.kind, TrackKind::Text);
         assert!(matches!(&text.packageable, Packageable::No(reason) if !reason.is_empty()));
     }
 }
@@ -275,12 +275,13 @@ fn plan_render_names_the_object_whose_samples_are_broken() {
     let movie = TestMovie::new(vec![video(1, &Video::default())]);
     let mut bytes = movie.bytes();
     let mdat = bytes.windows(4).position(|four| four == b"mdat").unwrap() + 4;
-    bytes[mdat..mdat + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    let second = mdat + movie.tracks[0].samples[0].data.len();
+    bytes[second..second + 4].copy_from_slice(&u32::MAX.to_be_bytes());
     let source = MemorySource(bytes);
     let result = Package::make(&source, &options(Some(packager::Scheme::Cbcs)));
     let text = result.map(|_| ()).unwrap_err().to_string();
     assert!(
-        text.starts_with("video/1.m4s: sample 0: a NAL unit goes beyond"),
+        text.starts_with("video/1.m4s: sample 1: a NAL unit goes beyond"),
         "{text}"
     );
 }

@@ -68,7 +68,12 @@ impl Init {
         });
         let stsd = descend(&mdia, &[b"minf", b"stbl", b"stsd"]);
         let entry = stsd.children_after(8).next().unwrap().unwrap();
-        let skip = if handler == b"vide" { 78 } else { 28 };
+        // Of other kinds nothing is asked.
+        let skip = match &handler.0 {
+            b"vide" => 78,
+            b"soun" => 28,
+            _ => entry.body.len(),
+        };
         let inside: Vec<_> = entry.children_after(skip).map(Result::unwrap).collect();
         let body = |kind: &[u8; 4]| {
             let found = inside.iter().find(|child| child.kind == kind);

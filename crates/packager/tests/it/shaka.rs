@@ -5,11 +5,10 @@ use crate::package::{Package, content_key, decrypt, options};
 use crate::reader::{Init, top_level};
 use crate::tools::{FFMPEG_8, SHAKA_PACKAGER, Scratch, media, media_source, succeed, tool};
 use bmff::boxes::{Senc, Subsample};
-use packager::Scheme;
-use std::path::Path;
+use packager::{ContentKey, Scheme};
+use std::path::{Path, PathBuf};
 
-fn keys() -> String {
-    let key = content_key();
+fn keys(key: &ContentKey) -> String {
     let value: String = key.value.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("label=:key_id={}:key={value}", key.kid.hex())
 }
@@ -25,6 +24,26 @@ fn packets(path: &Path, stream: &str) -> Vec<Unit> {
     .units()
 }
 
+/// Decrypts the picture or the sound of a file with Shaka Packager.
+pub fn opened_by_shaka(scratch: &Scratch, sealed: &Path, kind: &str) -> PathBuf {
+    let open = scratch.path("open.mp4");
+    let stream = format!(
+        "in={},stream={kind},output={}",
+        sealed.display(),
+        open.display()
+    );
+    let keys = keys(&content_key());
+    let arguments = [
+        stream.as_str(),
+        "--quiet",
+        "--enable_raw_key_decryption",
+        "--keys",
+        &keys,
+    ];
+    succeed(&tool(SHAKA_PACKAGER), &arguments, None);
+    open
+}
+
 #[test]
 fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
     let source = media_source("clip.mp4");
@@ -33,21 +52,7 @@ fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
         let package = Package::make(&source, &options(Some(scheme))).unwrap();
         for (index, kind) in [(0, "video"), (1, "audio")] {
             let sealed = scratch.file("sealed.mp4", &package.joined(index));
-            let open = scratch.path("open.mp4");
-            let stream = format!(
-                "in={},stream={kind},output={}",
-                sealed.display(),
-                open.display()
-            );
-            let keys = keys();
-            let arguments = [
-                stream.as_str(),
-                "--quiet",
-                "--enable_raw_key_decryption",
-                "--keys",
-                &keys,
-            ];
-            succeed(&tool(SHAKA_PACKAGER), &arguments, None);
+            let open = opened_by_shaka(&scratch, &sealed, kind);
             let found = packets(&open, "0:0");
             let expect = packets(&media("clip.mp4"), &format!("0:{}", &kind[..1]));
             assert_same(&found, &expect, &format!("{scheme:?} {kind}"));
@@ -56,14 +61,15 @@ fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
 }
 
 /// What an encrypter made of a track.
-struct Sealed {
+pub struct Sealed {
     init: Init,
     pssh: Vec<Vec<u8>>,
     /// Of each sample.
-    subsamples: Vec<Vec<Subsample>>,
+    pub subsamples: Vec<Vec<Subsample>>,
 }
 
-fn read(bytes: &[u8]) -> Sealed {
+/// Reads what an encrypter made.
+pub fn read(bytes: &[u8]) -> Sealed {
     let init = Init::read(bytes);
     let iv_size = init.tenc().expect("it is encrypted").iv_size;
     let mut sealed = Sealed {
@@ -88,25 +94,31 @@ fn read(bytes: &[u8]) -> Sealed {
     sealed
 }
 
-/// Shaka Packager's own encryption of the picture.
-fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
+/// Shaka Packager's own encryption of a stream (`video`, `audio`) of a file.
+pub fn seal(
+    scratch: &Scratch,
+    input: &Path,
+    stream: &str,
+    scheme: &str,
+    key: &ContentKey,
+) -> Vec<u8> {
     let output = scratch.path("shaka.mp4");
     let stream = format!(
-        "in={},stream=video,output={}",
+        "in={},stream={stream},output={}",
         input.display(),
         output.display()
     );
     let iv = match scheme {
-        Scheme::Cbcs | Scheme::Cbc1 => "11223344556677881122334455667788",
-        Scheme::Cenc | Scheme::Cens => "1122334455667788",
+        "cbcs" | "cbc1" => "11223344556677881122334455667788",
+        _ => "1122334455667788",
     };
-    let keys = keys();
+    let keys = keys(key);
     let arguments = [
         stream.as_str(),
         "--quiet",
         "--enable_raw_key_encryption",
         "--protection_scheme",
-        scheme.fourcc(),
+        scheme,
         "--clear_lead",
         "0",
         "--protection_systems",
@@ -120,8 +132,13 @@ fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
     std::fs::read(&output).expect("its output")
 }
 
+/// Shaka Packager's own encryption of the picture.
+pub fn sealed_by_shaka(scratch: &Scratch, input: &Path, scheme: Scheme) -> Vec<u8> {
+    seal(scratch, input, "video", scheme.fourcc(), &content_key())
+}
+
 /// Where protected ranges lie in a sample: start and length.
-fn protected(parts: &[Subsample]) -> Vec<(usize, usize)> {
+pub fn protected(parts: &[Subsample]) -> Vec<(usize, usize)> {
     let mut at = 0;
     let mut ranges = Vec::new();
     for part in parts {
@@ -137,7 +154,7 @@ fn protected(parts: &[Subsample]) -> Vec<(usize, usize)> {
 
 /// The same bytes are protected. Under `cenc`, whose ranges are whole blocks, Shaka Packager leaves the
 /// rest of a slice clear behind the range, we before it; the standard allows both.
-fn compare(name: &str, our: &[Subsample], their: &[Subsample]) {
+pub fn compare(name: &str, our: &[Subsample], their: &[Subsample]) {
     let (our, their) = (protected(our), protected(their));
     assert_eq!(our.len(), their.len(), "{name}");
     for ((our, our_length), (their, their_length)) in our.into_iter().zip(their) {

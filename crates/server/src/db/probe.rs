@@ -45,6 +45,8 @@ pub(crate) struct ProbedTrack {
 
 /// Kind of the tracks that hold the picture.
 pub(crate) const VIDEO: &str = "video";
+/// Kind of a track of subtitles.
+pub(crate) const TEXT: &str = "text";
 
 impl Probe {
     /// Takes the facts out of an index.
@@ -80,6 +82,7 @@ impl ProbedTrack {
             kind: match track.kind {
                 TrackKind::Video => VIDEO.to_owned(),
                 TrackKind::Audio => "audio".to_owned(),
+                TrackKind::Text => TEXT.to_owned(),
                 TrackKind::Other(handler) => handler.escape_ascii().to_string(),
             },
             codec: track.codec.rfc6381.clone(),

@@ -35,9 +35,11 @@ impl Kind {
         Some(match extension {
             "mpd" => Self::Mpd,
             "m3u8" => Self::Playlist,
-            // The engine names the folders of sound so.
+            // The engine names the folders of sound and of text so.
             "mp4" | "m4s" if path.starts_with("audio") => Self::Media("audio/mp4"),
+            "mp4" | "m4s" if path.starts_with("text") => Self::Media("application/mp4"),
             "mp4" | "m4s" => Self::Media("video/mp4"),
+            "vtt" => Self::Media("text/vtt"),
             _ => return None,
         })
     }
@@ -69,7 +71,7 @@ enum Content {
 /// A file of a published package.
 #[utoipa::path(get, path = "/videos/{code}/dash/{path}", tag = "media",
     params(("code" = String, Path), ("path" = String, Path, description =
-    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s")),
+    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt")),
     responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 416)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,

@@ -3,7 +3,7 @@
 use super::error::{Problem, Result};
 use crate::app::Shared;
 use crate::db::assets::{Asset, NewAsset};
-use crate::db::probe::{Probe, VIDEO};
+use crate::db::probe::{Probe, TEXT, VIDEO};
 use crate::id;
 use crate::storage::Upload;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
@@ -112,7 +112,11 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
 }
 
 fn check(probe: &Probe, demand: Demand) -> Result<()> {
-    let wanted = |kind: &str| demand == Demand::AnyTrack || kind == VIDEO;
+    // Subtitles alone make no package.
+    let wanted = |kind: &str| match demand {
+        Demand::AnyTrack => kind != TEXT,
+        Demand::Video => kind == VIDEO,
+    };
     let candidates: Vec<_> = probe
         .tracks
         .iter()

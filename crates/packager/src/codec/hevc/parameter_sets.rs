@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::codec::bits::BitReader;
-use crate::codec::picture::{PictureInfo, read_usability};
+use crate::codec::picture::{PictureInfo, crop, read_usability};
 
 /// A sequence parameter set.
 #[derive(Debug, Clone)]
@@ -252,9 +252,8 @@ fn read_window(
     (width, height): (u32, u32),
     chroma_format: u32,
 ) -> Result<(u32, u32), CodecError> {
-    let out_of_range = || CodecError::new("the picture size is out of range");
     if width > 0xffff || height > 0xffff {
-        return Err(out_of_range());
+        return Err(CodecError::new("the picture size is out of range"));
     }
     if !reader.flag()? {
         return Ok((width, height));
@@ -266,14 +265,9 @@ fn read_window(
     };
     let [left, right, top, bottom] =
         [reader.ue()?, reader.ue()?, reader.ue()?, reader.ue()?].map(u64::from);
-    let cropped = |full: u32, cut: u64| {
-        let left = u64::from(full).checked_sub(cut).filter(|left| *left > 0);
-        left.and_then(|left| u32::try_from(left).ok())
-            .ok_or_else(out_of_range)
-    };
     Ok((
-        cropped(width, (left + right) * unit_x)?,
-        cropped(height, (top + bottom) * unit_y)?,
+        crop(width, (left + right) * unit_x)?,
+        crop(height, (top + bottom) * unit_y)?,
     ))
 }
 

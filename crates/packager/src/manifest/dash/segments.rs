@@ -12,8 +12,8 @@ pub(super) fn write(
     rendition: &RenditionFacts<'_>,
 ) -> io::Result<()> {
     match rendition.files {
-        Files::Segments => write_template(xml, presentation, rendition),
         Files::Single { init, index } => write_base(xml, rendition, init, index),
+        _ => write_template(xml, presentation, rendition),
     }
 }
 

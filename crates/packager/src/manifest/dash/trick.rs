@@ -1,7 +1,7 @@
 //! Sets for playing fast: the key pictures of a set, where they lie in its media (DASH-IF IOP, 3.2.9).
 
 use super::segments::{Times, range, write_base_url, write_timeline};
-use super::{SetValues, Xml, element, empty, is_single_file, rate_text, write_protection};
+use super::{SetValues, Xml, element, empty, rate_text, write_protection};
 use crate::TrackKind;
 use crate::presentation::{
     Files, Format, KeyPicture, Presentation, RenditionFacts, SetFacts, reduce,
@@ -55,7 +55,7 @@ pub(super) fn write_sets(xml: &mut Xml, presentation: &Presentation<'_>) -> io::
             if let Some(first) = set.first()
                 && let Some(protection) = first.protection
             {
-                write_protection(xml, protection, presentation.license_url)?;
+                write_protection(xml, protection, first.signals, presentation.license_url)?;
             }
             let property = [("schemeIdUri", SCHEME), ("value", main.as_str())];
             empty(xml, "EssentialProperty", &property)?;
@@ -107,7 +107,7 @@ fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Re
         .map(|(name, value)| (*name, value.as_str()))
         .collect();
     element(xml, "Representation", &attributes, |xml| {
-        if is_single_file(rendition) {
+        if rendition.is_single_file() {
             write_base_url(xml, rendition)?;
         }
         write_list(xml, rendition, &pictures)
@@ -122,8 +122,8 @@ fn write_list(
     let times = Times::of(rendition);
     element(xml, "SegmentList", &times.attributes(), |xml| {
         let initialization = match rendition.files {
-            Files::Segments => ("sourceURL", rendition.path(0)),
             Files::Single { init, .. } => ("range", range(0, init)),
+            _ => ("sourceURL", rendition.path(0)),
         };
         empty(
             xml,
@@ -134,14 +134,11 @@ fn write_list(
         for picture in pictures {
             let place = range(picture.offset, picture.size);
             let path = rendition.path(picture.number);
-            match rendition.files {
-                Files::Segments => empty(
-                    xml,
-                    "SegmentURL",
-                    &[("media", path.as_str()), ("mediaRange", &place)],
-                )?,
-                Files::Single { .. } => empty(xml, "SegmentURL", &[("mediaRange", &place)])?,
+            let mut attributes = vec![("mediaRange", place.as_str())];
+            if !rendition.is_single_file() {
+                attributes.insert(0, ("media", &path));
             }
+            empty(xml, "SegmentURL", &attributes)?;
         }
         Ok(())
     })

@@ -5,98 +5,104 @@ use super::{
 };
 use crate::Error;
 use crate::codec::CodecError;
+use crate::codec::av1::Av1Config;
 use crate::codec::avc::AvcConfig;
+use crate::codec::dolby_vision::DolbyVision;
 use crate::codec::hevc::HevcConfig;
-use crate::codec::picture::PictureInfo;
+use crate::codec::vp9::Vp9Config;
 use bmff::BoxView;
 
 /// Bytes of a visual sample entry before its boxes.
 const VISUAL_LEN: usize = 78;
 
-/// Boxes that say how a picture is to be shown: mastering display, light levels, ambient viewing environment,
-/// Dolby Vision.
-const PRESENTATION_BOXES: [&[u8; 4]; 5] = [b"mdcv", b"clli", b"amve", b"dvcC", b"dvvC"];
+/// Boxes that say how a picture is to be shown: mastering display, light levels (VP9 has its own), ambient viewing
+/// environment, content colour volume.
+const PRESENTATION_BOXES: [&[u8; 4]; 6] = [b"mdcv", b"clli", b"SmDm", b"CoLL", b"amve", b"cclv"];
 
 /// Reads a visual sample entry.
 pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
     let mut cursor = entry.cursor();
     cursor.skip(24)?;
-    let (width, height) = (cursor.u16()?, cursor.u16()?);
+    let size = (cursor.u16()?, cursor.u16()?);
     let unusable = |fourcc: String, reason: String| Parsed {
-        size: Some((u32::from(width), u32::from(height))),
+        size: Some((u32::from(size.0), u32::from(size.1))),
         ..Parsed::obstacle(&fourcc, reason)
     };
     let record = match &entry.kind.0 {
-        b"avc1" => b"avcC",
-        b"hvc1" | b"hev1" => b"hvcC",
+        b"avc1" | b"avc3" | b"dva1" | b"dvav" => b"avcC",
+        b"hvc1" | b"hev1" | b"dvh1" | b"dvhe" => b"hvcC",
+        b"av01" | b"dav1" => b"av1C",
+        b"vp09" => b"vpcC",
         b"encv" => {
             let (original, reason) = protection(entry, VISUAL_LEN)?;
             return Ok(unusable(original.to_string(), reason));
         }
         _ => {
-            let reason = unsupported(&entry.kind, "H.264 or HEVC");
+            let reason = unsupported(&entry.kind, "H.264, HEVC, AV1 or VP9");
             return Ok(unusable(entry.kind.to_string(), reason));
         }
     };
     let boxes = Boxes::parse(entry, record)?;
-    let Some(record) = boxes.record else {
+    let Some(record) = &boxes.record else {
         let what = format!("no '{}' box inside", bmff::FourCc(*record));
         return Err(entry.error(what).into());
     };
-    let fourcc = entry.kind.to_string();
-    let (config, info, rfc6381) = read_config(&record, &fourcc)
+    let config = read_config(record, &entry.kind.0, size)
         .map_err(|error| Error::from(record.error(error.to_string())))?;
-    let coded = |of_info: Option<u32>, of_entry: u16| {
-        of_info
-            .and_then(|length| u16::try_from(length).ok())
-            .unwrap_or(of_entry)
+    let fourcc = entry.kind.to_string();
+    let names_dolby_vision = entry.kind.0.starts_with(b"d");
+    let rfc6381 = match (names_dolby_vision, boxes.dolby_vision) {
+        (true, None) => return Err(entry.error("no 'dvcC' or 'dvvC' box inside").into()),
+        (true, Some(dolby)) if dolby.has_enhancement_layer() => {
+            let profile = dolby.profile();
+            let reason = format!(
+                "Dolby Vision profile {profile} with an enhancement layer ('{fourcc}') is not packaged"
+            );
+            return Ok(unusable(fourcc, reason));
+        }
+        (true, Some(dolby)) => dolby.rfc6381(&fourcc),
+        (false, _) => base_rfc6381(&config, &fourcc, boxes.colour),
     };
-    let width = coded(info.map(|info| info.width), width);
-    let height = coded(info.map(|info| info.height), height);
-    let aspect = boxes
-        .pixel_aspect
-        .or(info.and_then(|info| info.sample_aspect_ratio))
-        .filter(|(h, v)| *h > 0 && *v > 0);
-    let colour = info.and_then(|info| info.colour).map(Into::into);
+    let entry = boxes.into_entry(entry.kind.0, config, size);
     Ok(Parsed {
         codec: Codec { fourcc, rfc6381 },
         alike: 1,
         obstacle: None,
-        size: Some((u32::from(width), u32::from(height))),
+        size: Some((u32::from(entry.width), u32::from(entry.height))),
         sample_rate: None,
         channels: None,
-        entry: Some(SampleEntry::Video(VideoEntry {
-            format: entry.kind.0,
-            config,
-            boxes: [RawBox::of(&record)]
-                .into_iter()
-                .chain(boxes.presentation)
-                .collect(),
-            width,
-            height,
-            pixel_aspect: aspect.unwrap_or((1, 1)),
-            colour: boxes.colour.or(colour),
-        })),
+        entry: Some(SampleEntry::Video(entry)),
     })
 }
 
-/// Reads a decoder's configuration: what it says, of the picture too, and its RFC 6381 string.
+/// Reads a decoder's configuration; `size` is that of the sample entry.
 fn read_config(
     record: &BoxView<'_>,
-    fourcc: &str,
-) -> Result<(VideoConfig, Option<PictureInfo>, String), CodecError> {
+    fourcc: &[u8; 4],
+    size: (u16, u16),
+) -> Result<VideoConfig, CodecError> {
     Ok(match &record.kind.0 {
         b"avcC" => {
             let config = AvcConfig::parse(record.body)?;
-            let (info, text) = (config.picture_info(), config.rfc6381(fourcc));
-            (VideoConfig::Avc(config), info, text)
+            if fourcc == b"avc1" && config.picture_info().is_none() {
+                return Err(CodecError::new("the record has no sequence parameter set"));
+            }
+            VideoConfig::Avc(config)
         }
-        _ => {
-            let config = HevcConfig::parse(record.body)?;
-            let (info, text) = (config.picture_info(), config.rfc6381(fourcc));
-            (VideoConfig::Hevc(config), info, text)
-        }
+        b"hvcC" => VideoConfig::Hevc(HevcConfig::parse(record.body)?),
+        b"av1C" => VideoConfig::Av1(Box::new(Av1Config::parse(record.body)?)),
+        _ => VideoConfig::Vp9(Box::new(Vp9Config::parse(record.body, size)?)),
     })
+}
+
+/// RFC 6381 string of a sample entry that does not speak of Dolby Vision.
+fn base_rfc6381(config: &VideoConfig, fourcc: &str, colour: Option<Colour>) -> String {
+    match config {
+        VideoConfig::Avc(config) => config.rfc6381(fourcc),
+        VideoConfig::Hevc(config) => config.rfc6381(fourcc),
+        VideoConfig::Av1(config) => config.rfc6381(fourcc, colour.map(Into::into)),
+        VideoConfig::Vp9(config) => config.rfc6381(fourcc),
+    }
 }
 
 /// The boxes of a visual sample entry that matter.
@@ -104,6 +110,7 @@ struct Boxes<'a> {
     record: Option<BoxView<'a>>,
     pixel_aspect: Option<(u32, u32)>,
     colour: Option<Colour>,
+    dolby_vision: Option<DolbyVision>,
     presentation: Vec<RawBox>,
 }
 
@@ -113,6 +120,7 @@ impl<'a> Boxes<'a> {
             record: None,
             pixel_aspect: None,
             colour: None,
+            dolby_vision: None,
             presentation: Vec::new(),
         };
         for child in entry.children_after(VISUAL_LEN) {
@@ -124,6 +132,12 @@ impl<'a> Boxes<'a> {
                     boxes.pixel_aspect = Some((cursor.u32()?, cursor.u32()?));
                 }
                 b"colr" => boxes.colour = boxes.colour.or(parse_colour(&child)?),
+                b"dvcC" | b"dvvC" => {
+                    let dolby = DolbyVision::parse(child.body)
+                        .map_err(|error| Error::from(child.error(error.to_string())))?;
+                    boxes.dolby_vision = Some(dolby);
+                    boxes.presentation.push(RawBox::of(&child));
+                }
                 kind if PRESENTATION_BOXES.contains(&kind) => {
                     boxes.presentation.push(RawBox::of(&child));
                 }
@@ -131,6 +145,46 @@ impl<'a> Boxes<'a> {
             }
         }
         Ok(boxes)
+    }
+
+    /// The sample entry for the output; `size` is that of the input's.
+    fn into_entry(
+        self,
+        format: [u8; 4],
+        config: VideoConfig,
+        (width, height): (u16, u16),
+    ) -> VideoEntry {
+        let info = config.picture_info();
+        let coded = |of_info: Option<u32>, of_entry: u16| {
+            of_info
+                .and_then(|length| u16::try_from(length).ok())
+                .unwrap_or(of_entry)
+        };
+        let aspect = self
+            .pixel_aspect
+            .or(info.and_then(|info| info.sample_aspect_ratio))
+            .filter(|(h, v)| *h > 0 && *v > 0);
+        let colour = match &config {
+            VideoConfig::Vp9(config) => config.colour(),
+            _ => info.and_then(|info| info.colour),
+        };
+        let record = self.record.iter().map(|record| match &config {
+            VideoConfig::Vp9(config) => RawBox {
+                kind: record.kind.0,
+                body: config.canonical_record(record.body),
+            },
+            _ => RawBox::of(record),
+        });
+        VideoEntry {
+            format,
+            boxes: record.chain(self.presentation).collect(),
+            width: coded(info.map(|info| info.width), width),
+            height: coded(info.map(|info| info.height), height),
+            pixel_aspect: aspect.unwrap_or((1, 1)),
+            colour: self.colour.or(colour.map(Into::into)),
+            dolby_vision: self.dolby_vision,
+            config,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Checks 19 and 37: where an MPD says that segments are.
 
+use super::manifests::sap_type_of;
 use super::{Checked, ensure};
 use crate::reader::top_level;
 use bmff::boxes::Sidx;
@@ -157,14 +158,15 @@ fn of_index<'a>(
     let mut at = (end + sidx.first_offset) as usize;
     let mut start = sidx.earliest_presentation_time;
     let mut segments = Vec::new();
-    for (reference, read) in sidx.references.iter().zip(&rendition.read.segments) {
+    for (reference, read) in sidx.references.iter().zip(&rendition.clear.segments) {
+        let sap_type = sap_type_of(read, &rendition.clear.init);
         let key_shown = read.samples[0].shown(init).max(0) as u64;
-        let sap_type = if key_shown > start { 3 } else { 1 };
+        let delta = if sap_type == 3 { key_shown - start } else { 0 };
         ensure(19, !reference.is_index, "a reference to another index");
         ensure(19, reference.starts_with_sap, "starts_with_SAP");
-        ensure(19, reference.sap_type == sap_type, "SAP_type");
-        let delta = u64::from(reference.sap_delta_time);
-        ensure(19, delta == key_shown - start, "SAP_delta_time");
+        ensure(19, u64::from(reference.sap_type) == sap_type, "SAP_type");
+        let told = u64::from(reference.sap_delta_time);
+        ensure(19, told == delta, "SAP_delta_time");
         let next = at + reference.size as usize;
         segments.push(Addressed {
             name: format!("{name} at {at}"),

@@ -3,9 +3,11 @@
 use super::addresses::{Addresses, Files};
 use super::{Checked, ensure, key_pictures};
 use crate::package::{Package, content_key};
+use crate::reader::{Init, Segment, nal_units};
 use dash_mpd_core::{AdaptationSet, MPD};
 use m3u8_rs::{
-    ByteRange, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType, VariantStream,
+    AlternativeMediaType, ByteRange, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
+    VariantStream,
 };
 use packager::Scheme;
 
@@ -19,16 +21,20 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
     let [period] = mpd.periods.as_slice() else {
         panic!("check 36: one Period is due");
     };
-    let all: Vec<_> = period.adaptations.iter().collect();
-    let (tricks, sets): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|set| key_pictures::is_trick_mode(set));
+    let all = period.adaptations.iter();
+    let all: Vec<_> = all
+        .filter(|set| set.contentType.as_deref() != Some("text"))
+        .collect();
+    let sets = all.into_iter();
+    let sets: Vec<_> = sets
+        .filter(|set| !key_pictures::is_trick_mode(set))
+        .collect();
     let count: usize = sets.iter().map(|set| set.representations.len()).sum();
     ensure(36, count == renditions.len(), "Representations");
     let mut ids: Vec<_> = period.adaptations.iter().map(|set| &set.id).collect();
     ids.sort();
     ids.dedup();
-    ensure(36, ids.len() == sets.len() + tricks.len(), "unique ids");
+    ensure(36, ids.len() == period.adaptations.len(), "unique ids");
     let mut longest: f64 = 0.0;
     let mut end: f64 = 0.0;
     for rendition in renditions {
@@ -62,8 +68,7 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             let mut ids = set.representations.iter().map(|one| one.id.as_deref());
             ids.any(|id| id == Some(other.name))
         };
-        let open = renditions.iter().filter(of_set).any(has_leading_pictures);
-        let sap = if open { 3 } else { 1 };
+        let sap = renditions.iter().filter(of_set).map(sap_type).max();
         alignment(set, package.is_single_file(), sap);
         protection(package, set, rendition);
         let addresses = Addresses::of(&files, &mpd, representation, rendition);
@@ -99,11 +104,37 @@ fn presented_length(mpd: &MPD, renditions: &[Checked<'_>], end: f64) {
     );
 }
 
-/// Whether pictures are shown before the key frame of their segment: SAP type 3.
-fn has_leading_pictures(rendition: &Checked<'_>) -> bool {
+/// The highest SAP type of the segments: 2 when pictures are shown before the key frame of their segment, 3 when
+/// that is no IDR or BLA picture.
+fn sap_type(rendition: &Checked<'_>) -> u64 {
     let init = &rendition.read.init;
-    let mut segments = rendition.read.segments.iter();
-    segments.any(|segment| segment.start(init) < segment.samples[0].shown(init))
+    let segments = rendition.clear.segments.iter();
+    let types = segments.map(|segment| sap_type_of(segment, init));
+    types.max().unwrap_or(1)
+}
+
+/// The SAP type of a clear segment.
+pub fn sap_type_of(segment: &Segment, init: &Init) -> u64 {
+    let key = &segment.samples[0];
+    match segment.start(init) < key.shown(init) {
+        true if starts_anew(init, &key.data) => 2,
+        true => 3,
+        false => 1,
+    }
+}
+
+/// Whether a sample of H.264 or HEVC begins with an IDR or BLA picture.
+fn starts_anew(init: &Init, sample: &[u8]) -> bool {
+    let is_hevc = !init.hevc_record.is_empty();
+    let length_size = match is_hevc {
+        true => init.hevc_record[21],
+        false => init.avc_record[4],
+    };
+    let units = nal_units(sample, usize::from(length_size & 3) + 1);
+    units.iter().any(|(_, unit)| match is_hevc {
+        true => (17..=20).contains(&(unit[0] >> 1 & 0x3f)),
+        false => unit[0] & 0x1f == 5,
+    })
 }
 
 /// When the presentation starts on the tracks' common timeline, in seconds.
@@ -130,13 +161,13 @@ fn all_are_listed(files: &Files, package: &Package) {
     ensure(37, found == due, format!("{found:?}"));
 }
 
-fn alignment(set: &AdaptationSet, single_file: bool, sap: u64) {
+fn alignment(set: &AdaptationSet, single_file: bool, sap: Option<u64>) {
     let (aligned, start) = match single_file {
         true => (set.subsegmentAlignment, set.subsegmentStartsWithSAP),
         false => (set.segmentAlignment, set.startWithSAP),
     };
     ensure(40, aligned == Some(true), "alignment");
-    ensure(15, start == Some(sap), "startWithSAP");
+    ensure(15, start == sap, "startWithSAP");
 }
 
 fn document(mpd: &MPD, single_file: bool) {
@@ -285,7 +316,7 @@ fn head(text: &str, number: u32) {
 }
 
 fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
-    let independent = !renditions.iter().any(has_leading_pictures);
+    let independent = renditions.iter().all(|one| sap_type(one) < 3);
     ensure(
         43,
         master.independent_segments == independent,
@@ -294,7 +325,9 @@ fn multivariant(master: &MasterPlaylist, renditions: &[Checked<'_>]) {
     let (pictures, sounds): (Vec<&Checked<'_>>, Vec<_>) = renditions
         .iter()
         .partition(|rendition| rendition.read.init.is_video());
-    let mut groups: Vec<_> = master.alternatives.iter().map(|m| &m.group_id).collect();
+    let of_sound = master.alternatives.iter();
+    let of_sound = of_sound.filter(|media| media.media_type == AlternativeMediaType::Audio);
+    let mut groups: Vec<_> = of_sound.map(|media| &media.group_id).collect();
     groups.dedup();
     let due = pictures.len().max(1) * groups.len().max(1);
     let variants = master.variants.iter();

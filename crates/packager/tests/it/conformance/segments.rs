@@ -2,7 +2,7 @@
 
 use super::{Checked, ensure};
 use crate::package::Package;
-use crate::reader::{kinds, nal_units, top_level};
+use crate::reader::{Init, kinds, nal_units, top_level};
 use bmff::BoxView;
 use bmff::boxes::Trun;
 use std::collections::BTreeSet;
@@ -123,31 +123,56 @@ fn key_frames(rendition: &Checked<'_>) {
         }
         let first = segment.samples[0].shown(init);
         let earlier = segment.samples.iter().any(|s| s.shown(init) < first);
-        // Length of NAL length fields; types of IDR pictures in H.264 and HEVC.
-        let is_hevc = init.avc_record.is_empty();
-        let length_size = match is_hevc {
-            true => usize::from(init.hevc_record[21] & 3) + 1,
-            false => usize::from(init.avc_record[4] & 3) + 1,
-        };
-        let is_idr = |header: u8| match is_hevc {
-            true => matches!(header >> 1 & 63, 19 | 20),
-            false => header & 31 == 5,
-        };
-        let idr = |sample: &[u8]| {
-            let units = nal_units(sample, length_size);
-            units
-                .iter()
-                .any(|(_, nal)| nal.first().is_some_and(|b| is_idr(*b)))
-        };
         // HEVC has IDR pictures that are followed by such as are shown before them (IDR_W_RADL).
-        if idr(&segment.samples[0].data) && !is_hevc {
+        if is_idr(init, &segment.samples[0].data) && init.hevc_record.is_empty() {
             ensure(15, !earlier, "pictures are shown before the IDR picture");
         }
         for sample in &segment.samples {
-            let agrees = sample.sync || !idr(&sample.data);
+            let agrees = sample.sync || !is_idr(init, &sample.data);
             ensure(15, agrees, "an IDR picture is flagged as none");
         }
     }
+}
+
+/// Whether a sample holds an IDR picture of H.264 or HEVC, or begins with a shown key frame of AV1 or VP9.
+fn is_idr(init: &Init, sample: &[u8]) -> bool {
+    let format = init.scheme.as_ref().map(|scheme| scheme.original_format);
+    let (length_size, is_idr): (u8, fn(u8) -> bool) = match &format.unwrap_or(init.entry).0 {
+        b"av01" => return starts_with_key_frame(sample),
+        // Marker, profile (and a bit more in profile 3), `show_existing_frame`, `frame_type`, `show_frame`.
+        b"vp09" => {
+            let shift = if sample[0] >> 4 & 3 == 3 { 0 } else { 1 };
+            return sample[0] >> shift & 0b111 == 1;
+        }
+        b"avc1" | b"avc3" => (init.avc_record[4], |header| header & 31 == 5),
+        _ => (init.hevc_record[21], |header| {
+            matches!(header >> 1 & 63, 19 | 20)
+        }),
+    };
+    let units = nal_units(sample, usize::from(length_size & 3) + 1);
+    units
+        .iter()
+        .any(|(_, nal)| nal.first().is_some_and(|header| is_idr(*header)))
+}
+
+/// Of AV1: whether the first frame is a key frame that is shown.
+fn starts_with_key_frame(mut sample: &[u8]) -> bool {
+    while let [header, rest @ ..] = sample {
+        let extension = usize::from(header >> 2 & 1);
+        let (mut size, mut at) = (0_usize, extension);
+        loop {
+            size |= usize::from(rest[at] & 0x7f) << (7 * (at - extension));
+            at += 1;
+            if rest[at - 1] & 0x80 == 0 {
+                break;
+            }
+        }
+        if matches!(header >> 3 & 15, 3 | 6) {
+            return rest[at] >> 4 == 1;
+        }
+        sample = &rest[at + size..];
+    }
+    false
 }
 
 fn lengths(package: &Package, rendition: &Checked<'_>) {

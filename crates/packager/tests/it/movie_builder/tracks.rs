@@ -207,6 +207,10 @@ fn access_unit(spec: &Video, frame: &Frame, random: &mut Random) -> Vec<u8> {
         sei.push(0x80);
         units.push(sei);
     }
+    if frame.kind == SliceKind::I && frame.in_gop > 0 {
+        // A recovery point that takes effect at once.
+        units.push(vec![6, 6, 1, 0xc4, 0x80]);
+    }
     for slice in 0..spec.slices {
         let header = SliceHeader {
             kind: frame.kind,

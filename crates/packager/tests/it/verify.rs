@@ -1,0 +1,102 @@
+//! `verify`: our packages pass, and each check has a package that fails it.
+
+mod built;
+mod edit;
+mod mutations;
+
+use crate::golden;
+use crate::package::{Package, content_key};
+use packager::{
+    Depth, Error, MemorySource, Outcome, PackageFiles, Source, VerifyOptions, VerifyReport, verify,
+};
+use std::collections::BTreeMap;
+
+/// A package in memory.
+pub struct Files(pub BTreeMap<String, Vec<u8>>);
+
+impl PackageFiles for Files {
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Source + '_>>, Error> {
+        let bytes = self.0.get(path).cloned();
+        Ok(bytes.map(|bytes| Box::new(MemorySource(bytes)) as Box<dyn Source>))
+    }
+
+    fn list(&self) -> Option<Vec<String>> {
+        Some(self.0.keys().cloned().collect())
+    }
+}
+
+impl Files {
+    /// The manifests at the top.
+    fn manifests(&self) -> Vec<&str> {
+        let names = ["stream.mpd", "master.m3u8"];
+        names
+            .into_iter()
+            .filter(|name| self.0.contains_key(*name))
+            .collect()
+    }
+
+    /// All checks, with the key of the tests.
+    pub fn verify(&self, sources: &[&dyn Source], depth: Depth) -> VerifyReport {
+        let options = VerifyOptions {
+            keys: &[content_key()],
+            sources,
+            depth,
+            segment_duration: None,
+        };
+        verify(self, &self.manifests(), &options).expect("a report")
+    }
+}
+
+/// A report for people.
+pub fn describe(report: &VerifyReport) -> String {
+    let mut text = String::new();
+    for check in &report.checks {
+        match &check.outcome {
+            Outcome::Passed => text += &format!("{} passed\n", check.number),
+            Outcome::NotChecked(reason) => {
+                text += &format!("{} not checked: {reason}\n", check.number)
+            }
+            Outcome::Failed(findings) => {
+                for finding in findings {
+                    text += &format!(
+                        "{} {:?} {}: {}\n",
+                        check.number, finding.level, finding.where_, finding.what
+                    );
+                }
+            }
+        }
+    }
+    text
+}
+
+fn failing(report: &VerifyReport) -> Vec<u32> {
+    report.failures().map(|check| check.number).collect()
+}
+
+#[test]
+fn verify_passes_every_golden_package_at_every_depth() {
+    for (behaviour, movie, options) in golden::cases() {
+        let source = movie.source();
+        let package = Package::make(&source, &options).expect("packages");
+        let files = Files(package.files());
+        for depth in [Depth::Quick, Depth::Sample, Depth::Full] {
+            let report = files.verify(&[&source], depth);
+            assert_eq!(
+                failing(&report),
+                [],
+                "{behaviour} {depth:?}\n{}",
+                describe(&report)
+            );
+            let report = package
+                .plan
+                .verify(&files, &[&source], depth)
+                .expect("a report");
+            assert_eq!(
+                failing(&report),
+                [],
+                "{behaviour} {depth:?}, plan\n{}",
+                describe(&report)
+            );
+        }
+    }
+}
