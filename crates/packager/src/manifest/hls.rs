@@ -168,6 +168,12 @@ fn variant(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
         codecs.join(",")
     );
+    if let Some(other) = &main.supplemental {
+        variant.push_str(&format!(
+            ",SUPPLEMENTAL-CODECS=\"{}/{}\"",
+            other.codec, other.brand
+        ));
+    }
     if let Format::Video {
         width,
         height,
