@@ -4,6 +4,7 @@ mod files;
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
+use crate::codec::dolby_vision::SupplementalCodec;
 use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Role, Scheme, TrackKind};
@@ -56,6 +57,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
+    /// What players may use instead of `codec`, if they can.
+    pub supplemental: Option<SupplementalCodec>,
     /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
     /// What it is for, when that was told.
@@ -130,7 +133,8 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(entry: &VideoEntry) -> Self {
+    /// That of a sample entry.
+    pub fn of(entry: &VideoEntry) -> Self {
         // Dolby's own colours have no code point in the parameter sets.
         if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
             return Self::Pq;
@@ -357,6 +361,10 @@ impl<'a> RenditionFacts<'a> {
             name: &rendition.name,
             kind: facts.kind,
             codec: &rendition.codec,
+            supplemental: match &facts.entry {
+                SampleEntry::Video(entry) => entry.supplemental_codec(),
+                _ => None,
+            },
             language: &facts.language,
             role: facts.role,
             timescale: facts.timescale,

@@ -169,6 +169,12 @@ fn variant(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
         codecs.join(",")
     );
+    if let Some(other) = &main.supplemental {
+        variant.push_str(&format!(
+            ",SUPPLEMENTAL-CODECS=\"{}/{}\"",
+            other.codec, other.brand
+        ));
+    }
     variant.push_str(&video_values(main, true));
     if let Some(group) = group {
         append(&mut variant, format_args!(",AUDIO=\"{group}\""));

@@ -37,6 +37,7 @@ fn picture() -> RenditionFacts<'static> {
         name: "video",
         kind: TrackKind::Video,
         codec: "avc1.64001f",
+        supplemental: None,
         language: "und",
         role: None,
         timescale: 1000,
