@@ -44,7 +44,10 @@ pub use movie::{
     probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
-pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use plan::{
+    Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, crypto_periods,
+    plan,
+};
 pub use verify::{
     CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
     VerifyReport, verify,
