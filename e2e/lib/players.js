@@ -32,7 +32,7 @@ const PAGES = {
     "/shaka.js",
     `async ({ url, config, text }, video, log) => {
       shaka.polyfill.installAll();
-      const player = new shaka.Player();
+      const player = (window.player = new shaka.Player());
       await player.attach(video);
       player.addEventListener("error", (event) => log("error: " + event.detail.code));
       if (config) player.configure(config);
@@ -43,7 +43,7 @@ const PAGES = {
   "/dashjs": page(
     "/dash.js",
     `async ({ url }, video, log) => {
-      const player = dashjs.MediaPlayer().create();
+      const player = (window.player = dashjs.MediaPlayer().create());
       player.updateSettings({ debug: { logLevel: 0 } });
       player.on("error", (event) => log("error: " + event.error.code + " " + event.error.message));
       player.initialize(video, url, false);
@@ -56,7 +56,7 @@ const PAGES = {
       const eme = licenceUrl
         ? { emeEnabled: true, drmSystems: { "org.w3.clearkey": { licenseUrl: licenceUrl } } }
         : {};
-      const hls = new Hls(eme);
+      const hls = (window.player = new Hls(eme));
       hls.on(Hls.Events.ERROR, (_, data) => log("error: " + data.details + " " + (data.error?.message ?? "")));
       hls.loadSource(url);
       hls.attachMedia(video);

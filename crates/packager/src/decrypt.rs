@@ -8,7 +8,7 @@ mod samples;
 mod source;
 mod tracks;
 
-use crate::movie::fragments;
+use crate::movie::{fragments, layout};
 use crate::{ContentKey, Error, KeyId, Source};
 use bmff::{BoxHeader, BoxView, TopLevel, read_box};
 use samples::MAX_PROTECTED_SAMPLES;
@@ -68,8 +68,8 @@ fn find_tracks(inputs: &[&dyn Source]) -> Result<Tracks, Error> {
         for header in TopLevel::new(*source) {
             let header = header?;
             if header.kind == b"moov" {
-                let bytes = read_box(*source, &header)?;
-                return Tracks::parse(bytes.into(), header.offset, index);
+                let bytes = layout::read_moov(*source, &header)?;
+                return Tracks::parse(bytes, header.offset, index);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the caller decides about a packaging.
 
-use crate::{ContentKey, ProtectionSystem};
+use crate::{ContentKey, ProtectionSystem, TrackKind};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -87,9 +87,10 @@ pub struct Options {
     pub segment_duration: Duration,
     /// How media lie in files.
     pub layout: FileLayout,
-    /// Segments that begin before this stay clear.
+    /// Segments that begin before this stay clear, whole.
     pub clear_lead: Duration,
-    /// After so long the next content key is used; `None` for one key.
+    /// After so long the next content key is used, from the end of the clear lead on; `None` for one key. Not shorter
+    /// than a segment.
     pub crypto_period: Option<Duration>,
     /// Pictures of several inputs that cannot be cut at the same times become sets of their own instead of an
     /// error.
@@ -99,6 +100,17 @@ pub struct Options {
     /// Prefix of the URL that answers a key's 16 raw bytes; the KID's hex digits follow. Under `cenc` the
     /// playlists carry it as an `identity` key line; `None` writes none.
     pub hls_key_url: Option<String>,
+}
+
+impl Options {
+    /// Whether tracks of a kind are encrypted, if there is a scheme.
+    pub(crate) fn encrypts(&self, kind: TrackKind) -> bool {
+        match self.encrypt {
+            // Players decrypt no text.
+            EncryptScope::All => kind != TrackKind::Text,
+            EncryptScope::Video => kind == TrackKind::Video,
+        }
+    }
 }
 
 impl Scheme {

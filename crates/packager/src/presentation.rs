@@ -37,6 +37,8 @@ pub(crate) struct SegmentFacts {
     pub size: u64,
     /// Bytes up to the end of the first fragment.
     pub key_picture: u64,
+    /// The key that it is encrypted with; `None` when it is clear.
+    pub kid: Option<KeyId>,
 }
 
 /// One rendition.
@@ -66,8 +68,10 @@ pub(crate) struct RenditionFacts<'a> {
     pub average_bandwidth: u64,
     /// What is particular to its kind.
     pub format: Format,
-    /// How it is encrypted.
+    /// How it is encrypted, in its first crypto period.
     pub protection: Option<ProtectionFacts>,
+    /// Whether it has more than one crypto period.
+    pub rotates: bool,
     /// What protection systems say about its keys.
     pub signals: &'a Signals,
 }
@@ -243,6 +247,14 @@ impl PlannedTrack {
             .collect()
     }
 
+    /// The key of each segment.
+    fn kids(&self) -> impl Iterator<Item = Option<KeyId>> {
+        self.segments.iter().map(|segment| {
+            let protection = self.protections.get(segment.protection?)?;
+            Some(protection.kid())
+        })
+    }
+
     /// Frames a second, from the whole length when frames differ in length.
     fn frame_rate(&self) -> (u64, u64) {
         let ticks: u64 = self.segments.iter().map(|segment| segment.ticks).sum();
@@ -277,11 +289,13 @@ impl<'a> RenditionFacts<'a> {
             .presented_segments()
             .into_iter()
             .zip(objects.iter().skip(1))
-            .map(|((start, length), object)| SegmentFacts {
+            .zip(track.kids())
+            .map(|(((start, length), object), kid)| SegmentFacts {
                 start,
                 length,
                 size: object.size,
                 key_picture: object.key_picture,
+                kid,
             })
             .collect();
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
@@ -328,7 +342,8 @@ impl<'a> RenditionFacts<'a> {
             segments,
             sap_type: track.sap_type(),
             format,
-            protection: track.protection.as_ref().map(ProtectionFacts::of),
+            protection: track.protections.first().map(ProtectionFacts::of),
+            rotates: track.protections.len() > 1,
             signals: &track.signals,
         }
     }

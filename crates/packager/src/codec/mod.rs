@@ -12,6 +12,8 @@ pub(crate) mod opus;
 pub(crate) mod picture;
 #[allow(dead_code, reason = "movie/sync.rs takes it up")]
 pub(crate) mod random_access;
+#[cfg(test)]
+mod random_bits;
 pub(crate) mod video;
 pub(crate) mod vp9;
 

@@ -4,11 +4,10 @@ mod subtitles;
 
 use super::language;
 use crate::cenc::pssh;
-use crate::cenc::systems::Signals;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
+    DynamicRange, Format, Presentation, RenditionFacts, SegmentFacts, SetFacts,
 };
-use crate::{Scheme, TrackKind};
+use crate::{KeyId, Role, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
 use subtitles::Subtitles;
@@ -214,10 +213,11 @@ pub(super) fn write_media(
     let mut text = format!(
         "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
     );
-    if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, rendition.signals, presentation) {
-            line(&mut text, &key);
-        }
+    // The init segment is that of encrypted samples, though a clear lead may come first: hls.js asks for keys only when
+    // the playlist says so (tried with 1.7).
+    let mut key = rendition.protection.map(|protection| protection.kid);
+    for line in key_lines(key, rendition, presentation) {
+        self::line(&mut text, &line);
     }
     let extension = match rendition.format {
         Format::Cues { .. } => "vtt",
@@ -227,6 +227,9 @@ pub(super) fn write_media(
         }
     };
     for (number, segment) in (1..).zip(&rendition.segments) {
+        for line in key_change(&mut key, segment, rendition, presentation) {
+            self::line(&mut text, &line);
+        }
         let seconds = rendition.seconds(segment.length);
         append(
             &mut text,
@@ -237,18 +240,37 @@ pub(super) fn write_media(
     text
 }
 
+/// The key lines of a segment whose key is not the one that held so far.
+fn key_change(
+    holds: &mut Option<KeyId>,
+    segment: &SegmentFacts,
+    rendition: &RenditionFacts<'_>,
+    presentation: &Presentation<'_>,
+) -> Vec<String> {
+    if *holds == segment.kid {
+        return Vec::new();
+    }
+    *holds = segment.kid;
+    match segment.kid {
+        None => vec!["#EXT-X-KEY:METHOD=NONE".into()],
+        kid => key_lines(kid, rendition, presentation),
+    }
+}
+
 /// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
 ///
 /// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key; under `cbcs`
-/// such a line stops hls.js.
+/// such a line stops hls.js. Where keys change, Shaka Player takes that line for the key of all (tried with 5.2).
 fn key_lines(
-    protection: ProtectionFacts,
-    signals: &Signals,
+    kid: Option<KeyId>,
+    rendition: &RenditionFacts<'_>,
     presentation: &Presentation<'_>,
 ) -> Vec<String> {
-    let kid = protection.kid;
+    let signals = rendition.signals;
+    let scheme = rendition.protection.map(|protection| protection.scheme);
     // Without a method there are no playlists.
-    let Some(method) = protection.scheme.hls_method() else {
+    let method = scheme.and_then(Scheme::hls_method);
+    let (Some(kid), Some(method)) = (kid, method) else {
         return Vec::new();
     };
     let mut lines = Vec::new();
@@ -264,7 +286,8 @@ fn key_lines(
         };
         lines.push(key_line(license, "org.w3.clearkey"));
         let raw_keys = presentation.hls_key_url;
-        if let Some(prefix) = raw_keys.filter(|_| protection.scheme == Scheme::Cenc) {
+        let takes_raw_keys = scheme == Some(Scheme::Cenc) && !rendition.rotates;
+        if let Some(prefix) = raw_keys.filter(|_| takes_raw_keys) {
             lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
         }
     }
@@ -286,8 +309,17 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
         Format::Audio { channels, .. } => channels,
         _ => 0,
     };
+    let (role, characteristics) = match sound.role {
+        Some(Role::Commentary) => (", commentary", ""),
+        Some(Role::Dub) => (", dub", ""),
+        Some(Role::Description) => (
+            ", audio description",
+            ",CHARACTERISTICS=\"public.accessibility.describes-video\"",
+        ),
+        _ => ("", ""),
+    };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}/playlist.m3u8\"",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}/playlist.m3u8\"",
         sound.name
     )
 }

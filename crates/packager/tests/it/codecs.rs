@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// How a codec's clip is made and what it is called.
 struct Case {
-    /// Size and rate of the picture, as the test source takes them.
+    /// Size, rate and length of the picture, as the test source takes them.
     picture: &'static str,
     /// Arguments of ffmpeg's encoder.
     encode: &'static [&'static str],
@@ -26,7 +26,7 @@ const X265: &str = "log-level=error:keyint=30:min-keyint=30:scenecut=0:bframes=3
 
 fn video(encode: &'static [&'static str], codec: &'static str) -> Case {
     Case {
-        picture: "s=320x180:r=30",
+        picture: "s=320x180:r=30:d=4",
         encode,
         is_video: true,
         codec,
@@ -47,10 +47,7 @@ fn audio(encode: &'static [&'static str], codec: &'static str, sound: (u32, u16)
 /// Makes a clip of 4 s: pictures with motion and noise, or two tones.
 fn make(scratch: &Scratch, case: &Case) -> PathBuf {
     let path = scratch.path("clip.mp4");
-    let picture = format!(
-        "testsrc2={}:d=4,noise=alls=12:allf=t:all_seed=7",
-        case.picture
-    );
+    let picture = format!("testsrc2={},noise=alls=12:allf=t:all_seed=7", case.picture);
     let sound = "aevalsrc=0.2*sin(880*PI*t)|0.2*sin(1320*PI*t):s=48000:d=4";
     let input = if case.is_video { &picture } else { sound };
     let mut arguments = vec!["-loglevel", "error", "-y", "-f", "lavfi", "-i", input];
