@@ -19,6 +19,7 @@ const page = (script, start) => `<!doctype html><meta charset="utf-8"><title>pla
 const log = (text) => (document.getElementById("log").textContent += text + "\\n");
 const video = document.querySelector("video");
 addEventListener("unhandledrejection", (event) => log("rejected: " + (event.reason?.code ?? event.reason)));
+// The player itself is window.player, for tests of what only it can do.
 window.start = async (media) => {
   try { await (${start})(media, video, log); video.muted = false; await video.play(); }
   catch (error) { log("failed: " + (error.code ?? error.message) + " " + JSON.stringify(error.data ?? "")); }
