@@ -7,7 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { describe, openPage, startBrowser, waitForPlayback } from "./lib/browser.js";
 import { expectClipPixels, expectSound } from "./lib/expect.js";
-import { serveFolder } from "./lib/folder.js";
+import { startFiles } from "./lib/files.js";
 import { startPlayers } from "./lib/players.js";
 import { until } from "./lib/tools.js";
 
@@ -68,8 +68,9 @@ async function reasonAgainst(page, { kind, codec, scheme }, version) {
 }
 
 const [folder, keyFile] = process.argv.slice(2);
-const keys = new Map([(await readFile(keyFile, "utf8")).trim().split(":")]);
-const media = await serveFolder(folder, keys);
+const [kid, key] = (await readFile(keyFile, "utf8")).trim().split(":");
+const media = await startFiles(folder, { kid, key });
+const licenceUrl = `${media.url}/license/clearkey`;
 const players = await startPlayers();
 const browser = await startBrowser();
 
@@ -84,7 +85,7 @@ async function play(question, protocol) {
     const what = {
       url: `${media.url}/${question.folder}/${player.manifest}`,
       text: question.kind === "text",
-      ...(question.scheme === "none" ? {} : { licenceUrl: media.licenceUrl }),
+      ...(question.scheme === "none" ? {} : { licenceUrl }),
     };
     // Not awaited: a player that never becomes ready is told by what is expected of the video.
     await page.evaluate((value) => void window.start(value), what);
@@ -111,7 +112,7 @@ const versionOf = async (name) =>
 
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 say({
-  licenceUrl: media.licenceUrl,
+  licenceUrl,
   versions: {
     Chromium: browser.version(),
     "Shaka Player": await versionOf("shaka-player"),

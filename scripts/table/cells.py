@@ -1,6 +1,7 @@
 """One cell of the table: a codec packaged under a scheme in a layout by the command line, verified, decrypted by the
 command line, and what came out compared with what went in."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -82,7 +83,20 @@ def package(engine: Engine, cell: Cell) -> None:
 def verify(engine: Engine, cell: Cell) -> None:
     keys = [] if cell.scheme == "none" else ["--key-file", engine.key_file]
     sources = [word for file in cell.row.files for word in ("--source", file)]
-    engine.run("verify", cell.folder, *keys, *sources, "--quiet")
+    done = subprocess.run(
+        [str(word) for word in (engine.reelpack, "verify", cell.folder, *keys, *sources, "--depth", "full", "--json", "--quiet")],
+        capture_output=True, text=True,
+    )
+    if done.returncode == 1:
+        raise Wrong("; ".join(complaints(json.loads(done.stdout))))
+    if done.returncode != 0:
+        raise Wrong(f"`reelpack verify` ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def complaints(report: dict) -> list[str]:
+    """What `reelpack verify` says of each check that failed."""
+    failed = [check for check in report["checks"] if check["outcome"] == "failed"]
+    return [f"check {check['number']}: {finding['where']}: {finding['what']}" for check in failed for finding in check["findings"]]
 
 
 @dataclass
