@@ -21,6 +21,7 @@ mod hostile;
 mod movie_builder;
 mod mutation;
 mod package;
+mod periods;
 mod probe;
 mod properties;
 mod reader;
