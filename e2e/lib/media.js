@@ -7,11 +7,11 @@ import { ffmpeg, run } from "./tools.js";
 export const CLIP = { width: 640, height: 360, rate: 25, seconds: 12, columns: 10 };
 
 /**
- * A clip of 12 s, H.264 with B-frames and AAC. Each of the 10 columns is one bit of the frame's
+ * A clip of 12 s or of another length, H.264 with B-frames and AAC. Each of the 10 columns is one bit of the frame's
  * number, white for 1; the lower half shows the inverse, so that a wrong picture is no number.
  */
-export async function makeClip(file) {
-  const { width, height, rate, seconds, columns } = CLIP;
+export async function makeClip(file, seconds = CLIP.seconds) {
+  const { width, height, rate, columns } = CLIP;
   const bit = "255*mod(floor(N/pow(2\\,X))+Y\\,2)";
   const picture =
     `nullsrc=size=${columns}x2:rate=${rate}:duration=${seconds},format=gray,geq=lum=${bit},` +
@@ -22,6 +22,26 @@ export async function makeClip(file) {
     ...["-c:v", "libx264", "-preset", "medium", "-bf", "3", "-g", "50", "-crf", "18"],
     ...["-c:a", "aac", "-b:a", "128k", "-movflags", "+faststart", file],
   ]);
+  return file;
+}
+
+/** Subtitles of the generated clip: text, start and end in seconds. The first goes over several segments. */
+export const WORDS = [
+  { text: "Words & signs", start: 1, end: 9 },
+  { text: "Other words", start: 9.5, end: 11 },
+];
+
+/** The generated clip with subtitles in English in it; picture and sound start so many seconds late. */
+export async function addSubtitles(clip, file, late) {
+  const time = (seconds) => `00:00:${seconds.toFixed(3).padStart(6, "0").replace(".", ",")}`;
+  const cue = ({ text, start, end }, index) => `${index + 1}\n${time(start)} --> ${time(end)}\n${text}\n`;
+  await ffmpeg(
+    [
+      ...["-itsoffset", `${late}`, "-i", clip, "-f", "srt", "-i", "-", "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text"],
+      ...["-metadata:s:s:0", "language=eng", file],
+    ],
+    WORDS.map(cue).join("\n"),
+  );
   return file;
 }
 

@@ -1,22 +1,25 @@
 //! `reelpack package`: inputs in, one package out.
 
+mod check;
 mod destination;
 mod hints;
 mod protection;
 mod render;
 mod report;
+mod shared_file;
 mod source;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::verify::DepthArg;
 use crate::{input, keys, random, text};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
-use packager::{Movie, Options, Plan};
+use packager::{FileLayout, Options, Plan, Source};
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
-use source::{Opened, SourceArgs};
+use source::SourceArgs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,10 +36,11 @@ Examples:
       packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
+  reelpack package holiday.mp4 -o holiday --layout single-file
+      a file a track instead of a file every few seconds
   reelpack package film.mp4 film.en.vtt film.de.forced.srt -o film
       subtitles; names of files with sound or text alone tell the language, and what they are for:
       forced, sdh, commentary, ad (audio description), dub
-
   reelpack package film.mp4 -o film --key-labels audio,sd,hd --protection-systems common,widevine,playready
       a key for sound and one for each size of the picture, for three protection systems
   reelpack package film.mp4 -o film --cpix keys.xml
@@ -51,7 +55,8 @@ The package appears in one step when it is whole. A run that fails or is interru
 and with --force the old package stays until the new one takes its place.
 
 Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an INPUT is a folder or a pipe ·
-65 an INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
+65 an INPUT is not usable (why and where) · 70 the package failed its checks: a fault of reelpack, nothing is
+written · 74 a file is missing or could not be read or written.";
 
 /// Package MP4 or MOV files, and subtitles, as encrypted DASH and HLS.
 #[derive(Args)]
@@ -70,15 +75,30 @@ pub struct PackageArgs {
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
+    /// How media lie in files.
+    #[arg(long, value_enum, default_value_t = LayoutArg::Segments)]
+    layout: LayoutArg,
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
+    /// How much of the package is checked before it is put in its place (see `reelpack verify`).
+    #[arg(long, value_enum, value_name = "DEPTH", default_value_t = DepthArg::Sample)]
+    verify: DepthArg,
     /// Replace the package, and the DIR.key, that are there.
     #[arg(long)]
     force: bool,
     /// Report as JSON on stdout.
     #[arg(long)]
     json: bool,
+}
+
+/// `--layout`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LayoutArg {
+    /// A file a segment (DASH live profile)
+    Segments,
+    /// A file a track, with an index; players ask for ranges of bytes (DASH on-demand profile)
+    SingleFile,
 }
 
 /// Packages the input.
@@ -120,6 +140,9 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let job = render::Job::new(&plan, &args.inputs, &sources, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
+    interrupt.check()?;
+    let originals: Vec<&dyn Source> = sources.iter().map(|source| &**source as _).collect();
+    check::check(&plan, &originals, staging.path(), args.verify.into())?;
     interrupt.check()?;
     destination.publish(staging)?;
 

@@ -6,15 +6,17 @@ mod cut;
 mod keys;
 mod periods;
 mod render;
+mod single_file;
 mod text;
 mod timeline;
+mod trick;
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, KeyId, Options, Role};
+use crate::{Error, FileLayout, KeyId, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -31,6 +33,7 @@ pub struct Plan {
     pub(crate) tracks: Vec<PlannedTrack>,
     pub(crate) license_url: Option<String>,
     pub(crate) hls_key_url: Option<String>,
+    layout: FileLayout,
     warnings: Vec<Warning>,
 }
 
@@ -79,6 +82,8 @@ pub(crate) struct PlannedTrack {
     pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
+    /// Whether the MPD lists its key pictures, for playing fast.
+    pub trick_mode: bool,
 }
 
 /// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
@@ -112,6 +117,9 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
     let (chosen, warnings) = choice::choose(movies)?;
+    for chosen in &chosen {
+        check_length(chosen.track, target_ms)?;
+    }
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -122,6 +130,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
+            layout: options.layout,
             warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
@@ -141,6 +150,8 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     }
     planner.keys.check_names()?;
     planner.tell_of_clear_renditions();
+    planner.plan.check_layout()?;
+    planner.plan.choose_trick_modes();
     if let Some(scheme) = options
         .scheme
         .filter(|scheme| scheme.hls_method().is_none())
@@ -174,6 +185,23 @@ pub fn crypto_periods(movies: &[Movie], options: &Options) -> Result<usize, Erro
         }
     });
     Ok(tracks.max().unwrap_or(0))
+}
+
+/// How many segments a rendition may have: four days of segments of two seconds.
+const MAX_SEGMENTS: f64 = 200_000.0;
+
+/// Refuses what would make too many segments.
+fn check_length(track: &Track, target_ms: i64) -> Result<(), Error> {
+    let segments = track.duration_seconds * 1000.0 / target_ms as f64;
+    match segments > MAX_SEGMENTS {
+        true => Err(Error::LimitExceeded(format!(
+            "track {}: {:.0} s in segments of {:.1} s are more than {MAX_SEGMENTS} segments",
+            track.id,
+            track.duration_seconds,
+            target_ms as f64 / 1000.0
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Refuses options that contradict each other; gives the length that segments aim at, in milliseconds.
@@ -227,12 +255,16 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; `text/subtitles.vtt`, `text/1.vtt`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; or the file that holds it with others of its
+    /// rendition: `video.mp4`. Of a list of cues: `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
+        if self.is_single_file(object.rendition) {
+            return format!("{name}.mp4");
+        }
         let track = self.tracks.get(object.rendition as usize);
         let is_list = track.is_some_and(|track| track.cues().is_some());
         match (object.segment, is_list) {
@@ -379,6 +411,7 @@ impl Planner<'_> {
             signals,
             sample_count,
             segments,
+            trick_mode: false,
         });
         Ok(())
     }

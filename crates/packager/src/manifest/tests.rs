@@ -1,14 +1,16 @@
 //! What manifests say, from a presentation made by hand.
 
+mod outputs;
+
 use super::language;
 use crate::cenc::systems::Signals;
 use crate::presentation::{
-    DynamicRange, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts, SetFacts,
-    reduce,
+    DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SegmentFacts,
+    SetFacts, reduce,
 };
 use crate::{
-    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Scheme,
-    TrackKind, WidevineOptions,
+    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Role,
+    Scheme, TrackKind, WidevineOptions,
 };
 use quick_xml::events::Event;
 
@@ -21,9 +23,11 @@ fn segments(times: &[(u64, u64)]) -> Vec<SegmentFacts> {
         .map(|&(start, length)| SegmentFacts {
             start,
             length,
+            offset: 0,
             size: 1000,
             key_picture: 100,
             kid: None,
+            key_shown: start,
         })
         .collect()
 }
@@ -33,10 +37,13 @@ fn picture() -> RenditionFacts<'static> {
         name: "video",
         kind: TrackKind::Video,
         codec: "avc1.64001f",
+        supplemental: None,
         language: "und",
         role: None,
         timescale: 1000,
         presentation_time_offset: 0,
+        files: Files::Segments,
+        trick_mode: true,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
         sap_type: 1,
         bandwidth: 1_000_000,
@@ -134,6 +141,7 @@ fn manifest_paths_are_those_of_the_package() {
         "stream.mpd",
         "master.m3u8",
         "video/playlist.m3u8",
+        "video/iframes.m3u8",
         "audio/playlist.m3u8",
     ];
     assert_eq!(paths, expect);
@@ -195,6 +203,31 @@ fn manifest_names_of_sounds_differ() {
 }
 
 #[test]
+fn manifest_sounds_tell_their_roles() {
+    let mut description = sound("audio-eng-2", "eng");
+    description.role = Some(Role::Description);
+    let presentation = presentation(vec![picture(), sound("audio-eng", "eng"), description]);
+    check(
+        &presentation,
+        "master.m3u8",
+        &[
+            r#"NAME="English (2), audio description",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",CHARACTERISTICS="public.accessibility.describes-video",URI="audio-eng-2/playlist.m3u8""#,
+        ],
+        &[],
+    );
+    check(
+        &presentation,
+        "stream.mpd",
+        &[
+            r#"<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>"#,
+            r#"value="description""#,
+            r#"value="main""#,
+        ],
+        &[r#"value="alternate""#],
+    );
+}
+
+#[test]
 fn manifest_durations_are_exact() {
     let presentation = presentation(vec![picture(), sound("audio", "und")]);
     check(
@@ -204,9 +237,9 @@ fn manifest_durations_are_exact() {
             // Rounded up to a millisecond.
             r#"mediaPresentationDuration="PT10S""#,
             r#"maxSegmentDuration="PT4S""#,
-            r#"<S t="0" d="4000" r="1"/>"#,
-            r#"<S d="1999"/>"#,
+            r#"startNumber="1" duration="4000"/>"#,
             r#"<S t="0" d="192000"/>"#,
+            r#"<S d="191488"/>"#,
         ],
         &["presentationTimeOffset"],
     );
