@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments of `reelpack serve` for `make run`.
 SERVE ?= --listen 127.0.0.1:5000
 
-.PHONY: help run build test fuzz bench golden media fmt clean
+.PHONY: help run build test fuzz bench table golden media fmt clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -27,6 +27,9 @@ fuzz: ## The fuzzers, a minute each; fuzz/README.md says how to run one for long
 
 bench: ## Reelpack beside cp, ffmpeg and Shaka Packager (up to 12 GiB of disk, some minutes)
 	@scripts/bench.sh
+
+table: ## docs/support-table.md: every codec × scheme × layout, packaged, checked and played (some 15 minutes)
+	@scripts/table.sh
 
 golden: ## Rewrite the golden packages; look at the difference before committing it
 	@scripts/setup.sh media

@@ -7,11 +7,11 @@ import { ffmpeg, run } from "./tools.js";
 export const CLIP = { width: 640, height: 360, rate: 25, seconds: 12, columns: 10 };
 
 /**
- * A clip of 12 s, H.264 with B-frames and AAC. Each of the 10 columns is one bit of the frame's
+ * A clip of 12 s or of another length, H.264 with B-frames and AAC. Each of the 10 columns is one bit of the frame's
  * number, white for 1; the lower half shows the inverse, so that a wrong picture is no number.
  */
-export async function makeClip(file) {
-  const { width, height, rate, seconds, columns } = CLIP;
+export async function makeClip(file, seconds = CLIP.seconds) {
+  const { width, height, rate, columns } = CLIP;
   const bit = "255*mod(floor(N/pow(2\\,X))+Y\\,2)";
   const picture =
     `nullsrc=size=${columns}x2:rate=${rate}:duration=${seconds},format=gray,geq=lum=${bit},` +

@@ -19,6 +19,7 @@ const page = (script, start) => `<!doctype html><meta charset="utf-8"><title>pla
 const log = (text) => (document.getElementById("log").textContent += text + "\\n");
 const video = document.querySelector("video");
 addEventListener("unhandledrejection", (event) => log("rejected: " + (event.reason?.code ?? event.reason)));
+// The player itself is window.player, for tests of what only it can do.
 window.start = async (media) => {
   try { await (${start})(media, video, log); video.muted = false; await video.play(); }
   catch (error) { log("failed: " + (error.code ?? error.message) + " " + JSON.stringify(error.data ?? "")); }
@@ -26,16 +27,18 @@ window.start = async (media) => {
 </script>`;
 
 const PAGES = {
-  // Nothing is configured: the manifest alone says what to do. `config` is for HLS with cbcs.
+  // Nothing is configured: the manifest alone says what to do. `config` is for HLS with cbcs. `text` asks for
+  // the first subtitles.
   "/shaka": page(
     "/shaka.js",
-    `async ({ url, config }, video, log) => {
+    `async ({ url, config, text }, video, log) => {
       shaka.polyfill.installAll();
       const player = (window.player = new shaka.Player());
       await player.attach(video);
       player.addEventListener("error", (event) => log("error: " + event.detail.code));
       if (config) player.configure(config);
       await player.load(url);
+      if (text) player.selectTextTrack(player.getTextTracks()[0]);
     }`,
   ),
   "/dashjs": page(
@@ -50,7 +53,7 @@ const PAGES = {
   ),
   "/hlsjs": page(
     "/hls.js",
-    `async ({ url, licenceUrl }, video, log) => {
+    `async ({ url, licenceUrl, text }, video, log) => {
       const eme = licenceUrl
         ? { emeEnabled: true, drmSystems: { "org.w3.clearkey": { licenseUrl: licenceUrl } } }
         : {};
@@ -59,6 +62,7 @@ const PAGES = {
       hls.loadSource(url);
       hls.attachMedia(video);
       await new Promise((resolve) => video.addEventListener("canplay", resolve, { once: true }));
+      if (text) hls.subtitleTrack = 0;
     }`,
   ),
 };

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { run } from "./tools.js";
 
 const BINARY = path.resolve(
   process.env.REELPACK_BIN ?? path.join(import.meta.dirname, "../../target/release/reelpack"),
@@ -61,4 +62,10 @@ async function call(url, method, pathAndQuery, body) {
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${pathAndQuery}: ${response.status} ${text}`);
   return text === "" ? null : JSON.parse(text);
+}
+
+/** Packages one or several files on the command line, with this key unless nothing is encrypted. */
+export async function packageFile(input, output, options, { kid, key }) {
+  const keys = options.includes("none") ? [] : ["--key-file", "-"];
+  await run(BINARY, ["package", ...[input].flat(), "-o", output, "--quiet", ...options, ...keys], `${kid}:${key}\n`);
 }

@@ -134,7 +134,8 @@ impl Plan {
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
-                protection: track.protection.as_ref(),
+                protections: &track.protections,
+                clear_lead: track.has_clear_lead(),
                 systems: &track.signals.inits,
             };
             buffer.head.clear();
@@ -144,8 +145,10 @@ impl Plan {
         }
         let segment = self.segment(object).ok_or_else(not_in_plan)?;
         let source = sources.get(track.input).ok_or_else(not_in_plan)?;
+        // In one file the index says where segments begin, and points at fragments.
+        let with_type = !self.is_single_file(object.rendition);
         let key_picture = track
-            .render_segment(segment, *source, buffer, &mut output)
+            .render_segment(segment, *source, with_type, buffer, &mut output)
             .map_err(|error| match error {
                 Error::InvalidInput(what) => {
                     Error::InvalidInput(format!("{}: {what}", self.path(object)))
@@ -183,11 +186,12 @@ impl Output<'_, '_> {
 }
 
 impl PlannedTrack {
-    /// Gives the end of the first fragment.
+    /// Gives the end of the first fragment; `with_type`: the segment begins with a `styp`.
     fn render_segment(
         &self,
         segment: &Segment,
         source: &dyn Source,
+        with_type: bool,
         buffer: &mut SegmentBuffer,
         output: &mut Output<'_, '_>,
     ) -> Result<u64, Error> {
@@ -198,7 +202,9 @@ impl PlannedTrack {
             .peekable();
         let mut layout = Layout::of(&self.facts.entry);
         buffer.head.clear();
-        buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
+        if with_type {
+            buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
+        }
         let mut index = segment.cursor.index - self.first_sample;
         let mut first_end = 0;
         while let Some(first) = samples.next() {
@@ -212,7 +218,8 @@ impl PlannedTrack {
                 bytes += u64::from(next.size);
                 buffer.samples.push(self.timeline.shifted(next));
             }
-            self.render_fragment(index, source, buffer, &mut layout, output)?;
+            let protection = segment.protection;
+            self.render_fragment(index, protection, source, buffer, &mut layout, output)?;
             index += buffer.samples.len() as u64;
             buffer.head.clear();
             if first_end == 0 {
@@ -226,6 +233,7 @@ impl PlannedTrack {
     fn render_fragment(
         &self,
         index: u64,
+        protection: Option<usize>,
         source: &dyn Source,
         buffer: &mut SegmentBuffer,
         layout: &mut Layout,
@@ -241,7 +249,8 @@ impl PlannedTrack {
         let bytes: usize = samples.iter().map(|sample| sample.size as usize).sum();
         let payload = buffer.payload_mut(bytes);
         read_samples(&samples, source, payload)?;
-        let auxiliaries = match &self.protection {
+        let period = protection.and_then(|period| self.protections.get(period));
+        let auxiliaries = match period {
             None => Vec::new(),
             Some(protection) => {
                 let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
@@ -254,6 +263,12 @@ impl PlannedTrack {
             sequence_number: (index as u32).wrapping_add(1),
             base_media_decode_time: self.timeline.decode_time(decode_time),
             samples: &samples,
+            // The second entry is that of the clear lead.
+            sample_entry: match protection {
+                None if !self.protections.is_empty() => 2,
+                _ => 1,
+            },
+            group: period.filter(|_| protection > Some(0)),
             auxiliaries: &auxiliaries,
             payload_len: bytes as u64,
         };

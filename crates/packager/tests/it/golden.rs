@@ -7,13 +7,14 @@ use crate::movie_builder::{
     Audio, Base, Fragments, Layout, TestCue, TestEdit, TestMovie, Video, audio, cues, other, ttml,
     video,
 };
-use crate::package::{Package, options};
+use crate::package::{Package, numbered_key, options};
 use crate::{conformance, faithful};
-use packager::{BoxNode, EncryptScope, MemorySource, Options, Scheme};
+use packager::{BoxNode, EncryptScope, FileLayout, LabelledKey, MemorySource, Options, Scheme};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Packages a movie, compares with the golden files and runs all checks.
 fn check(behaviour: &str, movie: &TestMovie, options: &Options) {
@@ -44,8 +45,45 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
         ("slices", slices(), cenc),
         ("wide", wide(), cbcs.clone()),
         ("open-gops", open_gops(), cbcs.clone()),
-        ("subtitles", subtitles(), cbcs),
+        ("cens", TestMovie::ordinary(), options(Some(Scheme::Cens))),
+        ("cbc1", TestMovie::ordinary(), options(Some(Scheme::Cbc1))),
+        (
+            "clear-lead",
+            TestMovie::ordinary(),
+            clear_lead(cbcs.clone()),
+        ),
+        ("key-rotation", two_audio(), key_rotation(cbcs.clone())),
+        ("subtitles", subtitles(), cbcs.clone()),
+        ("single-file", two_audio(), single_file(cbcs)),
+        ("single-file-clear", open_gops(), single_file(options(None))),
     ]
+}
+
+/// The first two of five segments stay clear.
+fn clear_lead(options: Options) -> Options {
+    Options {
+        clear_lead: Duration::from_millis(2500),
+        segment_duration: Duration::from_secs(2),
+        ..options
+    }
+}
+
+/// The key changes every four seconds; one sound has a key of its own.
+fn key_rotation(options: Options) -> Options {
+    let key = |label: Option<&str>, number| LabelledKey {
+        label: label.map(|label| label.parse().unwrap()),
+        key: numbered_key(number),
+    };
+    let keys = [None, Some("audio-fra")].into_iter();
+    let keys = keys.flat_map(|label| (0..3).map(move |number| (label, number)));
+    Options {
+        crypto_period: Some(Duration::from_secs(4)),
+        segment_duration: Duration::from_secs(2),
+        content_keys: keys
+            .map(|(label, number)| key(label, number + if label.is_some() { 3 } else { 0 }))
+            .collect(),
+        ..options
+    }
 }
 
 fn fragmented() -> TestMovie {
@@ -58,6 +96,13 @@ fn fragmented() -> TestMovie {
         ..Fragments::default()
     };
     TestMovie::ordinary().with_layout(Layout::Fragmented(fragments))
+}
+
+fn single_file(options: Options) -> Options {
+    Options {
+        layout: FileLayout::SingleFile,
+        ..options
+    }
 }
 
 /// The picture starts 0.5 s late; the sound is cut at both ends.
@@ -197,16 +242,21 @@ golden! {
     golden_slices = "slices",
     golden_wide = "wide",
     golden_open_gops = "open-gops",
+    golden_cens = "cens",
+    golden_cbc1 = "cbc1",
+    golden_clear_lead = "clear-lead",
+    golden_key_rotation = "key-rotation",
     golden_subtitles = "subtitles",
+    golden_single_file = "single-file",
+    golden_single_file_clear = "single-file-clear",
 }
 
 /// The golden files of a package, by path.
 pub fn dump(package: &Package) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = package.manifests.clone();
     let (mut boxes, mut objects) = (String::new(), String::new());
-    for (object, bytes) in &package.objects {
-        let path = package.plan.path(*object);
-        let hash: String = Sha256::digest(bytes)
+    for (path, bytes) in media_files(package) {
+        let hash: String = Sha256::digest(&bytes)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
@@ -217,7 +267,7 @@ pub fn dump(package: &Package) -> BTreeMap<String, String> {
             continue;
         }
         writeln!(boxes, "{path}").unwrap();
-        let tree = packager::tree(&MemorySource(bytes.clone())).expect("a tree");
+        let tree = packager::tree(&MemorySource(bytes)).expect("a tree");
         for node in &tree {
             write_node(&mut boxes, node, 1);
         }
@@ -233,6 +283,14 @@ pub fn dump(package: &Package) -> BTreeMap<String, String> {
     files.insert("boxes.txt".into(), boxes);
     files.insert("objects.txt".into(), objects);
     files
+}
+
+/// The files of media, in the order of their objects.
+fn media_files(package: &Package) -> Vec<(String, Vec<u8>)> {
+    let mut files = package.files();
+    let objects = package.objects.keys();
+    let paths = objects.map(|object| package.plan.path(*object));
+    paths.filter_map(|path| files.remove_entry(&path)).collect()
 }
 
 fn write_node(text: &mut String, node: &BoxNode, depth: usize) {
