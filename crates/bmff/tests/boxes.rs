@@ -1,8 +1,9 @@
 //! Every box reader on sound boxes, on boxes cut short and on counts that lie.
 
 use bmff::boxes::{
-    Edit, Ftyp, Hdlr, Mdhd, Mvhd, Pssh, Saio, Saiz, SampleAuxiliary, Sbgp, Senc, Sgpd, Stsz,
-    Subsample, Table, Tenc, Tfdt, Tfhd, Tkhd, Trex, Trun, parse_edits, parse_protection,
+    Edit, Ftyp, Hdlr, Mdhd, Mvhd, Pssh, Reference, Saio, Saiz, SampleAuxiliary, Sbgp, Senc, Sgpd,
+    Sidx, Stsz, Subsample, Table, Tenc, Tfdt, Tfhd, Tkhd, Trex, Trun, parse_edits,
+    parse_protection,
 };
 use bmff::{BoxView, Error, FourCc, Writer};
 use std::fmt::Debug;
@@ -436,6 +437,53 @@ fn encryption_defaults() {
     };
     check(b"sbgp", &runs, runs.len(), Sbgp::parse, &expect);
     check_count(b"sbgp", &runs, 8, Sbgp::parse);
+}
+
+#[test]
+fn segment_index() {
+    let reference = Reference {
+        is_index: false,
+        size: 0x7fff_fffe,
+        duration: 180_000,
+        starts_with_sap: true,
+        sap_type: 3,
+        sap_delta_time: 0x0fff_fff0,
+    };
+    let other = Reference {
+        is_index: true,
+        starts_with_sap: false,
+        sap_type: 0,
+        sap_delta_time: 0,
+        ..reference
+    };
+    for version in [0, 1] {
+        let bytes = body(version, 0, |w| {
+            w.u32(1);
+            w.u32(90_000);
+            for value in [7_u32, 9] {
+                match version {
+                    0 => w.u32(value),
+                    _ => w.u64(u64::from(value)),
+                }
+            }
+            w.u16(0);
+            w.u16(2);
+            w.u32(0x7fff_fffe);
+            w.u32(180_000);
+            w.u32(0xbfff_fff0);
+            w.u32(0xffff_fffe);
+            w.u32(180_000);
+            w.u32(0);
+        });
+        let expect = Sidx {
+            reference_id: 1,
+            timescale: 90_000,
+            earliest_presentation_time: 7,
+            first_offset: 9,
+            references: vec![reference, other],
+        };
+        check(b"sidx", &bytes, bytes.len(), Sidx::parse, &expect);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod hints;
 mod protection;
 mod render;
 mod report;
+mod shared_file;
 mod source;
 
 use crate::failure::Failure;
@@ -13,9 +14,9 @@ use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::verify::DepthArg;
 use crate::{input, keys, random, text};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
-use packager::{Options, Plan, Source};
+use packager::{FileLayout, Options, Plan, Source};
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
 use source::SourceArgs;
@@ -35,6 +36,8 @@ Examples:
       packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
       several inputs make one presentation: pictures to switch between, and another language
+  reelpack package holiday.mp4 -o holiday --layout single-file
+      a file a track instead of a file every few seconds
   reelpack package film.mp4 film.en.vtt film.de.forced.srt -o film
       subtitles; names of files with sound or text alone tell the language, and what they are for:
       forced, sdh, commentary, ad (audio description), dub
@@ -72,6 +75,9 @@ pub struct PackageArgs {
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
+    /// How media lie in files.
+    #[arg(long, value_enum, default_value_t = LayoutArg::Segments)]
+    layout: LayoutArg,
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
@@ -84,6 +90,15 @@ pub struct PackageArgs {
     /// Report as JSON on stdout.
     #[arg(long)]
     json: bool,
+}
+
+/// `--layout`.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LayoutArg {
+    /// A file a segment (DASH live profile)
+    Segments,
+    /// A file a track, with an index; players ask for ranges of bytes (DASH on-demand profile)
+    SingleFile,
 }
 
 /// Packages the input.

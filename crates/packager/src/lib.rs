@@ -19,6 +19,7 @@ mod fragment;
 #[cfg(feature = "fuzzing")]
 #[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
 pub mod fuzzing;
+mod index;
 mod init;
 mod manifest;
 mod movie;

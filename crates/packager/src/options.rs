@@ -154,12 +154,10 @@ const MAX_UHD1: u64 = 8_847_360;
 impl Label {
     /// The label of pictures with so many pixels.
     pub(crate) fn of_pixels(count: u64) -> Self {
-        match count {
-            0..=MAX_SD => Self::Sd,
-            ..=MAX_HD => Self::Hd,
-            ..=MAX_UHD1 => Self::Uhd1,
-            _ => Self::Uhd2,
-        }
+        let labels = [Self::Sd, Self::Hd, Self::Uhd1];
+        let mut labels = labels.into_iter();
+        let found = labels.find(|label| label.pixels().1.is_some_and(|most| count <= most));
+        found.unwrap_or(Self::Uhd2)
     }
 
     /// The least and the most pixels of a label of pictures; there is no most of the largest.

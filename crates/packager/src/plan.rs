@@ -6,15 +6,17 @@ mod cut;
 mod keys;
 mod periods;
 mod render;
+mod single_file;
 mod text;
 mod timeline;
+mod trick;
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, KeyId, Options, Role};
+use crate::{Error, FileLayout, KeyId, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -31,6 +33,7 @@ pub struct Plan {
     pub(crate) tracks: Vec<PlannedTrack>,
     pub(crate) license_url: Option<String>,
     pub(crate) hls_key_url: Option<String>,
+    layout: FileLayout,
     warnings: Vec<Warning>,
 }
 
@@ -79,6 +82,8 @@ pub(crate) struct PlannedTrack {
     pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
+    /// Whether the MPD lists its key pictures, for playing fast.
+    pub trick_mode: bool,
 }
 
 /// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
@@ -125,6 +130,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             tracks: Vec::new(),
             license_url: options.license_url.clone(),
             hls_key_url: options.hls_key_url.clone(),
+            layout: options.layout,
             warnings: choice::of_inputs(movies).chain(warnings).collect(),
         },
     };
@@ -144,6 +150,8 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     }
     planner.keys.check_names()?;
     planner.tell_of_clear_renditions();
+    planner.plan.check_layout()?;
+    planner.plan.choose_trick_modes();
     if let Some(scheme) = options
         .scheme
         .filter(|scheme| scheme.hls_method().is_none())
@@ -247,12 +255,16 @@ impl Plan {
         objects
     }
 
-    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; `text/subtitles.vtt`, `text/1.vtt`.
+    /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; or the file that holds it with others of its
+    /// rendition: `video.mp4`. Of a list of cues: `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
+        if self.is_single_file(object.rendition) {
+            return format!("{name}.mp4");
+        }
         let track = self.tracks.get(object.rendition as usize);
         let is_list = track.is_some_and(|track| track.cues().is_some());
         match (object.segment, is_list) {
@@ -399,6 +411,7 @@ impl Planner<'_> {
             signals,
             sample_count,
             segments,
+            trick_mode: false,
         });
         Ok(())
     }

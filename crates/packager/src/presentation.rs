@@ -1,10 +1,14 @@
 //! What manifests say: facts of a plan and of the objects that were written, in the units of manifests.
 
+mod files;
+
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
+use crate::codec::dolby_vision::SupplementalCodec;
 use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Role, Scheme, TrackKind};
+pub(crate) use files::{Files, KeyPicture};
 
 /// A package as manifests describe it: all renditions on one timeline.
 pub(crate) struct Presentation<'a> {
@@ -33,12 +37,16 @@ pub(crate) struct SegmentFacts {
     pub start: u64,
     /// Presented length, in ticks.
     pub length: u64,
+    /// Where it begins in its file.
+    pub offset: u64,
     /// Bytes of the object.
     pub size: u64,
     /// Bytes up to the end of the first fragment.
     pub key_picture: u64,
     /// The key that it is encrypted with; `None` when it is clear.
     pub kid: Option<KeyId>,
+    /// When its first sample, of a picture the key picture, is shown, in ticks.
+    pub key_shown: u64,
 }
 
 /// One rendition.
@@ -49,6 +57,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
+    /// What players may use instead of `codec`, if they can.
+    pub supplemental: Option<SupplementalCodec>,
     /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
     /// What it is for, when that was told.
@@ -57,8 +67,12 @@ pub(crate) struct RenditionFacts<'a> {
     pub timescale: u32,
     /// Time on the media's timeline at which the presentation starts, in ticks.
     pub presentation_time_offset: u64,
+    /// Where its media are.
+    pub files: Files,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
+    /// Whether the MPD lists its key pictures.
+    pub trick_mode: bool,
     /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
     /// the segment before.
     pub sap_type: u8,
@@ -119,7 +133,8 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(entry: &VideoEntry) -> Self {
+    /// That of a sample entry.
+    pub fn of(entry: &VideoEntry) -> Self {
         // Dolby's own colours have no code point in the parameter sets.
         if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
             return Self::Pq;
@@ -160,21 +175,17 @@ impl<'a> Presentation<'a> {
         let mut numbers: Vec<u32> = Vec::new();
         for (index, (rendition, track)) in (0..).zip(plan.renditions().iter().zip(&plan.tracks)) {
             let objects = (0..=rendition.segments)
-                .map(|segment| {
-                    let object = ObjectId {
-                        rendition: index,
-                        segment,
-                    };
-                    match written(object) {
-                        ObjectFacts { size: 0, .. } => Err(Error::InvalidOptions(format!(
-                            "the size of {} is not known",
-                            plan.path(object)
-                        ))),
-                        facts => Ok(facts),
-                    }
-                })
+                .map(|segment| plan.known_facts(index, segment, written))
                 .collect::<Result<Vec<ObjectFacts>, _>>()?;
-            let facts = RenditionFacts::of(rendition, track, start, &objects);
+            let files = match objects.first() {
+                Some(init) if plan.is_single_file(index) => Files::Single {
+                    init: init.size,
+                    index: plan.index_size(index),
+                },
+                _ if track.cues().is_some() => Files::Cues,
+                _ => Files::Segments,
+            };
+            let facts = RenditionFacts::of(rendition, track, start, files, &objects);
             let known = numbers.iter().position(|number| *number == rendition.set);
             match known.and_then(|position| sets.get_mut(position)) {
                 Some(set) => set.renditions.push(facts),
@@ -238,7 +249,7 @@ impl PlannedTrack {
     }
 
     /// Presented start and length of each segment, in ticks.
-    fn presented_segments(&self) -> Vec<(u64, u64)> {
+    pub fn presented_segments(&self) -> Vec<(u64, u64)> {
         let starts = self.segments.iter().map(|segment| segment.start.max(0));
         let ends = starts.clone().skip(1).chain([self.end]);
         starts
@@ -253,6 +264,33 @@ impl PlannedTrack {
             let protection = self.protections.get(segment.protection?)?;
             Some(protection.kid())
         })
+    }
+
+    fn segment_facts(&self, files: Files, media: &[ObjectFacts]) -> Vec<SegmentFacts> {
+        let mut position = match files {
+            Files::Single { init, index } => init + index,
+            Files::Segments | Files::Cues => 0,
+        };
+        let planned = self.segments.iter().zip(self.presented_segments());
+        planned
+            .zip(media)
+            .zip(self.kids())
+            .map(|(((segment, (start, length)), object), kid)| {
+                let offset = position;
+                if matches!(files, Files::Single { .. }) {
+                    position += object.size;
+                }
+                SegmentFacts {
+                    start,
+                    length,
+                    offset,
+                    size: object.size,
+                    key_picture: object.key_picture,
+                    kid,
+                    key_shown: segment.first_shown.max(0) as u64,
+                }
+            })
+            .collect()
     }
 
     /// Frames a second, from the whole length when frames differ in length.
@@ -282,22 +320,12 @@ impl<'a> RenditionFacts<'a> {
         rendition: &'a Rendition,
         track: &'a PlannedTrack,
         start: f64,
+        files: Files,
         objects: &[ObjectFacts],
     ) -> Self {
         let facts = &track.facts;
-        let segments: Vec<SegmentFacts> = track
-            .presented_segments()
-            .into_iter()
-            .zip(objects.iter().skip(1))
-            .zip(track.kids())
-            .map(|(((start, length), object), kid)| SegmentFacts {
-                start,
-                length,
-                size: object.size,
-                key_picture: object.key_picture,
-                kid,
-            })
-            .collect();
+        let media = objects.get(1..).unwrap_or_default();
+        let segments = track.segment_facts(files, media);
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
             .iter()
@@ -333,13 +361,19 @@ impl<'a> RenditionFacts<'a> {
             name: &rendition.name,
             kind: facts.kind,
             codec: &rendition.codec,
+            supplemental: match &facts.entry {
+                SampleEntry::Video(entry) => entry.supplemental_codec(),
+                _ => None,
+            },
             language: &facts.language,
             role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
             bandwidth: bandwidth.ceil() as u64,
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
+            files,
             segments,
+            trick_mode: track.trick_mode,
             sap_type: track.sap_type(),
             format,
             protection: track.protections.first().map(ProtectionFacts::of),

@@ -19,6 +19,7 @@ boxes! {
     sbgp::Sbgp,
     senc::Senc,
     sgpd::Sgpd,
+    sidx::Sidx,
     stsz::Stsz,
     table::Table,
     tenc::Tenc,
@@ -32,3 +33,4 @@ boxes! {
 pub use elst::parse_edits;
 pub use frma_schm::parse_protection;
 pub use senc::{SampleAuxiliary, Subsample};
+pub use sidx::Reference;

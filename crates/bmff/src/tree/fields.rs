@@ -3,7 +3,7 @@
 use super::Context;
 use super::protection;
 use crate::boxes::{
-    Ftyp, Hdlr, Mdhd, Mvhd, Stsz, Table, Tfdt, Tfhd, Tkhd, Trex, Trun, parse_edits,
+    Ftyp, Hdlr, Mdhd, Mvhd, Sidx, Stsz, Table, Tfdt, Tfhd, Tkhd, Trex, Trun, parse_edits,
 };
 use crate::{BoxView, Error};
 
@@ -120,6 +120,33 @@ fn fragment_fields(view: &BoxView<'_>, context: &Context) -> Result<Fields, Erro
                 field("data_offset", &trun.data_offset.unwrap_or_default()),
             ]
         }
+        b"sidx" => index_fields(&Sidx::parse(view)?),
         _ => protection::fields(view, context)?,
     })
+}
+
+fn index_fields(sidx: &Sidx) -> Fields {
+    let field = |name: &str, value: &dyn std::fmt::Display| (name.to_string(), value.to_string());
+    let mut fields = vec![
+        field("reference_id", &sidx.reference_id),
+        field("timescale", &sidx.timescale),
+        field(
+            "earliest_presentation_time",
+            &sidx.earliest_presentation_time,
+        ),
+        field("first_offset", &sidx.first_offset),
+    ];
+    fields.extend(sidx.references.iter().map(|reference| {
+        let what = if reference.is_index { "index" } else { "media" };
+        let sap = match reference.starts_with_sap {
+            true => reference.sap_type.to_string(),
+            false => "none".to_string(),
+        };
+        let text = format!(
+            "{what} size {} duration {} sap {sap} delta {}",
+            reference.size, reference.duration, reference.sap_delta_time
+        );
+        field("reference", &text)
+    }));
+    fields
 }

@@ -4,7 +4,7 @@ use super::PackageArgs;
 use super::protection::EncryptArg;
 use crate::failure::Failure;
 use crate::text;
-use packager::{LabelledKey, Options, Plan};
+use packager::{FileLayout, LabelledKey, Options, Plan};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -31,6 +31,8 @@ struct Json<'a> {
     dash: String,
     /// Null when HLS has no method for the scheme.
     hls: Option<String>,
+    /// `segments` or `single-file`.
+    layout: &'static str,
     /// `cbcs`, `cenc`, `cens`, `cbc1` or `none`.
     scheme: &'static str,
     /// `all` or `video`; null when nothing is encrypted.
@@ -114,6 +116,10 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
         output: text::json_path(&report.args.output),
         dash: text::json_path(dash),
         hls: hls.map(text::json_path),
+        layout: match report.options.layout {
+            FileLayout::Segments => "segments",
+            FileLayout::SingleFile => "single-file",
+        },
         scheme: scheme.map_or("none", packager::Scheme::fourcc),
         encrypt: scheme.map(|_| match report.args.protection.encrypt {
             EncryptArg::All => "all",

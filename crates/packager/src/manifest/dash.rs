@@ -1,4 +1,8 @@
-//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a switching set, SegmentTimeline.
+//! The MPD (ISO/IEC 23009-1): one Period, one AdaptationSet a switching set, and one of key pictures for each of
+//! pictures.
+
+mod segments;
+mod trick;
 
 mod roles;
 
@@ -13,6 +17,15 @@ use quick_xml::events::{BytesDecl, BytesStart, BytesText, Event};
 use std::io;
 
 type Xml = Writer<Vec<u8>>;
+
+/// Segments with names made of numbers (8.4).
+const LIVE_PROFILE: &str = "urn:mpeg:dash:profile:isoff-live:2011";
+
+/// A file a Representation, with an index (8.3).
+const ON_DEMAND_PROFILE: &str = "urn:mpeg:dash:profile:isoff-on-demand:2011";
+
+/// Media are CMAF tracks (8.12).
+const CMAF_PROFILE: &str = "urn:mpeg:dash:profile:cmaf:2019";
 
 /// The system id of W3C ClearKey, as players look for it in an MPD.
 const CLEAR_KEY_SYSTEM: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
@@ -30,9 +43,20 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let all = presentation.renditions();
     let longest = all.map(RenditionFacts::longest_segment).fold(0.0, f64::max);
-    let longest = duration(longest);
+    let trick_mode = trick::longest(presentation);
+    let longest = duration(trick_mode.map_or(longest, |between| longest.max(between)));
     let buffered = duration(presentation.longest_segment);
     let total = duration(presentation.duration);
+    let single = presentation
+        .renditions()
+        .any(RenditionFacts::is_single_file);
+    let mut profiles = match single {
+        true => format!("{ON_DEMAND_PROFILE},{CMAF_PROFILE}"),
+        false => format!("{LIVE_PROFILE},{CMAF_PROFILE}"),
+    };
+    if trick_mode.is_some() {
+        profiles = format!("{profiles},{}", trick::PROFILE);
+    }
     let mut attributes = vec![
         ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
         ("xmlns:cenc", "urn:mpeg:cenc:2013"),
@@ -41,14 +65,23 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     if presentation.renditions().any(names_playready) {
         attributes.push(("xmlns:mspr", "urn:microsoft:playready"));
     }
+    if presentation
+        .renditions()
+        .any(|one| one.supplemental.is_some())
+    {
+        attributes.push(("xmlns:scte214", "urn:scte:dash:scte214-extensions"));
+    }
     attributes.extend([
-        (
-            "profiles",
-            "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019",
-        ),
+        ("profiles", profiles.as_str()),
         ("type", "static"),
         ("mediaPresentationDuration", &total),
-        ("maxSegmentDuration", &longest),
+        (
+            match single {
+                true => "maxSubsegmentDuration",
+                false => "maxSegmentDuration",
+            },
+            &longest,
+        ),
         ("minBufferTime", &buffered),
     ]);
     element(xml, "MPD", &attributes, |xml| {
@@ -56,7 +89,7 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
             for (id, set) in presentation.sets.iter().enumerate() {
                 write_set(xml, presentation, set, id)?;
             }
-            Ok(())
+            trick::write_sets(xml, presentation)
         })
     })
 }
@@ -106,7 +139,13 @@ fn write_set(
         Some(2) => "2",
         _ => "1",
     };
-    attributes.extend([("segmentAlignment", "true"), ("startWithSAP", access)]);
+    attributes.extend(match first.is_single_file() {
+        true => [
+            ("subsegmentAlignment", "true"),
+            ("subsegmentStartsWithSAP", access),
+        ],
+        false => [("segmentAlignment", "true"), ("startWithSAP", access)],
+    });
     element(xml, "AdaptationSet", &attributes, |xml| {
         if let Some(protection) = first.protection {
             write_protection(xml, protection, first.signals, presentation.license_url)?;
@@ -114,7 +153,7 @@ fn write_set(
         write_dynamic_range(xml, first)?;
         roles::write(xml, presentation, first)?;
         for rendition in &set.renditions {
-            write_representation(xml, rendition)?;
+            write_representation(xml, presentation, rendition)?;
         }
         Ok(())
     })
@@ -259,13 +298,23 @@ fn write_system(
     })
 }
 
-fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {
+fn write_representation(
+    xml: &mut Xml,
+    presentation: &Presentation<'_>,
+    rendition: &RenditionFacts<'_>,
+) -> io::Result<()> {
     let bandwidth = rendition.bandwidth.to_string();
     let mut attributes = vec![
         ("id", rendition.name.to_string()),
         ("bandwidth", bandwidth),
         ("codecs", rendition.codec.to_string()),
     ];
+    if let Some(other) = &rendition.supplemental {
+        attributes.extend([
+            ("scte214:supplementalCodecs", other.codec.clone()),
+            ("scte214:supplementalProfiles", other.brand.to_string()),
+        ]);
+    }
     match rendition.format {
         Format::Video {
             width,
@@ -295,52 +344,7 @@ fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Re
             let configuration = [("schemeIdUri", scheme), ("value", &channels)];
             empty(xml, "AudioChannelConfiguration", &configuration)?;
         }
-        write_segments(xml, rendition)
-    })
-}
-
-fn write_segments(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Result<()> {
-    let timescale = rendition.timescale.to_string();
-    let offset = rendition.presentation_time_offset.to_string();
-    let mut attributes = vec![
-        ("timescale", timescale.as_str()),
-        ("initialization", "$RepresentationID$/init.mp4"),
-        ("media", "$RepresentationID$/$Number$.m4s"),
-        ("startNumber", "1"),
-    ];
-    if rendition.presentation_time_offset > 0 {
-        attributes.push(("presentationTimeOffset", &offset));
-    }
-    element(xml, "SegmentTemplate", &attributes, |xml| {
-        element(xml, "SegmentTimeline", &[], |xml| {
-            let mut segments = rendition.segments.iter().peekable();
-            let mut first = true;
-            while let Some(segment) = segments.next() {
-                let mut repeats = 0;
-                while segments
-                    .next_if(|next| next.length == segment.length)
-                    .is_some()
-                {
-                    repeats += 1;
-                }
-                let (t, d, r) = (
-                    segment.start.to_string(),
-                    segment.length.to_string(),
-                    repeats.to_string(),
-                );
-                let mut attributes = Vec::new();
-                if first {
-                    attributes.push(("t", t.as_str()));
-                }
-                attributes.push(("d", &d));
-                if repeats > 0 {
-                    attributes.push(("r", &r));
-                }
-                empty(xml, "S", &attributes)?;
-                first = false;
-            }
-            Ok(())
-        })
+        segments::write(xml, presentation, rendition)
     })
 }
 
@@ -355,8 +359,13 @@ fn channel_configuration(channels: u16) -> u16 {
 
 /// `PT8.023S`: XML Schema duration, rounded up to a millisecond.
 fn duration(seconds: f64) -> String {
-    let text = format!("{:.3}", (seconds * 1000.0 - 1e-6).ceil() / 1000.0);
+    let text = format!("{:.3}", rounded_up(seconds));
     format!("PT{}S", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// Seconds as the MPD tells them.
+fn rounded_up(seconds: f64) -> f64 {
+    (seconds * 1000.0 - 1e-6).ceil() / 1000.0
 }
 
 fn element(

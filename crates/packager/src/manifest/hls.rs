@@ -1,12 +1,11 @@
 //! HLS playlists (RFC 8216): one multivariant playlist and one media playlist a rendition.
 
+pub(super) mod key_pictures;
 mod subtitles;
 
 use super::language;
 use crate::cenc::pssh;
-use crate::presentation::{
-    DynamicRange, Format, Presentation, RenditionFacts, SegmentFacts, SetFacts,
-};
+use crate::presentation::{DynamicRange, Files, Format, Presentation, RenditionFacts, SetFacts};
 use crate::{KeyId, Role, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
@@ -74,6 +73,9 @@ pub(super) fn write_multivariant(presentation: &Presentation<'_>) -> String {
             let sounds = Some(group.members.as_slice());
             variant(&mut text, Some(picture), id, sounds, &subtitles);
         }
+    }
+    for picture in &pictures {
+        line(&mut text, &key_pictures::variant(picture));
     }
     text
 }
@@ -167,37 +169,48 @@ fn variant(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
         codecs.join(",")
     );
-    if let Format::Video {
+    if let Some(other) = &main.supplemental {
+        variant.push_str(&format!(
+            ",SUPPLEMENTAL-CODECS=\"{}/{}\"",
+            other.codec, other.brand
+        ));
+    }
+    variant.push_str(&video_values(main, true));
+    if let Some(group) = group {
+        append(&mut variant, format_args!(",AUDIO=\"{group}\""));
+    }
+    if !subtitles.members.is_empty() {
+        let group = subtitles::GROUP;
+        append(&mut variant, format_args!(",SUBTITLES=\"{group}\""));
+    }
+    line(text, &variant);
+    line(text, &main.playlist());
+}
+
+/// What the multivariant playlist says of a picture: its size, its rate where wanted, its range.
+fn video_values(rendition: &RenditionFacts<'_>, with_rate: bool) -> String {
+    let Format::Video {
         width,
         height,
         pixel_aspect: (h, v),
         frame_rate: (frames, seconds),
         range,
-    } = main.format
-    {
-        let shown_width = (f64::from(width) * f64::from(h) / f64::from(v.max(1))).round();
+    } = rendition.format
+    else {
+        return String::new();
+    };
+    let shown_width = (f64::from(width) * f64::from(h) / f64::from(v.max(1))).round();
+    let mut text = format!(",RESOLUTION={shown_width}x{height}");
+    if with_rate {
         let rate = frames as f64 / seconds as f64;
-        append(
-            &mut variant,
-            format_args!(",RESOLUTION={shown_width}x{height},FRAME-RATE={rate:.3}"),
-        );
-        variant.push_str(match range {
-            DynamicRange::Standard => "",
-            DynamicRange::Pq => ",VIDEO-RANGE=PQ",
-            DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
-        });
+        append(&mut text, format_args!(",FRAME-RATE={rate:.3}"));
     }
-    if let Some(group) = group {
-        append(&mut variant, format_args!(",AUDIO=\"{group}\""));
-    }
-    if !subtitles.members.is_empty() {
-        append(
-            &mut variant,
-            format_args!(",SUBTITLES=\"{}\"", subtitles::GROUP),
-        );
-    }
-    line(text, &variant);
-    line(text, &format!("{}/playlist.m3u8", main.name));
+    text.push_str(match range {
+        DynamicRange::Standard => "",
+        DynamicRange::Pq => ",VIDEO-RANGE=PQ",
+        DynamicRange::Hlg => ",VIDEO-RANGE=HLG",
+    });
+    text
 }
 
 /// The media playlist of a rendition.
@@ -206,55 +219,79 @@ pub(super) fn write_media(
     rendition: &RenditionFacts<'_>,
 ) -> String {
     // That of a long document of TTML is its own; all others have one.
-    let longest = presentation
-        .longest_segment
-        .max(rendition.longest_segment());
-    let target = longest.round().max(1.0);
-    let mut text = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
-    );
-    // The init segment is that of encrypted samples, though a clear lead may come first: hls.js asks for keys only when
-    // the playlist says so (tried with 1.7).
-    let mut key = rendition.protection.map(|protection| protection.kid);
-    for line in key_lines(key, rendition, presentation) {
-        self::line(&mut text, &line);
+    let longest = rendition.longest_segment();
+    let mut text = head(presentation.longest_segment.max(longest));
+    let mut key = start_keys(&mut text, presentation, rendition);
+    if !matches!(rendition.format, Format::Cues { .. }) {
+        line(&mut text, &map_line(rendition));
     }
-    let extension = match rendition.format {
-        Format::Cues { .. } => "vtt",
-        _ => {
-            line(&mut text, "#EXT-X-MAP:URI=\"init.mp4\"");
-            "m4s"
-        }
-    };
     for (number, segment) in (1..).zip(&rendition.segments) {
-        for line in key_change(&mut key, segment, rendition, presentation) {
+        for line in key_change(&mut key, segment.kid, rendition, presentation) {
             self::line(&mut text, &line);
         }
         let seconds = rendition.seconds(segment.length);
-        append(
-            &mut text,
-            format_args!("#EXTINF:{seconds:.6},\n{number}.{extension}\n"),
-        );
+        append(&mut text, format_args!("#EXTINF:{seconds:.6},\n"));
+        if rendition.is_single_file() {
+            let place = range_text(segment.offset, segment.size);
+            append(&mut text, format_args!("#EXT-X-BYTERANGE:{place}\n"));
+        }
+        line(&mut text, &rendition.file(number));
     }
     text.push_str("#EXT-X-ENDLIST\n");
     text
 }
 
-/// The key lines of a segment whose key is not the one that held so far.
+/// The key lines of what is encrypted with `kid`, when that is not the key that held so far.
 fn key_change(
     holds: &mut Option<KeyId>,
-    segment: &SegmentFacts,
+    kid: Option<KeyId>,
     rendition: &RenditionFacts<'_>,
     presentation: &Presentation<'_>,
 ) -> Vec<String> {
-    if *holds == segment.kid {
+    if *holds == kid {
         return Vec::new();
     }
-    *holds = segment.kid;
-    match segment.kid {
+    *holds = kid;
+    match kid {
         None => vec!["#EXT-X-KEY:METHOD=NONE".into()],
         kid => key_lines(kid, rendition, presentation),
     }
+}
+
+/// The first lines of a media playlist whose longest segment lasts so many seconds.
+fn head(longest: f64) -> String {
+    let target = longest.round().max(1.0);
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:{VERSION}\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:1\n#EXT-X-PLAYLIST-TYPE:VOD\n"
+    )
+}
+
+/// Writes the key of the init segment, which is that of encrypted samples though a clear lead may come first: hls.js
+/// asks for keys only when the playlist says so (tried with 1.7). Gives the key that holds from there on.
+fn start_keys(
+    text: &mut String,
+    presentation: &Presentation<'_>,
+    rendition: &RenditionFacts<'_>,
+) -> Option<KeyId> {
+    let key = rendition.protection.map(|protection| protection.kid);
+    for key in key_lines(key, rendition, presentation) {
+        line(text, &key);
+    }
+    key
+}
+
+/// The line that says where the init segment is.
+fn map_line(rendition: &RenditionFacts<'_>) -> String {
+    let place = match rendition.files {
+        Files::Single { init, .. } => format!(",BYTERANGE=\"{}\"", range_text(0, init)),
+        _ => String::new(),
+    };
+    format!("#EXT-X-MAP:URI=\"{}\"{place}", rendition.file(0))
+}
+
+/// `size` bytes from `offset` on, as playlists say it.
+fn range_text(offset: u64, size: u64) -> String {
+    format!("{size}@{offset}")
 }
 
 /// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
@@ -319,8 +356,8 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
         _ => ("", ""),
     };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}/playlist.m3u8\"",
-        sound.name
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}\"",
+        sound.playlist()
     )
 }
 

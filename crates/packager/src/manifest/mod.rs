@@ -5,7 +5,7 @@ mod hls;
 pub(crate) mod language;
 
 use crate::presentation::Presentation;
-use crate::{Error, Manifest};
+use crate::{Error, Manifest, TrackKind};
 
 /// All manifests of a package; the MPD alone when HLS has no METHOD for the scheme.
 ///
@@ -28,9 +28,15 @@ pub(crate) fn write(presentation: &Presentation<'_>) -> Result<Vec<Manifest>, Er
     });
     for rendition in presentation.renditions() {
         manifests.push(Manifest {
-            path: format!("{}/playlist.m3u8", rendition.name),
+            path: rendition.playlist(),
             text: hls::write_media(presentation, rendition),
         });
+        if rendition.kind == TrackKind::Video {
+            manifests.push(Manifest {
+                path: rendition.key_picture_playlist(),
+                text: hls::key_pictures::write(presentation, rendition),
+            });
+        }
     }
     Ok(manifests)
 }

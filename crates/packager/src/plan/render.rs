@@ -145,8 +145,10 @@ impl Plan {
         }
         let segment = self.segment(object).ok_or_else(not_in_plan)?;
         let source = sources.get(track.input).ok_or_else(not_in_plan)?;
+        // In one file the index says where segments begin, and points at fragments.
+        let with_type = !self.is_single_file(object.rendition);
         let key_picture = track
-            .render_segment(segment, *source, buffer, &mut output)
+            .render_segment(segment, *source, with_type, buffer, &mut output)
             .map_err(|error| match error {
                 Error::InvalidInput(what) => {
                     Error::InvalidInput(format!("{}: {what}", self.path(object)))
@@ -184,11 +186,12 @@ impl Output<'_, '_> {
 }
 
 impl PlannedTrack {
-    /// Gives the end of the first fragment.
+    /// Gives the end of the first fragment; `with_type`: the segment begins with a `styp`.
     fn render_segment(
         &self,
         segment: &Segment,
         source: &dyn Source,
+        with_type: bool,
         buffer: &mut SegmentBuffer,
         output: &mut Output<'_, '_>,
     ) -> Result<u64, Error> {
@@ -199,7 +202,9 @@ impl PlannedTrack {
             .peekable();
         let mut layout = Layout::of(&self.facts.entry);
         buffer.head.clear();
-        buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
+        if with_type {
+            buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
+        }
         let mut index = segment.cursor.index - self.first_sample;
         let mut first_end = 0;
         while let Some(first) = samples.next() {

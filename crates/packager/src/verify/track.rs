@@ -255,9 +255,12 @@ impl<'a> Walk<'a, '_> {
         self.start(&facts);
         for fragment in &fragments {
             for sample in &fragment.protected {
-                shared
-                    .keystream
-                    .add(self.book, sample, self.number, &at.to_string());
+                // Trick modes show bytes of another rendition once more.
+                if !self.trick {
+                    shared
+                        .keystream
+                        .add(self.book, sample, self.number, &at.to_string());
+                }
                 self.kids.insert(sample.parameters.kid);
             }
         }

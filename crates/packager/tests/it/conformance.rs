@@ -3,8 +3,10 @@
 //! [`check`] runs over every golden package and over the packages of real files. A number in a failure's
 //! text is the number of the check.
 
+mod addresses;
 mod encryption;
 mod init;
+mod key_pictures;
 mod keys;
 mod manifests;
 mod segments;

@@ -9,7 +9,7 @@ use crate::movie_builder::{
 };
 use crate::package::{Package, numbered_key, options};
 use crate::{conformance, faithful};
-use packager::{BoxNode, EncryptScope, LabelledKey, MemorySource, Options, Scheme};
+use packager::{BoxNode, EncryptScope, FileLayout, LabelledKey, MemorySource, Options, Scheme};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -53,7 +53,9 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
             clear_lead(cbcs.clone()),
         ),
         ("key-rotation", two_audio(), key_rotation(cbcs.clone())),
-        ("subtitles", subtitles(), cbcs),
+        ("subtitles", subtitles(), cbcs.clone()),
+        ("single-file", two_audio(), single_file(cbcs)),
+        ("single-file-clear", open_gops(), single_file(options(None))),
     ]
 }
 
@@ -94,6 +96,13 @@ fn fragmented() -> TestMovie {
         ..Fragments::default()
     };
     TestMovie::ordinary().with_layout(Layout::Fragmented(fragments))
+}
+
+fn single_file(options: Options) -> Options {
+    Options {
+        layout: FileLayout::SingleFile,
+        ..options
+    }
 }
 
 /// The picture starts 0.5 s late; the sound is cut at both ends.
@@ -238,15 +247,16 @@ golden! {
     golden_clear_lead = "clear-lead",
     golden_key_rotation = "key-rotation",
     golden_subtitles = "subtitles",
+    golden_single_file = "single-file",
+    golden_single_file_clear = "single-file-clear",
 }
 
 /// The golden files of a package, by path.
 pub fn dump(package: &Package) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> = package.manifests.clone();
     let (mut boxes, mut objects) = (String::new(), String::new());
-    for (object, bytes) in &package.objects {
-        let path = package.plan.path(*object);
-        let hash: String = Sha256::digest(bytes)
+    for (path, bytes) in media_files(package) {
+        let hash: String = Sha256::digest(&bytes)
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
@@ -257,7 +267,7 @@ pub fn dump(package: &Package) -> BTreeMap<String, String> {
             continue;
         }
         writeln!(boxes, "{path}").unwrap();
-        let tree = packager::tree(&MemorySource(bytes.clone())).expect("a tree");
+        let tree = packager::tree(&MemorySource(bytes)).expect("a tree");
         for node in &tree {
             write_node(&mut boxes, node, 1);
         }
@@ -273,6 +283,14 @@ pub fn dump(package: &Package) -> BTreeMap<String, String> {
     files.insert("boxes.txt".into(), boxes);
     files.insert("objects.txt".into(), objects);
     files
+}
+
+/// The files of media, in the order of their objects.
+fn media_files(package: &Package) -> Vec<(String, Vec<u8>)> {
+    let mut files = package.files();
+    let objects = package.objects.keys();
+    let paths = objects.map(|object| package.plan.path(*object));
+    paths.filter_map(|path| files.remove_entry(&path)).collect()
 }
 
 fn write_node(text: &mut String, node: &BoxNode, depth: usize) {

@@ -1,8 +1,8 @@
 //! Packages a source in memory, as a caller would.
 
 use packager::{
-    ContentKey, KeyId, LabelledKey, ObjectFacts, ObjectId, Options, Plan, Scheme, SegmentBuffer,
-    Source,
+    ContentKey, FileLayout, KeyId, LabelledKey, ObjectFacts, ObjectId, Options, Plan, Scheme,
+    SegmentBuffer, Source,
 };
 use std::collections::BTreeMap;
 
@@ -35,6 +35,8 @@ pub struct Package {
     pub plan: Plan,
     /// Media by object.
     pub objects: BTreeMap<ObjectId, Vec<u8>>,
+    /// The index of each rendition; empty with a file a segment.
+    pub indexes: Vec<Vec<u8>>,
     /// Manifests by path.
     pub manifests: BTreeMap<String, String>,
 }
@@ -66,6 +68,13 @@ impl Package {
             objects.insert(object, file);
             facts.insert(object, of_object);
         }
+        let indexes = (0..).zip(plan.renditions());
+        let indexes = indexes.map(|(rendition, _)| {
+            let index = plan.index(rendition, &|object| facts[&object])?;
+            assert_eq!(index.len() as u64, plan.index_size(rendition));
+            Ok(index)
+        });
+        let indexes = indexes.collect::<Result<Vec<_>, packager::Error>>()?;
         let manifests = plan.manifests(&|object| facts[&object])?;
         let manifests = manifests
             .into_iter()
@@ -75,18 +84,29 @@ impl Package {
             options: options.clone(),
             plan,
             objects,
+            indexes,
             manifests,
         })
     }
 
     /// All files of the package, by path.
     pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let objects = self.objects.iter();
-        let objects = objects.map(|(object, bytes)| (self.plan.path(*object), bytes.clone()));
         let manifests = self.manifests.iter();
-        objects
-            .chain(manifests.map(|(path, text)| (path.clone(), text.clone().into_bytes())))
-            .collect()
+        let manifests = manifests.map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+        let mut files: BTreeMap<String, Vec<u8>> = manifests.collect();
+        for (object, bytes) in &self.objects {
+            let file = files.entry(self.plan.path(*object)).or_default();
+            file.extend_from_slice(bytes);
+            if object.segment == 0 {
+                file.extend_from_slice(&self.indexes[object.rendition as usize]);
+            }
+        }
+        files
+    }
+
+    /// Whether each rendition is one file.
+    pub fn is_single_file(&self) -> bool {
+        self.options.layout == FileLayout::SingleFile
     }
 
     /// The init segment and the media segments of a rendition.
@@ -98,9 +118,15 @@ impl Package {
             .collect()
     }
 
-    /// The files of a rendition, one behind the other.
+    /// The files of a rendition, one behind the other: all of its one file, if it is one.
     pub fn joined(&self, index: u32) -> Vec<u8> {
-        self.rendition(index).concat()
+        let parts = self.rendition(index);
+        [
+            parts[0],
+            &self.indexes[index as usize],
+            &parts[1..].concat(),
+        ]
+        .concat()
     }
 
     /// A rendition, decrypted by the engine when it is encrypted.
@@ -110,7 +136,11 @@ impl Package {
         }
         let keys = self.options.content_keys.iter();
         let keys: Vec<ContentKey> = keys.map(|labelled| labelled.key.clone()).collect();
-        decrypt_with(&self.rendition(index), &keys).expect("decrypts")
+        match self.is_single_file() {
+            true => decrypt_with(&[&self.joined(index)], &keys),
+            false => decrypt_with(&self.rendition(index), &keys),
+        }
+        .expect("decrypts")
     }
 
     /// Numbers of the renditions.

@@ -1,8 +1,8 @@
 //! Reads renditions back: what an init segment says and the samples of each media segment.
 
 use bmff::boxes::{
-    Hdlr, Mdhd, Pssh, SampleAuxiliary, Sbgp, Scheme, Senc, Sgpd, Tenc, Tfdt, Tfhd, Tkhd, Trex,
-    Trun, parse_edits, parse_protection,
+    Hdlr, Mdhd, Pssh, SampleAuxiliary, Sbgp, Scheme, Senc, Sgpd, Sidx, Tenc, Tfdt, Tfhd, Tkhd,
+    Trex, Trun, parse_edits, parse_protection,
 };
 use bmff::{BoxView, FourCc};
 
@@ -288,11 +288,24 @@ impl ReadRendition {
         }
     }
 
-    /// Reads files that were written one behind the other.
+    /// Reads files that were written one behind the other, or one file with an index.
     pub fn read_joined(bytes: &[u8]) -> Self {
+        let boxes = top_level(bytes);
+        if let Some(view) = boxes.iter().find(|view| view.kind == b"sidx") {
+            let sidx = Sidx::parse(view).expect("a sidx");
+            let mut files = vec![&bytes[..view.offset as usize]];
+            let mut at = (view.offset + view.size() + sidx.first_offset) as usize;
+            for reference in &sidx.references {
+                let end = at + reference.size as usize;
+                files.push(&bytes[at..end]);
+                at = end;
+            }
+            assert_eq!(at, bytes.len(), "the index leaves something out");
+            return Self::read(&files);
+        }
         let mut files: Vec<&[u8]> = Vec::new();
         let mut start = 0;
-        for view in top_level(bytes) {
+        for view in boxes {
             if view.kind == b"styp" || (view.kind == b"moof" && files.is_empty()) {
                 files.push(&bytes[start..view.offset as usize]);
                 start = view.offset as usize;

@@ -67,7 +67,7 @@ pub(super) fn write_cues(
         let attributes = [("id", rendition.name), ("bandwidth", &bandwidth)];
         element(xml, "Representation", &attributes, |xml| {
             element(xml, "BaseURL", &[], |xml| {
-                let path = format!("{}/subtitles.vtt", rendition.name);
+                let path = rendition.path(0);
                 xml.write_event(Event::Text(BytesText::new(&path)))
             })
         })

@@ -74,7 +74,7 @@ fn line(member: &RenditionFacts<'_>, name: &str) -> String {
         _ => "",
     };
     format!(
-        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{GROUP}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES{particular},URI=\"{}/playlist.m3u8\"",
-        member.name
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{GROUP}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES{particular},URI=\"{}\"",
+        member.playlist()
     )
 }

@@ -1,6 +1,6 @@
 //! AV1 and VP9: their frames are protected, their headers are not, as other programs see it.
 
-use super::{Case, check, make, units, video};
+use super::{Case, check, make, units, verified, video};
 use crate::conformance;
 use crate::ffmpeg::assert_same;
 use crate::package::{Package, options};
@@ -72,6 +72,7 @@ fn check_map(case: &Case, clip: &Path) {
         let name = format!("{:?} {scheme:?}", case.encode);
         let package = Package::make(&source(clip), &options(Some(scheme))).unwrap();
         conformance::check(&package);
+        verified(&package, clip);
         let codec = &package.plan.renditions()[0].codec;
         assert!(codec.starts_with(case.codec), "{name}: {codec}");
         let theirs = shaka::read(&shaka::sealed_by_shaka(&scratch, clip, scheme)).subsamples;

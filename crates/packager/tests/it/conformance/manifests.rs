@@ -1,12 +1,13 @@
 //! Checks 30, 31, 36–38, 41–44: manifests, read by other people's readers.
 
-use super::{Checked, ensure};
+use super::addresses::{Addresses, Files};
+use super::{Checked, ensure, key_pictures};
 use crate::package::Package;
-use crate::reader::{Init, nal_units, top_level};
+use crate::reader::{Init, Segment, nal_units, top_level};
 use base64::Engine as _;
-use dash_mpd_core::{AdaptationSet, MPD, SegmentTemplate};
+use dash_mpd_core::{AdaptationSet, MPD};
 use m3u8_rs::{
-    AlternativeMediaType, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
+    AlternativeMediaType, ByteRange, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
     VariantStream,
 };
 use packager::{KeyId, Scheme};
@@ -16,19 +17,30 @@ const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
 pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
     let text = &package.manifests["stream.mpd"];
     let mpd = dash_mpd_core::parse(text).expect("check 36: the MPD parses");
-    document(&mpd);
+    document(&mpd, package.is_single_file());
+    let files = package.files();
     let [period] = mpd.periods.as_slice() else {
         panic!("check 36: one Period is due");
     };
-    let sets = period.adaptations.iter();
-    let sets = sets.filter(|set| set.contentType.as_deref() != Some("text"));
-    let count: usize = sets.map(|set| set.representations.len()).sum();
+    let all = period.adaptations.iter();
+    let all: Vec<_> = all
+        .filter(|set| set.contentType.as_deref() != Some("text"))
+        .collect();
+    let sets = all.into_iter();
+    let sets: Vec<_> = sets
+        .filter(|set| !key_pictures::is_trick_mode(set))
+        .collect();
+    let count: usize = sets.iter().map(|set| set.representations.len()).sum();
     ensure(36, count == renditions.len(), "Representations");
+    let mut ids: Vec<_> = period.adaptations.iter().map(|set| &set.id).collect();
+    ids.sort();
+    ids.dedup();
+    ensure(36, ids.len() == period.adaptations.len(), "unique ids");
     let mut longest: f64 = 0.0;
     let mut end: f64 = 0.0;
     for rendition in renditions {
-        let mut sets = period.adaptations.iter();
         let (set, representation) = sets
+            .iter()
             .find_map(|set| {
                 let mut inside = set.representations.iter();
                 let found = inside.find(|one| one.id.as_deref() == Some(rendition.name));
@@ -58,15 +70,20 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
             ids.any(|id| id == Some(other.name))
         };
         let sap = renditions.iter().filter(of_set).map(sap_type).max();
-        ensure(15, set.startWithSAP == sap, "startWithSAP");
+        alignment(set, package.is_single_file(), sap);
         protection(package, set, rendition);
-        let template = representation.SegmentTemplate.as_ref();
-        let template = template.expect("check 37: SegmentTemplate");
-        let (of_segments, of_track) = timeline(package, template, rendition);
+        let addresses = Addresses::of(&files, &mpd, representation, rendition);
+        let (of_segments, of_track) = timeline(&addresses, rendition);
         longest = longest.max(of_segments);
         end = end.max(of_track);
     }
-    let most = mpd.maxSegmentDuration.expect("check 37").as_secs_f64();
+    all_are_listed(&files, package);
+    key_pictures::check_dash(package, &mpd, renditions);
+    let most = match package.is_single_file() {
+        true => mpd.maxSubsegmentDuration,
+        false => mpd.maxSegmentDuration,
+    };
+    let most = most.expect("check 37").as_secs_f64();
     ensure(
         37,
         longest <= most + 1e-3,
@@ -93,15 +110,18 @@ fn presented_length(mpd: &MPD, renditions: &[Checked<'_>], end: f64) {
 fn sap_type(rendition: &Checked<'_>) -> u64 {
     let init = &rendition.read.init;
     let segments = rendition.clear.segments.iter();
-    let types = segments.map(|segment| {
-        let key = &segment.samples[0];
-        match segment.start(init) < key.shown(init) {
-            true if starts_anew(init, &key.data) => 2,
-            true => 3,
-            false => 1,
-        }
-    });
+    let types = segments.map(|segment| sap_type_of(segment, init));
     types.max().unwrap_or(1)
+}
+
+/// The SAP type of a clear segment.
+pub fn sap_type_of(segment: &Segment, init: &Init) -> u64 {
+    let key = &segment.samples[0];
+    match segment.start(init) < key.shown(init) {
+        true if starts_anew(init, &key.data) => 2,
+        true => 3,
+        false => 1,
+    }
 }
 
 /// Whether a sample of H.264 or HEVC begins with an IDR or BLA picture.
@@ -127,7 +147,31 @@ fn presentation_offset(renditions: &[Checked<'_>]) -> f64 {
     starts.fold(f64::INFINITY, f64::min)
 }
 
-fn document(mpd: &MPD) {
+/// Check 37: nothing lies in the package but what manifests name; what they name was looked at.
+fn all_are_listed(files: &Files, package: &Package) {
+    let mut due: Vec<String> = package.manifests.keys().cloned().collect();
+    due.extend(
+        package
+            .objects
+            .keys()
+            .map(|object| package.plan.path(*object)),
+    );
+    due.sort();
+    due.dedup();
+    let found: Vec<String> = files.keys().cloned().collect();
+    ensure(37, found == due, format!("{found:?}"));
+}
+
+fn alignment(set: &AdaptationSet, single_file: bool, sap: Option<u64>) {
+    let (aligned, start) = match single_file {
+        true => (set.subsegmentAlignment, set.subsegmentStartsWithSAP),
+        false => (set.segmentAlignment, set.startWithSAP),
+    };
+    ensure(40, aligned == Some(true), "alignment");
+    ensure(15, start == sap, "startWithSAP");
+}
+
+fn document(mpd: &MPD, single_file: bool) {
     ensure(36, mpd.mpdtype.as_deref() == Some("static"), "type");
     ensure(36, mpd.mediaPresentationDuration.is_some(), "the duration");
     ensure(36, mpd.minBufferTime.is_some(), "minBufferTime");
@@ -138,7 +182,11 @@ fn document(mpd: &MPD) {
         "timeShiftBufferDepth",
     );
     let profiles = mpd.profiles.as_deref().unwrap_or_default();
-    ensure(36, profiles.contains("isoff-live:2011"), "profiles");
+    let profile = match single_file {
+        true => "isoff-on-demand:2011",
+        false => "isoff-live:2011",
+    };
+    ensure(36, profiles.contains(profile), "profiles");
 }
 
 fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
@@ -194,48 +242,38 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
 }
 
 /// Gives the longest segment and the end of the track, in seconds.
-fn timeline(package: &Package, template: &SegmentTemplate, rendition: &Checked<'_>) -> (f64, f64) {
+fn timeline(addresses: &Addresses<'_>, rendition: &Checked<'_>) -> (f64, f64) {
     let init = &rendition.read.init;
-    let timescale = template.timescale.expect("check 8: a timescale");
-    ensure(8, timescale == u64::from(init.timescale), "the timescale");
-    let path = |template: &str, number: usize| {
-        template
-            .replace("$RepresentationID$", rendition.name)
-            .replace("$Number$", &number.to_string())
-    };
-    let files = package.files();
-    let initialization = path(template.initialization.as_ref().unwrap(), 0);
-    ensure(37, files.contains_key(&initialization), &initialization);
-    let start_number = template.startNumber.unwrap_or(1) as usize;
-    let mut segments = Vec::new();
-    let mut time = 0;
-    for s in &template.SegmentTimeline.as_ref().unwrap().segments {
-        time = s.t.unwrap_or(time);
-        for _ in 0..=s.r.unwrap_or(0) {
-            segments.push((time, s.d));
-            time += s.d;
-        }
-    }
+    let segments = &addresses.segments;
+    let same = addresses.initialization == rendition.files[0];
+    ensure(37, same, "the init segment");
     ensure(
         37,
         segments.len() == rendition.read.segments.len(),
         "segments",
     );
+    let mut due = segments[0].start;
     let longest = rendition.read.samples().map(|s| s.duration).max().unwrap();
-    for (index, ((t, d), segment)) in segments.iter().zip(&rendition.read.segments).enumerate() {
-        let media = path(template.media.as_ref().unwrap(), index + start_number);
-        let size = files.get(&media).map_or(0, Vec::len);
-        ensure(37, size > 0, &media);
+    for (index, (told, segment)) in segments.iter().zip(&rendition.read.segments).enumerate() {
+        let media = &told.name;
+        ensure(37, told.bytes == rendition.files[index + 1], media);
+        ensure(
+            37,
+            told.start == due,
+            format!("{media}: a gap or an overlap"),
+        );
+        due += told.length;
+        let (t, d) = (told.start, told.length);
         let start = segment.start(init).max(0) as u64;
         ensure(
             37,
-            *t == start,
+            t == start,
             format!("{media} at {t}, its first sample at {start}"),
         );
         let trimmed = start as i64 - segment.start(init);
         let ticks = (segment.ticks() as i64 - trimmed).max(1);
         let last = index + 1 == segments.len();
-        let off = ticks - *d as i64;
+        let off = ticks - d as i64;
         // An edit list may cut off the end of the last segment; pictures that were cut off leave holes.
         let holes = if last { 3 } else { 1 };
         let right = off.unsigned_abs() <= holes * u64::from(longest) || (last && off > 0);
@@ -245,12 +283,15 @@ fn timeline(package: &Package, template: &SegmentTemplate, rendition: &Checked<'
             format!("{media} lasts {ticks}, the MPD says {d}"),
         );
     }
-    let offset = template.presentationTimeOffset.unwrap_or(0);
-    ensure(37, offset <= segments[0].0, "presentationTimeOffset");
-    let most = segments.iter().map(|(_, d)| *d).max().unwrap();
+    ensure(
+        37,
+        addresses.offset <= segments[0].start,
+        "presentationTimeOffset",
+    );
+    let most = segments.iter().map(|told| told.length).max().unwrap();
     (
         rendition.seconds(most as i64),
-        rendition.seconds(time as i64),
+        rendition.seconds(due as i64),
     )
 }
 
@@ -266,12 +307,17 @@ pub fn check_hls(package: &Package, renditions: &[Checked<'_>]) {
     let (_, master) = m3u8_rs::parse_master_playlist(text.as_bytes()).expect("check 43");
     head(text, 43);
     multivariant(&master, renditions);
+    key_pictures::check_hls(package, &master, renditions);
     let mut targets = Vec::new();
     for rendition in renditions {
-        let text = &package.manifests[&format!("{}/playlist.m3u8", rendition.name)];
+        let path = match package.is_single_file() {
+            true => format!("{}.m3u8", rendition.name),
+            false => format!("{}/playlist.m3u8", rendition.name),
+        };
+        let text = &package.manifests[&path];
         let (_, playlist) = m3u8_rs::parse_media_playlist(text.as_bytes()).expect("check 41");
         head(text, 41);
-        media_playlist(text, &playlist, rendition);
+        media_playlist(package, text, &playlist, rendition);
         keys(package, text, &playlist, rendition);
         targets.push(playlist.target_duration);
     }
@@ -359,12 +405,26 @@ fn check_variant(variant: &VariantStream, has_video: bool, master: &MasterPlayli
     }
 }
 
-fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
+fn media_playlist(
+    package: &Package,
+    text: &str,
+    playlist: &MediaPlaylist,
+    rendition: &Checked<'_>,
+) {
     ensure(41, playlist.end_list, "ENDLIST");
     let vod = playlist.playlist_type == Some(MediaPlaylistType::Vod);
     ensure(41, vod, "PLAYLIST-TYPE");
-    let maps = text.matches("#EXT-X-MAP:URI=\"init.mp4\"\n").count();
-    ensure(42, maps == 1, "EXT-X-MAP");
+    ensure(42, text.matches("#EXT-X-MAP:").count() == 1, "EXT-X-MAP");
+    let map = playlist.segments[0].map.as_ref();
+    let map = map.expect("check 42: EXT-X-MAP");
+    let files = package.files();
+    let found = named(
+        &files,
+        package,
+        rendition,
+        (&map.uri, map.byte_range.as_ref()),
+    );
+    ensure(42, found == rendition.files[0], "EXT-X-MAP");
     let lengths: Vec<f64> = text
         .lines()
         .filter_map(|line| line.strip_prefix("#EXTINF:")?.strip_suffix(','))
@@ -381,8 +441,11 @@ fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>)
     for (index, (length, segment)) in lengths.iter().zip(segments).enumerate() {
         let rounded = length.round() as u64;
         ensure(41, rounded <= playlist.target_duration, "above the target");
-        let uri = format!("{}.m4s", index + 1);
-        ensure(42, playlist.segments[index].uri == uri, "the URI");
+        let told = &playlist.segments[index];
+        let uri = &told.uri;
+        let found = named(&files, package, rendition, (uri, told.byte_range.as_ref()));
+        let right = found == rendition.files[index + 1];
+        ensure(42, right, format!("{uri}: other bytes"));
         let trimmed = (-segment.start(init)).max(0);
         let media = rendition.seconds((segment.ticks() as i64 - trimmed).max(1));
         let last = index + 1 == segments.len();
@@ -390,6 +453,28 @@ fn media_playlist(text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>)
         let off = (length - media).abs();
         let right = off <= holes * rendition.frame() + 1e-5 || (last && *length < media);
         ensure(42, right, format!("{uri} lasts {media} s, not {length} s"));
+    }
+}
+
+/// What a URI and a range in a media playlist name.
+fn named<'a>(
+    files: &'a Files,
+    package: &Package,
+    rendition: &Checked<'_>,
+    (uri, range): (&str, Option<&ByteRange>),
+) -> &'a [u8] {
+    let path = match package.is_single_file() {
+        true => uri.to_string(),
+        false => format!("{}/{uri}", rendition.name),
+    };
+    let file = files.get(&path);
+    let file = file.unwrap_or_else(|| panic!("check 42: {path}"));
+    match range {
+        None => file,
+        Some(range) => {
+            let first = range.offset.expect("check 42: an offset") as usize;
+            &file[first..first + range.length as usize]
+        }
     }
 }
 

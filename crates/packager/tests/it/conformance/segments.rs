@@ -9,27 +9,29 @@ use std::collections::BTreeSet;
 
 pub fn check(package: &Package, rendition: &Checked<'_>) {
     for file in &rendition.files[1..] {
-        boxes(file);
+        boxes(file, package.is_single_file());
     }
     times(rendition);
     key_frames(rendition);
     lengths(package, rendition);
 }
 
-fn boxes(file: &[u8]) {
+fn boxes(file: &[u8], is_part: bool) {
     let boxes = top_level(file);
     let types: Vec<String> = boxes.iter().map(|view| view.kind.to_string()).collect();
-    let (styp, fragments) = boxes.split_first().expect("an empty file");
+    let (styp, fragments) = match is_part {
+        true => boxes.split_at(0),
+        false => boxes.split_at(1),
+    };
     let paired = fragments
         .chunks(2)
         .all(|pair| matches!(pair, [moof, mdat] if moof.kind == b"moof" && mdat.kind == b"mdat"));
-    let right = styp.kind == b"styp" && !fragments.is_empty() && paired;
-    ensure(11, right, format!("{types:?}"));
-    ensure(
-        20,
-        &styp.body[..8] == b"cmfs\0\0\0\0",
-        "the segment's brand",
-    );
+    ensure(11, !fragments.is_empty() && paired, format!("{types:?}"));
+    if let [styp] = styp {
+        ensure(11, styp.kind == b"styp", format!("{types:?}"));
+        let brand = &styp.body[..8];
+        ensure(20, brand == b"cmfs\0\0\0\0", "the segment's brand");
+    }
     for pair in fragments.chunks(2) {
         if let [moof, mdat] = pair {
             fragment(moof, mdat);
