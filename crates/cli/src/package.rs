@@ -189,6 +189,10 @@ fn options(args: &PackageArgs) -> Result<(Options, KeySource), Failure> {
         iv_seed: random::bytes()?,
         segment_duration: args.segment_duration,
         allow_misaligned: args.allow_misaligned,
+        layout: match args.layout {
+            LayoutArg::Segments => FileLayout::Segments,
+            LayoutArg::SingleFile => FileLayout::SingleFile,
+        },
         ..Options::default()
     };
     let keys = args.protection.apply(&mut options)?;
