@@ -14,10 +14,10 @@ use crate::progress::Progress;
 use crate::{input, keys, random, text};
 use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
-use packager::{FileLayout, Movie, Options, Plan};
+use packager::{FileLayout, Options, Plan};
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
-use source::{Opened, SourceArgs};
+use source::SourceArgs;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -180,6 +180,10 @@ fn options(args: &PackageArgs) -> Result<(Options, KeySource), Failure> {
     let mut options = Options {
         iv_seed: random::bytes()?,
         segment_duration: args.segment_duration,
+        layout: match args.layout {
+            LayoutArg::Segments => FileLayout::Segments,
+            LayoutArg::SingleFile => FileLayout::SingleFile,
+        },
         allow_misaligned: args.allow_misaligned,
         ..Options::default()
     };

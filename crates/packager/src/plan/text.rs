@@ -50,6 +50,7 @@ impl Planner<'_> {
             signals: self.keys.signals(None)?,
             sample_count: 0,
             segments,
+            key_pictures: None,
             trick_mode: false,
         });
         Ok(())

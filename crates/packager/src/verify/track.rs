@@ -252,9 +252,12 @@ impl<'a> Walk<'a, '_> {
         self.start(&facts);
         for fragment in &fragments {
             for sample in &fragment.protected {
-                shared
-                    .keystream
-                    .add(self.book, sample, self.number, &at.to_string());
+                // Key pictures for trick modes are samples of another track.
+                if !self.trick {
+                    shared
+                        .keystream
+                        .add(self.book, sample, self.number, &at.to_string());
+                }
                 self.kids.insert(sample.parameters.kid);
             }
         }

@@ -27,6 +27,7 @@ mod reader;
 mod real_media;
 mod salvage;
 mod shaka;
+mod single_file;
 mod subtitles;
 mod sync;
 mod systems;
