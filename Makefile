@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments of `reelpack serve` for `make run`.
 SERVE ?= --listen 127.0.0.1:5000
 
-.PHONY: help run build test bench golden media fmt clean
+.PHONY: help run build test fuzz bench table golden media fmt clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -22,8 +22,14 @@ build: ## The page and the release binary: target/release/reelpack
 test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 	@scripts/test.sh $(ONLY)
 
+fuzz: ## The fuzzers, a minute each; fuzz/README.md says how to run one for longer
+	@scripts/fuzz.sh
+
 bench: ## Reelpack beside cp, ffmpeg and Shaka Packager (up to 12 GiB of disk, some minutes)
 	@scripts/bench.sh
+
+table: ## docs/support-table.md: every codec × scheme × layout, packaged, checked and played (some 15 minutes)
+	@scripts/table.sh
 
 golden: ## Rewrite the golden packages; look at the difference before committing it
 	@scripts/setup.sh media
@@ -35,6 +41,7 @@ media: ## The test media in testdata/generated
 
 fmt: ## Format the Rust code
 	@cargo fmt --all
+	@cargo fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## Remove what was built, made and installed in this folder
-	rm -rf target web/dist web/node_modules e2e/node_modules e2e/artifacts testdata/generated
+	rm -rf target fuzz/target fuzz/corpus fuzz/artifacts web/dist web/node_modules e2e/node_modules e2e/artifacts testdata/generated

@@ -76,8 +76,8 @@ copy -i "$work/v.mp4" -itsoffset 0.5 -i "$work/a.m4a" -map 0:v -map 1:a "$work/c
 copy -itsoffset 0.5 -i "$work/v.mp4" -i "$work/a.m4a" -map 0:v -map 1:a "$work/clip-video-late.mp4"
 copy -i "$work/a.m4a" -map 0:a "$work/audio-only.m4a"
 
-# Tracks of kinds that are left out of a package: AC-3 sound and timed text beside H.264 and AAC.
-printf '1\n00:00:01,000 --> 00:00:03,000\nLeft out, and named in a warning.\n' >"$work/words.srt"
+# AC-3 sound and timed text beside H.264 and AAC.
+printf '1\n00:00:01,000 --> 00:00:03,000\nWords under the picture.\n\n2\n00:00:05,500 --> 00:00:07,000\nOther words.\n' >"$work/words.srt"
 ff -i "$work/clip.mp4" -i "$work/words.srt" -i "$work/a.m4a" -map 0 -map 1:s -map 2:a -c:v copy -c:a copy -c:a:1 ac3 -c:s mov_text \
     -fflags +bitexact -flags:a +bitexact -map_metadata -1 "$work/clip-other-tracks.mp4"
 

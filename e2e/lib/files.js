@@ -10,6 +10,7 @@ const TYPES = {
   ".m3u8": "application/vnd.apple.mpegurl",
   ".mp4": "video/mp4",
   ".m4s": "video/mp4",
+  ".vtt": "text/vtt",
 };
 
 const SHARED = {

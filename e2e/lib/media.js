@@ -25,6 +25,26 @@ export async function makeClip(file, seconds = CLIP.seconds) {
   return file;
 }
 
+/** Subtitles of the generated clip: text, start and end in seconds. The first goes over several segments. */
+export const WORDS = [
+  { text: "Words & signs", start: 1, end: 9 },
+  { text: "Other words", start: 9.5, end: 11 },
+];
+
+/** The generated clip with subtitles in English in it; picture and sound start so many seconds late. */
+export async function addSubtitles(clip, file, late) {
+  const time = (seconds) => `00:00:${seconds.toFixed(3).padStart(6, "0").replace(".", ",")}`;
+  const cue = ({ text, start, end }, index) => `${index + 1}\n${time(start)} --> ${time(end)}\n${text}\n`;
+  await ffmpeg(
+    [
+      ...["-itsoffset", `${late}`, "-i", clip, "-f", "srt", "-i", "-", "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text"],
+      ...["-metadata:s:s:0", "language=eng", file],
+    ],
+    WORDS.map(cue).join("\n"),
+  );
+  return file;
+}
+
 /** H.264 and AAC videos of other people, where the folder beside the project is there. */
 const REAL = ["mp4-learning-area-frog.mp4", "mp4-gpmf-parser-hero7.mp4"];
 

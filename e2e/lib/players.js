@@ -27,16 +27,18 @@ window.start = async (media) => {
 </script>`;
 
 const PAGES = {
-  // Nothing is configured: the manifest alone says what to do. `config` is for HLS with cbcs.
+  // Nothing is configured: the manifest alone says what to do. `config` is for HLS with cbcs. `text` asks for
+  // the first subtitles.
   "/shaka": page(
     "/shaka.js",
-    `async ({ url, config }, video, log) => {
+    `async ({ url, config, text }, video, log) => {
       shaka.polyfill.installAll();
       const player = (window.player = new shaka.Player());
       await player.attach(video);
       player.addEventListener("error", (event) => log("error: " + event.detail.code));
       if (config) player.configure(config);
       await player.load(url);
+      if (text) player.selectTextTrack(player.getTextTracks()[0]);
     }`,
   ),
   "/dashjs": page(
@@ -51,7 +53,7 @@ const PAGES = {
   ),
   "/hlsjs": page(
     "/hls.js",
-    `async ({ url, licenceUrl }, video, log) => {
+    `async ({ url, licenceUrl, text }, video, log) => {
       const eme = licenceUrl
         ? { emeEnabled: true, drmSystems: { "org.w3.clearkey": { licenseUrl: licenceUrl } } }
         : {};
@@ -60,6 +62,7 @@ const PAGES = {
       hls.loadSource(url);
       hls.attachMedia(video);
       await new Promise((resolve) => video.addEventListener("canplay", resolve, { once: true }));
+      if (text) hls.subtitleTrack = 0;
     }`,
   ),
 };

@@ -64,8 +64,8 @@ async function call(url, method, pathAndQuery, body) {
   return text === "" ? null : JSON.parse(text);
 }
 
-/** Packages a file on the command line, with this key unless nothing is encrypted. */
+/** Packages one or several files on the command line, with this key unless nothing is encrypted. */
 export async function packageFile(input, output, options, { kid, key }) {
   const keys = options.includes("none") ? [] : ["--key-file", "-"];
-  await run(BINARY, ["package", input, "-o", output, "--quiet", ...options, ...keys], `${kid}:${key}\n`);
+  await run(BINARY, ["package", ...[input].flat(), "-o", output, "--quiet", ...options, ...keys], `${kid}:${key}\n`);
 }

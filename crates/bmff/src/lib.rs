@@ -17,7 +17,7 @@ mod write;
 
 pub use error::Error;
 pub use header::{BoxHeader, FourCc, TopLevel, read_header};
-pub use read::{BoxView, Cursor, MAX_BOX_IN_MEMORY, read_box};
+pub use read::{BoxView, Cursor, MAX_BOX_IN_MEMORY, check_in_memory, read_box};
 pub use source::{MemorySource, Source};
 pub use tree::{BoxNode, tree};
 pub use write::Writer;

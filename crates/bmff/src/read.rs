@@ -17,6 +17,17 @@ const MAX_CHILDREN: usize = 10_000;
 /// # Errors
 /// When the box goes beyond the end of the source or above [`MAX_BOX_IN_MEMORY`].
 pub fn read_box(source: &dyn Source, header: &BoxHeader) -> Result<Vec<u8>, Error> {
+    check_in_memory(source, header)?;
+    let mut bytes = vec![0; usize::try_from(header.size).unwrap_or_default()];
+    source.read_at(header.offset, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Checks that a box may be read whole, for who reads it into memory of its own.
+///
+/// # Errors
+/// Those of [`read_box`].
+pub fn check_in_memory(source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
     if header.end() > source.len() {
         let what = format!(
             "the box says {} bytes, the file ends at {:#x} ({} bytes are missing)",
@@ -41,9 +52,7 @@ pub fn read_box(source: &dyn Source, header: &BoxHeader) -> Result<Vec<u8>, Erro
             what,
         ));
     }
-    let mut bytes = vec![0; usize::try_from(header.size).unwrap_or_default()];
-    source.read_at(header.offset, &mut bytes)?;
-    Ok(bytes)
+    Ok(())
 }
 
 /// A box whose bytes are in memory.

@@ -57,8 +57,9 @@ impl Context {
 
     /// Remembers the IV sizes of a `moov`.
     fn learn(&mut self, moov: &BoxView<'_>) {
+        let mut left = MAX_NODES;
         for trak in moov.children().map_while(Result::ok) {
-            let iv_size = protection::default_iv_size(&trak, 0);
+            let iv_size = protection::default_iv_size(&trak, 0, &mut left);
             if let (true, Some(id), Some(iv_size)) =
                 (trak.kind == b"trak", track_id(&trak), iv_size)
             {

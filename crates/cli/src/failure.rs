@@ -11,6 +11,10 @@ pub enum Failure {
     Usage(String),
     /// The input is not usable, why and where: exit code 65.
     Input(String),
+    /// A fault of our own: exit code 70.
+    Internal(String),
+    /// A package that was looked at breaks a requirement, as its report says: exit code 1.
+    Verdict,
     /// A file could not be read or written: exit code 74.
     Io(String),
     /// A signal asked the run to end; its number.
@@ -24,8 +28,10 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Self::BrokenPipe => 0,
+            Self::Verdict => 1,
             Self::Usage(_) => 2,
             Self::Input(_) => 65,
+            Self::Internal(_) => 70,
             Self::Io(_) => 74,
             // What a shell says of a process that died of a signal.
             Self::Interrupted(signal) => 128_u8.saturating_add(u8::try_from(*signal).unwrap_or(0)),

@@ -38,8 +38,11 @@ pub fn parse_labelled(place: &str, text: &str) -> Result<LabelledKey, Failure> {
         return parse(place, text).map(LabelledKey::for_all);
     }
     let (label, key) = text.split_once(':').unwrap_or_default();
-    // What is no label may be half of a key.
-    let label = label.trim().parse::<Label>().map_err(|_| {
+    // What is no label may be half of a key, and labels are shown.
+    let is_key = packager::parse_key_value(label).is_ok()
+        && (label.len() >= 32 || label.contains(|c: char| c.is_ascii_uppercase()));
+    let parsed = label.trim().parse::<Label>().ok();
+    let label = parsed.filter(|_| !is_key).ok_or_else(|| {
         Failure::Usage(format!(
             "{place}: the LABEL is none of audio, sd, hd, uhd1, uhd2 or the name of a rendition"
         ))
@@ -195,6 +198,9 @@ mod tests {
         check(&format!("{good}:5ec4e75ec4e7"), "the KEY is 6 bytes long");
         check(&format!("{good}:not*a*key"), "the KEY is neither");
         check(&format!("a label:{good}:{good}"), "the LABEL is none of");
+        check(&format!("{good}:{good}:{good}"), "the LABEL is none of");
+        let base64 = "oW5AK5BW43HzbTSKpiu3SQ";
+        check(&format!("{base64}:{good}:{good}"), "the LABEL is none of");
         check(
             &format!("hd:{good}:5ec4e75ec4e7"),
             "the KEY is 6 bytes long",

@@ -14,13 +14,15 @@ mod random;
 mod serve;
 mod text;
 mod urls;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
 use std::process::ExitCode;
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done · 2 wrong usage · 65 the input is not usable · 74 a file could not be read or written.
+Exit codes: 0 done · 1 a package breaks a requirement (verify) · 2 wrong usage · 65 the input is not usable ·
+70 a fault of reelpack · 74 a file could not be read or written.
 Results are written to stdout, everything else to stderr.";
 
 /// Packages video as encrypted MPEG-DASH and HLS, and serves it.
@@ -39,6 +41,7 @@ enum Command {
     Package(package::PackageArgs),
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
+    Verify(verify::VerifyArgs),
     Serve(serve::ServeArgs),
 }
 
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Package(args) => package::run(&args, cli.quiet),
         Command::Inspect(args) => inspect::run(&args),
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
+        Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
     match result {
@@ -61,11 +65,16 @@ fn report(failure: &Failure) -> ExitCode {
     match failure {
         // The reader has what it wanted (`reelpack inspect … | head -1`).
         Failure::BrokenPipe => ExitCode::SUCCESS,
+        // The report has said it.
+        Failure::Verdict => ExitCode::from(failure.code()),
         Failure::Interrupted(signal) => {
             text::note("interrupted: nothing was left behind");
             interrupt::die_of(*signal)
         }
-        Failure::Usage(message) | Failure::Input(message) | Failure::Io(message) => {
+        Failure::Usage(message)
+        | Failure::Input(message)
+        | Failure::Internal(message)
+        | Failure::Io(message) => {
             text::note(&format!("error: {message}"));
             ExitCode::from(failure.code())
         }

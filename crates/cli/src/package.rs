@@ -1,5 +1,6 @@
 //! `reelpack package`: inputs in, one package out.
 
+mod check;
 mod destination;
 mod hints;
 mod protection;
@@ -11,10 +12,15 @@ mod source;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::verify::DepthArg;
 use crate::{input, keys, random, text};
 use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
+<<<<<<< HEAD
 use packager::{FileLayout, Options, Plan};
+=======
+use packager::{FileLayout, Options, Plan, Source};
+>>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
 use source::SourceArgs;
@@ -39,7 +45,6 @@ Examples:
   reelpack package film.mp4 film.en.vtt film.de.forced.srt -o film
       subtitles; names of files with sound or text alone tell the language, and what they are for:
       forced, sdh, commentary, ad (audio description), dub
-
   reelpack package film.mp4 -o film --key-labels audio,sd,hd --protection-systems common,widevine,playready
       a key for sound and one for each size of the picture, for three protection systems
   reelpack package film.mp4 -o film --cpix keys.xml
@@ -54,7 +59,8 @@ The package appears in one step when it is whole. A run that fails or is interru
 and with --force the old package stays until the new one takes its place.
 
 Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an INPUT is a folder or a pipe ·
-65 an INPUT is not usable (why and where) · 74 a file is missing or could not be read or written.";
+65 an INPUT is not usable (why and where) · 70 the package failed its checks: a fault of reelpack, nothing is
+written · 74 a file is missing or could not be read or written.";
 
 /// Package MP4 or MOV files, and subtitles, as encrypted DASH and HLS.
 #[derive(Args)]
@@ -79,6 +85,9 @@ pub struct PackageArgs {
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
+    /// How much of the package is checked before it is put in its place (see `reelpack verify`).
+    #[arg(long, value_enum, value_name = "DEPTH", default_value_t = DepthArg::Sample)]
+    verify: DepthArg,
     /// Replace the package, and the DIR.key, that are there.
     #[arg(long)]
     force: bool,
@@ -135,6 +144,9 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let job = render::Job::new(&plan, &args.inputs, &sources, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
+    interrupt.check()?;
+    let originals: Vec<&dyn Source> = sources.iter().map(|source| &**source as _).collect();
+    check::check(&plan, &originals, staging.path(), args.verify.into())?;
     interrupt.check()?;
     destination.publish(staging)?;
 

@@ -8,7 +8,7 @@ mod samples;
 mod source;
 mod tracks;
 
-use crate::movie::fragments;
+use crate::movie::{fragments, layout};
 use crate::{ContentKey, Error, KeyId, Source};
 use bmff::{BoxHeader, BoxView, TopLevel, read_box};
 use samples::MAX_PROTECTED_SAMPLES;
@@ -43,23 +43,22 @@ pub fn decrypt(
         return Err(Error::Unsupported(what.into()));
     }
     for (input, source) in inputs.iter().enumerate() {
-        decryptor.start_input(input, *source)?;
-        for header in TopLevel::new(*source) {
-            let header = header?;
-            if header.end() > source.len() {
-                return Err(Error::InvalidInput(format!(
-                    "input {}: '{}' at {:#x} ends behind the end of the file",
-                    input + 1,
-                    header.kind,
-                    header.offset
-                )));
-            }
-            decryptor.top_level(*source, &header)?;
-        }
-        decryptor.end_input(input)?;
+        let done = decryptor.input(input, *source);
+        done.map_err(|error| of_input(input, error))?;
     }
     decryptor.output.flush()?;
     Ok(())
+}
+
+/// Says which input is broken; inputs are numbered from 1.
+fn of_input(input: usize, error: Error) -> Error {
+    let number = input + 1;
+    match error {
+        Error::InvalidInput(what) => Error::InvalidInput(format!("input {number}: {what}")),
+        Error::Unsupported(what) => Error::Unsupported(format!("input {number}: {what}")),
+        Error::LimitExceeded(what) => Error::LimitExceeded(format!("input {number}: {what}")),
+        other => other,
+    }
 }
 
 /// The tracks of the one `moov` among the inputs.
@@ -68,8 +67,8 @@ fn find_tracks(inputs: &[&dyn Source]) -> Result<Tracks, Error> {
         for header in TopLevel::new(*source) {
             let header = header?;
             if header.kind == b"moov" {
-                let bytes = read_box(*source, &header)?;
-                return Tracks::parse(bytes.into(), header.offset, index);
+                let bytes = layout::read_moov(*source, &header)?;
+                return Tracks::parse(bytes, header.offset, index);
             }
         }
     }
@@ -87,6 +86,21 @@ struct Decryptor<'a> {
 }
 
 impl Decryptor<'_> {
+    fn input(&mut self, input: usize, source: &dyn Source) -> Result<(), Error> {
+        self.start_input(input, source)?;
+        for header in TopLevel::new(source) {
+            let header = header?;
+            if header.end() > source.len() {
+                return Err(Error::InvalidInput(format!(
+                    "'{}' at {:#x} ends behind the end of the file",
+                    header.kind, header.offset
+                )));
+            }
+            self.top_level(source, &header)?;
+        }
+        self.end_input()
+    }
+
     /// Samples of an unfragmented file are known before its first box.
     fn start_input(&mut self, input: usize, source: &dyn Source) -> Result<(), Error> {
         self.pending.clear();
@@ -107,12 +121,11 @@ impl Decryptor<'_> {
     }
 
     /// Nothing may be left over: it would stay encrypted.
-    fn end_input(&mut self, input: usize) -> Result<(), Error> {
+    fn end_input(&mut self) -> Result<(), Error> {
         match self.pending.peek() {
             None => Ok(()),
             Some(Reverse(sample)) => Err(Error::InvalidInput(format!(
-                "input {}: a sample at {:#x} lies in no 'mdat'",
-                input + 1,
+                "a sample at {:#x} lies in no 'mdat'",
                 sample.offset
             ))),
         }

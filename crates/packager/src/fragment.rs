@@ -1,6 +1,7 @@
 //! Writes the boxes of media segments: `styp`; `moof` and the head of `mdat` of each fragment (ISO/IEC 23000-19,
 //! 7.3.2).
 
+use crate::cenc::protect::Protection;
 use crate::init::TRACK_ID;
 use crate::sample::Sample;
 use bmff::Writer;
@@ -14,6 +15,10 @@ pub(crate) struct Fragment<'a> {
     pub base_media_decode_time: u64,
     /// The samples.
     pub samples: &'a [Sample],
+    /// 1-based index of their sample entry.
+    pub sample_entry: u32,
+    /// How they are encrypted, when that is not as the sample entry says: a later crypto period.
+    pub group: Option<&'a Protection>,
     /// What decryption needs, one a sample; empty when samples bring nothing.
     pub auxiliaries: &'a [SampleAuxiliary],
     /// Bytes of all samples.
@@ -48,9 +53,12 @@ pub(crate) fn write_head(fragment: &Fragment<'_>, buffer: Vec<u8>) -> Vec<u8> {
         w.full(b"mfhd", 0, 0, |w| w.u32(fragment.sequence_number));
         w.boxed(b"traf", |w| {
             let defaults = Defaults::of(fragment);
-            write_tfhd(w, &defaults);
+            write_tfhd(w, fragment.sample_entry, &defaults);
             w.full(b"tfdt", 1, 0, |w| w.u64(fragment.base_media_decode_time));
             data_offset_at = write_trun(w, fragment, &defaults);
+            if let Some(protection) = fragment.group {
+                write_group(w, fragment.samples.len(), protection);
+            }
             if !fragment.auxiliaries.is_empty() {
                 write_auxiliaries(w, fragment.auxiliaries, moof);
             }
@@ -130,21 +138,47 @@ fn common(mut values: impl Iterator<Item = u32>) -> Option<u32> {
     values.all(|value| value == first).then_some(first)
 }
 
-fn write_tfhd(w: &mut Writer, defaults: &Defaults) {
+fn write_tfhd(w: &mut Writer, sample_entry: u32, defaults: &Defaults) {
     const DEFAULT_BASE_IS_MOOF: u32 = 0x02_0000;
+    // `trex` says 1.
+    let sample_entry = Some(sample_entry).filter(|number| *number != 1);
     let flag = |value: &Option<u32>, flag: u32| if value.is_some() { flag } else { 0 };
     let flags = DEFAULT_BASE_IS_MOOF
+        | flag(&sample_entry, 0x02)
         | flag(&defaults.duration, 0x08)
         | flag(&defaults.size, 0x10)
         | flag(&defaults.flags, 0x20);
     w.full(b"tfhd", 0, flags, |w| {
         w.u32(TRACK_ID);
-        for value in [defaults.duration, defaults.size, defaults.flags]
-            .into_iter()
-            .flatten()
+        for value in [
+            sample_entry,
+            defaults.duration,
+            defaults.size,
+            defaults.flags,
+        ]
+        .into_iter()
+        .flatten()
         {
             w.u32(value);
         }
+    });
+}
+
+/// All samples of the fragment in one group of its own, with another key than the sample entry's (ISO/IEC 23001-7, 6).
+fn write_group(w: &mut Writer, samples: usize, protection: &Protection) {
+    /// Descriptions of the fragment itself are numbered from here (ISO/IEC 14496-12, 8.9.4).
+    const FIRST_OWN: u32 = 0x1_0001;
+    w.full(b"sgpd", 1, 0, |w| {
+        w.put(b"seig");
+        w.u32(protection.parameters_len());
+        w.u32(1);
+        protection.write_parameters(w);
+    });
+    w.full(b"sbgp", 0, 0, |w| {
+        w.put(b"seig");
+        w.u32(1);
+        w.u32(samples as u32);
+        w.u32(FIRST_OWN);
     });
 }
 

@@ -4,7 +4,7 @@ use crate::cenc::protect::Protection;
 use crate::cenc::systems::SystemInit;
 use crate::manifest::language;
 use crate::movie::{AudioEntry, Colour, SampleEntry, TextEntry, Track, VideoEntry};
-use crate::{Role, Scheme, TrackKind};
+use crate::{Role, TrackKind};
 use bmff::Writer;
 
 /// The track id in every output: a CMAF track file holds one track.
@@ -16,10 +16,17 @@ pub(crate) struct Init<'a> {
     pub track: &'a TrackFacts,
     /// Composition time of what is shown at time 0 of the track: `media_time` of the edit list.
     pub media_time: u64,
+<<<<<<< HEAD
     /// How the samples are encrypted.
     pub protection: Option<&'a Protection>,
     /// Duration of samples whose fragment tells none, in ticks; 0 when there are no such samples.
     pub sample_duration: u32,
+=======
+    /// How the samples are encrypted: one a crypto period, none when they are clear.
+    pub protections: &'a [Protection],
+    /// Whether some segments stay clear all the same.
+    pub clear_lead: bool,
+>>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
     /// What protection systems say.
     pub systems: &'a [SystemInit],
 }
@@ -164,15 +171,20 @@ fn write_media_information(w: &mut Writer, init: &Init<'_>) {
     });
     w.boxed(b"stbl", |w| {
         w.full(b"stsd", 0, 0, |w| {
-            w.u32(1);
-            match &init.track.entry {
-                SampleEntry::Video(entry) => write_video(w, entry, init.protection),
-                SampleEntry::Audio(entry) => write_audio(w, entry, init.protection),
-                // Never encrypted. Cues in a list have no init segment.
-                SampleEntry::Text(TextEntry::Ttml(entry)) => {
-                    w.boxed(&entry.kind, |w| w.put(&entry.body));
+            let protection = init.protections.first();
+            // Fragments of a clear lead have an entry of their own.
+            let clear = init.clear_lead.then_some(None);
+            w.u32(1 + u32::from(init.clear_lead));
+            for protection in [protection].into_iter().chain(clear) {
+                match &init.track.entry {
+                    SampleEntry::Video(entry) => write_video(w, entry, protection),
+                    SampleEntry::Audio(entry) => write_audio(w, entry, protection),
+                    // Never encrypted. Cues in a list have no init segment.
+                    SampleEntry::Text(TextEntry::Ttml(entry)) => {
+                        w.boxed(&entry.kind, |w| w.put(&entry.body));
+                    }
+                    SampleEntry::Text(_) => {}
                 }
-                SampleEntry::Text(_) => {}
             }
         });
         for table in [b"stts", b"stsc"] {
@@ -244,7 +256,6 @@ fn write_audio(w: &mut Writer, entry: &AudioEntry, protection: Option<&Protectio
 
 /// `sinf` with the defaults of the track's encryption (ISO/IEC 23001-7, 8.2).
 fn write_protection(w: &mut Writer, original: &[u8; 4], protection: &Protection) {
-    let pattern = protection.pattern();
     w.boxed(b"sinf", |w| {
         w.boxed(b"frma", |w| w.put(original));
         w.full(b"schm", 0, 0, |w| {
@@ -252,21 +263,9 @@ fn write_protection(w: &mut Writer, original: &[u8; 4], protection: &Protection)
             w.u32(0x0001_0000);
         });
         w.boxed(b"schi", |w| {
-            let has_pattern = pattern.skip > 0;
+            let has_pattern = protection.pattern().skip > 0;
             w.full(b"tenc", u8::from(has_pattern), 0, |w| {
-                w.u8(0);
-                w.u8(if has_pattern {
-                    pattern.crypt << 4 | pattern.skip
-                } else {
-                    0
-                });
-                w.u8(1);
-                w.u8(protection.iv_size() as u8);
-                w.put(&protection.kid().0);
-                if protection.scheme == Scheme::Cbcs {
-                    w.u8(16);
-                    w.put(&protection.iv);
-                }
+                protection.write_parameters(w);
             });
         });
     });

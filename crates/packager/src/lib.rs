@@ -16,6 +16,9 @@ mod cpix;
 mod decrypt;
 mod error;
 mod fragment;
+#[cfg(feature = "fuzzing")]
+#[allow(clippy::expect_used, reason = "a fuzzer looks for panics")]
+pub mod fuzzing;
 mod index;
 mod init;
 mod manifest;
@@ -42,7 +45,10 @@ pub use movie::{
     probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
-pub use plan::{Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, plan};
+pub use plan::{
+    Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, crypto_periods,
+    plan,
+};
 pub use verify::{
     CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,
     VerifyReport, verify,

@@ -6,20 +6,22 @@
 mod entry;
 pub(crate) mod fragments;
 mod labels;
+pub(crate) mod layout;
 mod salvage;
 mod sync;
 mod text;
 mod timing;
 
-use crate::sample::{ProgressiveTable, SampleTable};
+use crate::sample::{MAX_SAMPLES, ProgressiveTable, SampleTable};
 use crate::{Error, Source};
-use bmff::boxes::{Ftyp, Hdlr, Mdhd, Mvhd, Tkhd};
-use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
+use bmff::boxes::{Hdlr, Mdhd, Mvhd, Tkhd};
+use bmff::{BoxView, FourCc};
 pub(crate) use entry::{
     AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
     parse as parse_entries,
 };
 pub use labels::{Role, language_code};
+use layout::Layout;
 use std::sync::Arc;
 pub(crate) use timing::Timing;
 
@@ -146,14 +148,14 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
         return text::movie(source, format);
     }
     let layout = Layout::read(source, options)?;
-    let moov_bytes: Arc<[u8]> = read_box(source, &layout.moov)?.into();
+    let moov_bytes = layout::read_moov(source, &layout.moov)?;
     let moov = BoxView::new(&moov_bytes, layout.moov.offset)?;
-    check_nesting(&moov)?;
+    layout::check_moov(&moov)?;
     let movie_timescale = Mvhd::parse(&moov.need(b"mvhd")?)?.timescale;
     if movie_timescale == 0 {
         return Err(moov.error("'mvhd' has a timescale of 0").into());
     }
-    let fragmented = !layout.moofs.is_empty() || moov.child(b"mvex")?.is_some();
+    let fragmented = layout.has_fragments || moov.child(b"mvex")?.is_some();
     let mut builders = Vec::new();
     for child in moov.children() {
         let child = child?;
@@ -173,17 +175,22 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
             fragmented,
         )?);
     }
-    if fragmented {
-        fragments::collect(source, &moov, &layout.moofs, &mut builders)?;
+    if layout.has_fragments {
+        fragments::collect(source, &moov, &mut builders)?;
     }
+    check_count(&builders)?;
     let mut warnings = Vec::new();
     if options.salvage {
         salvage::cut(&mut builders, source.len(), layout.is_cut, &mut warnings)?;
     }
     let mut tracks = Vec::new();
     let chapters = text::chapter_tracks(&moov)?;
+    let mut bytes = 0_u64;
     for builder in builders {
-        let mut track = builder.finish(source, &mut warnings)?;
+        let extent = builder.measure(source.len())?;
+        bytes = bytes.saturating_add(extent.bytes);
+        check_bytes(bytes, source.len())?;
+        let mut track = builder.finish(&extent, source, &mut warnings)?;
         track.read_text(&chapters, source, &mut warnings)?;
         tracks.push(track);
     }
@@ -202,180 +209,26 @@ pub fn probe_with(source: &dyn Source, options: &ProbeOptions) -> Result<Movie, 
     })
 }
 
-/// Checks that the boxes of an index fill the ones around them: one wrong size hides all that follow.
-fn check_nesting(parent: &BoxView<'_>) -> Result<(), Error> {
-    for child in parent.children() {
-        let child = child?;
-        // Each of these holds others of the list only, so that the depth is bounded.
-        if matches!(
-            (&parent.kind.0, &child.kind.0),
-            (b"moov", b"trak" | b"mvex")
-                | (b"trak", b"mdia" | b"edts")
-                | (b"mdia", b"minf")
-                | (b"minf", b"stbl")
-        ) {
-            check_nesting(&child)?;
-        }
-    }
-    Ok(())
-}
-
-/// Where the top-level boxes lie.
-struct Layout {
-    brand: String,
-    moov: BoxHeader,
-    moofs: Vec<BoxHeader>,
-    /// Whether the last box is not whole; only when that is no error.
-    is_cut: bool,
-}
-
-impl Layout {
-    fn read(source: &dyn Source, options: &ProbeOptions) -> Result<Self, Error> {
-        refuse_other_containers(source)?;
-        let mut brand = String::new();
-        let mut moov = None;
-        let mut moofs = Vec::new();
-        let mut is_cut = false;
-        for header in TopLevel::new(source) {
-            let header = match header {
-                Ok(header) => header,
-                // Some writers leave a few bytes behind the last box.
-                Err(_) if moov.is_some() && moofs.is_empty() => break,
-                Err(_) if moov.is_some() && options.salvage => {
-                    is_cut = true;
-                    break;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if header.end() > source.len() && moov.is_some() && options.salvage {
-                is_cut = true;
-                break;
-            }
-            if header.end() > source.len() {
-                if header.offset == 0 && !is_known(&header.kind) {
-                    return Err(Error::InvalidInput(NO_BOX.into()));
-                }
-                return Err(cut_short(source, &header, moov.is_some()));
-            }
-            match &header.kind.0 {
-                b"ftyp" => {
-                    let bytes = read_box(source, &header)?;
-                    let ftyp = Ftyp::parse(&BoxView::new(&bytes, header.offset)?)?;
-                    brand = ftyp.major_brand.to_string();
-                }
-                b"moov" if moov.is_none() => moov = Some(header),
-                b"moov" => {
-                    let what = format!("a second 'moov' at {:#x}", header.offset);
-                    return Err(Error::InvalidInput(what));
-                }
-                b"moof" => moofs.push(header),
-                _ => {}
-            }
-        }
-        let Some(moov) = moov else {
-            return Err(Error::InvalidInput(format!(
-                "the file has no 'moov' box: it is cut short or was never finished (it ends at {:#x})",
-                source.len()
-            )));
-        };
-        Ok(Self {
-            brand,
-            moov,
-            moofs,
-            is_cut,
-        })
+/// Many samples take little place in a file, and much time.
+fn check_count(tracks: &[TrackBuilder]) -> Result<(), Error> {
+    let counts = tracks.iter().map(|track| track.samples.count());
+    let count = counts.fold(0, u64::saturating_add);
+    match count > MAX_SAMPLES {
+        true => Err(Error::LimitExceeded(format!(
+            "the tracks have {count} samples together, more than {MAX_SAMPLES}"
+        ))),
+        false => Ok(()),
     }
 }
 
-const NO_BOX: &str = "the file does not begin with a box: it is no MP4 or MOV file (at 0x0)";
-
-/// Whether files begin with boxes of this type. Four letters of a text are a type, too.
-fn is_known(kind: &FourCc) -> bool {
-    matches!(
-        &kind.0,
-        b"ftyp"
-            | b"styp"
-            | b"moov"
-            | b"moof"
-            | b"mdat"
-            | b"free"
-            | b"skip"
-            | b"wide"
-            | b"pnot"
-            | b"uuid"
-            | b"sidx"
-            | b"meta"
-            | b"pdin"
-    )
-}
-
-fn cut_short(source: &dyn Source, header: &BoxHeader, index_known: bool) -> Error {
-    let hint = match index_known {
-        true => "; `--salvage` packages what is whole",
-        false => "; the index ('moov') was not reached, and nothing can be salvaged without it",
-    };
-    Error::InvalidInput(format!(
-        "the file is cut short: '{}' at {:#x} says that it ends at {:#x}, the file ends at {:#x} ({} bytes are missing{hint})",
-        header.kind,
-        header.offset,
-        header.end(),
-        source.len(),
-        header.end() - source.len(),
-    ))
-}
-
-/// Names what a file is when it is plainly no MP4.
-fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
-    if source.is_empty() {
-        return Err(Error::InvalidInput("the file is empty".into()));
+/// Samples that take more bytes together than the file has lie over one another.
+fn check_bytes(bytes: u64, size: u64) -> Result<(), Error> {
+    match bytes > size {
+        true => Err(Error::InvalidInput(format!(
+            "moov: the samples of all tracks take {bytes} bytes, the file has {size}: they overlap"
+        ))),
+        false => Ok(()),
     }
-    let mut start = [0; 12];
-    let known = start
-        .len()
-        .min(usize::try_from(source.len()).unwrap_or(usize::MAX));
-    if let Some(start) = start.get_mut(..known) {
-        source.read_at(0, start)?;
-    }
-    let name = match &start {
-        // Packets of 192 bytes, as cameras write them, begin with a time stamp.
-        [_, _, _, _, 0x47, ..] if has_transport_packets(source)? => "MPEG transport stream",
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => "Matroska or WebM",
-        [0x47, ..] if known == 12 && !start.starts_with(b"GIF") => "MPEG transport stream",
-        [0x89, b'P', b'N', b'G', ..] => "PNG picture",
-        [0xff, 0xd8, 0xff, ..] => "JPEG picture",
-        [b'G', b'I', b'F', ..] => "GIF picture",
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'A', b'V', b'I', ..] => "AVI",
-        [b'F', b'L', b'V', ..] => "FLV",
-        [b'O', b'g', b'g', b'S', ..] => "Ogg",
-        [b'I', b'D', b'3', ..] => "MP3",
-        _ => {
-            let kind: FourCc = FourCc([start[4], start[5], start[6], start[7]]);
-            let plausible = kind.0.iter().all(|byte| matches!(byte, 0x20..=0x7e | 0xa9));
-            if known < 8 || !plausible {
-                return Err(Error::InvalidInput(NO_BOX.into()));
-            }
-            return Ok(());
-        }
-    };
-    Err(Error::Unsupported(format!(
-        "the file is {name}, not MP4 or MOV; this version packages MP4 and MOV: convert it first, for instance with `ffmpeg -i INPUT -c copy OUTPUT.mp4`"
-    )))
-}
-
-/// Whether packets of 192 bytes follow one another.
-fn has_transport_packets(source: &dyn Source) -> Result<bool, Error> {
-    let mut byte = [0];
-    for packet in 0..3 {
-        let at = 4 + 192 * packet;
-        if at >= source.len() {
-            return Ok(false);
-        }
-        source.read_at(at, &mut byte)?;
-        if byte != [0x47] {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// A track whose samples are not all known yet.
@@ -420,8 +273,7 @@ impl TrackBuilder {
         let entry = entry::parse(&stsd, kind)?;
         let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
         let base = layout.moov.offset;
-        let has_fragments = !layout.moofs.is_empty();
-        let (samples, highest_description) = if has_fragments {
+        let (samples, highest_description) = if layout.has_fragments {
             (SampleTable::Fragmented(Default::default()), 1)
         } else {
             let table = ProgressiveTable::parse(&stbl, moov, base)?;
@@ -443,12 +295,21 @@ impl TrackBuilder {
         })
     }
 
-    fn finish(self, source: &dyn Source, warnings: &mut Vec<Warning>) -> Result<Track, Error> {
+    fn measure(&self, file_size: u64) -> Result<Extent, Error> {
         let timing = self.timing.clone().unwrap_or_default();
-        let extent = Extent::measure(&self, &timing, source.len())?;
+        Extent::measure(self, &timing, file_size)
+    }
+
+    fn finish(
+        self,
+        extent: &Extent,
+        source: &dyn Source,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Track, Error> {
+        let timing = self.timing.clone().unwrap_or_default();
         let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
         let duration_seconds = seconds(extent.end.saturating_sub(extent.start).max(0));
-        let packageable = self.judge(&extent);
+        let packageable = self.judge(extent);
         let entry = match packageable {
             Packageable::Yes => self.entry.entry,
             Packageable::No(_) => None,

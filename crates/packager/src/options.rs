@@ -1,6 +1,6 @@
 //! What the caller decides about a packaging.
 
-use crate::{ContentKey, ProtectionSystem};
+use crate::{ContentKey, ProtectionSystem, TrackKind};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -87,9 +87,10 @@ pub struct Options {
     pub segment_duration: Duration,
     /// How media lie in files.
     pub layout: FileLayout,
-    /// Segments that begin before this stay clear.
+    /// Segments that begin before this stay clear, whole.
     pub clear_lead: Duration,
-    /// After so long the next content key is used; `None` for one key.
+    /// After so long the next content key is used, from the end of the clear lead on; `None` for one key. Not shorter
+    /// than a segment.
     pub crypto_period: Option<Duration>,
     /// Pictures of several inputs that cannot be cut at the same times become sets of their own instead of an
     /// error.
@@ -99,6 +100,17 @@ pub struct Options {
     /// Prefix of the URL that answers a key's 16 raw bytes; the KID's hex digits follow. Under `cenc` the
     /// playlists carry it as an `identity` key line; `None` writes none.
     pub hls_key_url: Option<String>,
+}
+
+impl Options {
+    /// Whether tracks of a kind are encrypted, if there is a scheme.
+    pub(crate) fn encrypts(&self, kind: TrackKind) -> bool {
+        match self.encrypt {
+            // Players decrypt no text.
+            EncryptScope::All => kind != TrackKind::Text,
+            EncryptScope::Video => kind == TrackKind::Video,
+        }
+    }
 }
 
 impl Scheme {
@@ -142,12 +154,10 @@ const MAX_UHD1: u64 = 8_847_360;
 impl Label {
     /// The label of pictures with so many pixels.
     pub(crate) fn of_pixels(count: u64) -> Self {
-        match count {
-            0..=MAX_SD => Self::Sd,
-            ..=MAX_HD => Self::Hd,
-            ..=MAX_UHD1 => Self::Uhd1,
-            _ => Self::Uhd2,
-        }
+        let labels = [Self::Sd, Self::Hd, Self::Uhd1];
+        let mut labels = labels.into_iter();
+        let found = labels.find(|label| label.pixels().1.is_some_and(|most| count <= most));
+        found.unwrap_or(Self::Uhd2)
     }
 
     /// The least and the most pixels of a label of pictures; there is no most of the largest.

@@ -5,6 +5,7 @@ mod choice;
 mod cut;
 mod key_pictures;
 mod keys;
+mod periods;
 mod render;
 mod single_file;
 mod text;
@@ -15,7 +16,7 @@ use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{Movie, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
-use crate::{Error, FileLayout, Options, Role};
+use crate::{Error, FileLayout, KeyId, Options, Role};
 use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
@@ -67,8 +68,9 @@ pub(crate) struct PlannedTrack {
     pub facts: TrackFacts,
     /// Where the samples are.
     pub samples: Arc<SampleTable>,
-    /// How its samples are encrypted.
-    pub protection: Option<Protection>,
+    /// How its samples are encrypted: one a crypto period, in order; none when it is clear. The first is in the sample
+    /// entry.
+    pub protections: Vec<Protection>,
     /// What protection systems say about its keys.
     pub signals: Signals,
     /// From the source's clock to the output's.
@@ -119,6 +121,9 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::InvalidOptions("there is no input".into()));
     }
     let (chosen, warnings) = choice::choose(movies)?;
+    for chosen in &chosen {
+        check_length(chosen.track, target_ms)?;
+    }
     let mut planner = Planner {
         target_ms,
         boundaries: None,
@@ -148,6 +153,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         return Err(Error::Unsupported(what.into()));
     }
     planner.keys.check_names()?;
+    planner.tell_of_clear_renditions();
     planner.plan.check_layout()?;
     planner.plan.choose_trick_modes();
     if let Some(scheme) = options
@@ -163,6 +169,45 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
     Ok(planner.plan)
 }
 
+/// How many content keys [`plan`] asks of each label for these inputs: one for each crypto period.
+///
+/// # Errors
+/// Those of [`plan`], but for missing keys.
+pub fn crypto_periods(movies: &[Movie], options: &Options) -> Result<usize, Error> {
+    let clear = Options {
+        scheme: None,
+        content_keys: Vec::new(),
+        ..options.clone()
+    };
+    let clear = plan(movies, &clear)?;
+    let tracks = clear.tracks.iter().map(|track| {
+        let facts = &track.facts;
+        let periods = periods::of_segments(&track.segments, facts.timescale, facts.kind, options);
+        match options.encrypts(facts.kind) {
+            true => periods::keys_needed(&periods),
+            false => 0,
+        }
+    });
+    Ok(tracks.max().unwrap_or(0))
+}
+
+/// How many segments a rendition may have: four days of segments of two seconds.
+const MAX_SEGMENTS: f64 = 200_000.0;
+
+/// Refuses what would make too many segments.
+fn check_length(track: &Track, target_ms: i64) -> Result<(), Error> {
+    let segments = track.duration_seconds * 1000.0 / target_ms as f64;
+    match segments > MAX_SEGMENTS {
+        true => Err(Error::LimitExceeded(format!(
+            "track {}: {:.0} s in segments of {:.1} s are more than {MAX_SEGMENTS} segments",
+            track.id,
+            track.duration_seconds,
+            target_ms as f64 / 1000.0
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// Refuses options that contradict each other; gives the length that segments aim at, in milliseconds.
 fn check(options: &Options) -> Result<i64, Error> {
     let target_ms = options.segment_duration.as_millis();
@@ -174,6 +219,7 @@ fn check(options: &Options) -> Result<i64, Error> {
         let what = "a scheme needs a content key, and a content key a scheme";
         return Err(Error::InvalidOptions(what.into()));
     }
+    keys::check(options)?;
     for url in [&options.license_url, &options.hls_key_url] {
         let breaks_a_playlist = |c: char| c == '"' || c.is_whitespace() || c.is_control();
         if url.iter().any(|url| url.contains(breaks_a_playlist)) {
@@ -276,7 +322,8 @@ struct SetFacts {
     role: Option<Role>,
     /// Width and height of the picture as shown, in lowest terms; 0 for sound.
     aspect: (u64, u64),
-    kids: Vec<[u8; 16]>,
+    /// Of the crypto periods.
+    kids: Vec<KeyId>,
 }
 
 struct Planner<'a> {
@@ -322,7 +369,7 @@ impl Planner<'_> {
         &mut self,
         chosen: &Chosen<'_>,
         selection: &Selection,
-        segments: Vec<Segment>,
+        mut segments: Vec<Segment>,
         group: usize,
     ) -> Result<(), Error> {
         let track = chosen.track;
@@ -347,9 +394,9 @@ impl Planner<'_> {
             .iter()
             .map(|segment| u64::from(segment.samples))
             .sum();
-        let protection = self.keys.protect(&chosen.name, track, sample_count)?;
-        let signals = self.keys.signals(protection.as_ref())?;
-        let set = self.set_of(chosen, group, protection.as_ref());
+        let protections = self.keys.protect(&chosen.name, track, &mut segments)?;
+        let signals = self.keys.signals(&protections)?;
+        let set = self.set_of(chosen, group, &protections);
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
             kind: track.kind,
@@ -358,7 +405,7 @@ impl Planner<'_> {
             set,
             codec: track.codec.rfc6381.clone(),
             segments: segments.len() as u32,
-            encrypted: protection.is_some(),
+            encrypted: !protections.is_empty(),
         });
         self.plan.tracks.push(PlannedTrack {
             input: chosen.input,
@@ -371,7 +418,7 @@ impl Planner<'_> {
             first_sample: selection.cursor.index,
             samples: Arc::clone(&track.samples),
             facts,
-            protection,
+            protections,
             signals,
             sample_count,
             key_pictures: KeyDurations::of(track, &segments, end),
@@ -381,13 +428,21 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Nobody wants a package that is said to be encrypted and is not.
+    fn tell_of_clear_renditions(&mut self) {
+        let plan = &mut self.plan;
+        for (rendition, track) in plan.renditions.iter().zip(&plan.tracks) {
+            let all_clear = track.segments.iter().all(|s| s.protection.is_none());
+            if rendition.encrypted && all_clear {
+                let name = &rendition.name;
+                let what = format!("the clear lead covers all of '{name}': nothing is encrypted");
+                plan.warnings.push(Warning(what));
+            }
+        }
+    }
+
     /// The number of the set that a rendition belongs to; a new one if there is none yet.
-    fn set_of(
-        &mut self,
-        chosen: &Chosen<'_>,
-        group: usize,
-        protection: Option<&Protection>,
-    ) -> u32 {
+    fn set_of(&mut self, chosen: &Chosen<'_>, group: usize, protections: &[Protection]) -> u32 {
         let track = chosen.track;
         let facts = SetFacts {
             kind: track.kind,
@@ -404,13 +459,21 @@ impl Planner<'_> {
             language: track.language.clone(),
             role: track.role,
             aspect: track.presented_aspect(),
-            kids: protection.map_or(Vec::new(), |protection| vec![protection.kid().0]),
+            kids: protections.iter().map(Protection::kid).collect(),
         };
         let known = self.sets.iter().position(|set| set.holds(&facts));
         known.unwrap_or_else(|| {
             self.sets.push(facts);
             self.sets.len() - 1
         }) as u32
+    }
+}
+
+impl PlannedTrack {
+    /// Whether some of its segments stay clear though others are encrypted.
+    fn has_clear_lead(&self) -> bool {
+        let clear = |segment: &Segment| segment.protection.is_none();
+        !self.protections.is_empty() && self.segments.iter().any(clear)
     }
 }
 
@@ -425,7 +488,10 @@ impl SetFacts {
             other.aspect.0 * self.aspect.1,
         );
         let shaped_alike = own.abs_diff(others) * 50 <= own;
-        facts(self) == facts(other) && self.kids == other.kids && shaped_alike
+        // One may end a crypto period earlier.
+        let keyed_alike = self.kids.is_empty() == other.kids.is_empty()
+            && self.kids.iter().zip(&other.kids).all(|(a, b)| a == b);
+        facts(self) == facts(other) && keyed_alike && shaped_alike
     }
 }
 

@@ -4,6 +4,7 @@ mod files;
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
+use crate::codec::dolby_vision::SupplementalCodec;
 use crate::movie::{SampleEntry, TextEntry, VideoEntry};
 use crate::plan::{ObjectFacts, ObjectId, Plan, PlannedTrack, Rendition, Segment};
 use crate::{Error, KeyId, Role, Scheme, TrackKind};
@@ -42,6 +43,8 @@ pub(crate) struct SegmentFacts {
     pub size: u64,
     /// Bytes up to the end of the first fragment.
     pub key_picture: u64,
+    /// The key that it is encrypted with; `None` when it is clear.
+    pub kid: Option<KeyId>,
     /// When its first sample, of a picture the key picture, is shown, in ticks.
     pub key_shown: u64,
 }
@@ -54,6 +57,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub kind: TrackKind,
     /// RFC 6381.
     pub codec: &'a str,
+    /// What players may use instead of `codec`, if they can.
+    pub supplemental: Option<SupplementalCodec>,
     /// ISO 639-2, or a tag, of the source.
     pub language: &'a str,
     /// What it is for, when that was told.
@@ -79,8 +84,10 @@ pub(crate) struct RenditionFacts<'a> {
     pub average_bandwidth: u64,
     /// What is particular to its kind.
     pub format: Format,
-    /// How it is encrypted.
+    /// How it is encrypted, in its first crypto period.
     pub protection: Option<ProtectionFacts>,
+    /// Whether it has more than one crypto period.
+    pub rotates: bool,
     /// What protection systems say about its keys.
     pub signals: &'a Signals,
 }
@@ -128,7 +135,8 @@ pub(crate) enum DynamicRange {
 }
 
 impl DynamicRange {
-    fn of(entry: &VideoEntry) -> Self {
+    /// That of a sample entry.
+    pub fn of(entry: &VideoEntry) -> Self {
         // Dolby's own colours have no code point in the parameter sets.
         if entry.dolby_vision.is_some_and(|one| one.is_of_its_own()) {
             return Self::Pq;
@@ -253,6 +261,14 @@ impl PlannedTrack {
             .collect()
     }
 
+    /// The key of each segment.
+    fn kids(&self) -> impl Iterator<Item = Option<KeyId>> {
+        self.segments.iter().map(|segment| {
+            let protection = self.protections.get(segment.protection?)?;
+            Some(protection.kid())
+        })
+    }
+
     fn segment_facts(&self, files: Files, media: &[ObjectFacts]) -> Vec<SegmentFacts> {
         let mut position = match files {
             Files::Single { init, index } => init + index,
@@ -261,7 +277,8 @@ impl PlannedTrack {
         let planned = self.segments.iter().zip(self.presented_segments());
         planned
             .zip(media)
-            .map(|((segment, (start, length)), object)| {
+            .zip(self.kids())
+            .map(|(((segment, (start, length)), object), kid)| {
                 let offset = position;
                 if matches!(files, Files::Single { .. }) {
                     position += object.size;
@@ -272,6 +289,7 @@ impl PlannedTrack {
                     offset,
                     size: object.size,
                     key_picture: object.key_picture,
+                    kid,
                     key_shown: segment.first_shown.max(0) as u64,
                 }
             })
@@ -346,6 +364,10 @@ impl<'a> RenditionFacts<'a> {
             name: &rendition.name,
             kind: facts.kind,
             codec: &rendition.codec,
+            supplemental: match &facts.entry {
+                SampleEntry::Video(entry) => entry.supplemental_codec(),
+                _ => None,
+            },
             language: &facts.language,
             role: facts.role,
             timescale: facts.timescale,
@@ -358,7 +380,8 @@ impl<'a> RenditionFacts<'a> {
             trick_mode: track.trick_mode,
             sap_type: track.sap_type(),
             format,
-            protection: track.protection.as_ref().map(ProtectionFacts::of),
+            protection: track.protections.first().map(ProtectionFacts::of),
+            rotates: track.protections.len() > 1,
             signals: &track.signals,
         }
     }

@@ -12,6 +12,9 @@ pub(crate) use fragmented::{FragmentedTable, Run};
 pub(crate) use progressive::ProgressiveTable;
 pub(crate) use starts::{Bits, Starts};
 
+/// How many samples the tracks of a file may have together: 26 hours at 60 frames a second with sound.
+pub(crate) const MAX_SAMPLES: u64 = 10_000_000;
+
 /// One access unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {

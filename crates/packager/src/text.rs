@@ -254,7 +254,7 @@ impl Builder {
     /// Adds a `STYLE` or `REGION` block.
     fn push_block(&mut self, block: &str) -> Result<(), Error> {
         let blocks = &mut self.subtitles.blocks;
-        if blocks.len() + block.len() + 2 > MAX_TEXT_BYTES {
+        if blocks.len() + lines::cleaned_len(block) + 2 > MAX_TEXT_BYTES {
             return Err(too_long());
         }
         lines::clean(block, lines::Kind::Block, blocks);
@@ -277,14 +277,10 @@ impl Builder {
     fn append(&mut self, text: &str, kind: lines::Kind) -> Result<u32, Error> {
         let all = &mut self.subtitles.text;
         let before = all.len();
-        // Cleaning makes a text at most three times as long.
-        if before + text.len() > MAX_TEXT_BYTES {
+        if before + lines::cleaned_len(text) > MAX_TEXT_BYTES {
             return Err(too_long());
         }
         lines::clean(text, kind, all);
-        if all.len() > MAX_TEXT_BYTES {
-            return Err(too_long());
-        }
         Ok((all.len() - before) as u32)
     }
 

@@ -170,10 +170,7 @@ impl Plan {
         sources: &[&dyn Source],
         depth: Depth,
     ) -> Result<VerifyReport, Error> {
-        let protections = self
-            .tracks
-            .iter()
-            .filter_map(|track| track.protection.as_ref());
+        let protections = self.tracks.iter().flat_map(|track| &track.protections);
         let keys: Vec<ContentKey> = protections
             .clone()
             .map(|protection| protection.content_key.clone())

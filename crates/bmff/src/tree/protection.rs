@@ -68,14 +68,20 @@ pub(super) fn fields(view: &BoxView<'_>, context: &Context) -> Result<Fields, Er
     })
 }
 
-/// The IV size of the first `tenc` below a box, at most [`MAX_DEPTH`] boxes deep.
-pub(super) fn default_iv_size(view: &BoxView<'_>, depth: usize) -> Option<u8> {
+/// The IV size of the first `tenc` below a box, at most [`MAX_DEPTH`] boxes deep; `left` is how many boxes are looked
+/// at, and becomes less.
+pub(super) fn default_iv_size(view: &BoxView<'_>, depth: usize, left: &mut usize) -> Option<u8> {
+    *left = left.checked_sub(1)?;
     if view.kind == b"tenc" {
         return Tenc::parse(view).ok().map(|tenc| tenc.iv_size);
     }
     let skip = children_start(view).filter(|_| depth < MAX_DEPTH)?;
     let mut children = view.children_after(skip).map_while(Result::ok);
-    children.find_map(|child| default_iv_size(&child, depth + 1))
+    children.find_map(|child| match *left {
+        // Nothing is found any more: the walk ends here.
+        0 => Some(None),
+        _ => default_iv_size(&child, depth + 1, left).map(Some),
+    })?
 }
 
 fn field(name: &str, value: &dyn Display) -> (String, String) {

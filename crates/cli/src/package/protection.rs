@@ -141,6 +141,9 @@ impl ProtectionArgs {
     /// [`Failure::Usage`] when arguments contradict each other, [`Failure::Io`] when a file cannot be read.
     pub fn apply(&self, options: &mut Options) -> Result<KeySource, Failure> {
         let source = self.key_source()?;
+        if let KeySource::Given(keys) = &source {
+            self.refuse_unused(keys)?;
+        }
         options.scheme = self.scheme(&source)?;
         if options.scheme.is_none() {
             self.refuse_without_scheme(&source)?;
@@ -317,6 +320,30 @@ impl ProtectionArgs {
             text::warn("--hls-key-url has an effect with --scheme cenc only");
         }
         Ok(())
+    }
+
+    /// Without crypto periods the first key of a label is the only one that is used.
+    fn refuse_unused(&self, keys: &[LabelledKey]) -> Result<(), Failure> {
+        let same =
+            |key: &&LabelledKey| keys.iter().filter(|other| other.label == key.label).count();
+        let Some(key) = keys.iter().find(|key| same(key) > 1) else {
+            return Ok(());
+        };
+        if self.key_rotation.is_some() {
+            return Ok(());
+        }
+        let place = match &self.key_file {
+            Some(path) => format!("--key-file {}", path.display()),
+            None => "--key".into(),
+        };
+        let label = match &key.label {
+            Some(label) => format!("with the label {label}"),
+            None => "without a label".into(),
+        };
+        Err(Failure::Usage(format!(
+            "{place}: holds {} keys {label}: give each a label of its own, or say with --key-rotation how long one is used",
+            same(&key)
+        )))
     }
 
     fn of_cpix(&self, error: &packager::Error) -> Failure {

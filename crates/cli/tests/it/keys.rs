@@ -131,7 +131,7 @@ fn wrong_keys_are_refused_and_never_repeated() {
         ),
         (
             ["--key", &format!("{KID}:{KEY}:{KEY}")],
-            "--key: the KEY is neither",
+            "--key: the LABEL is none of",
         ),
         (
             ["--key-file", "short"],

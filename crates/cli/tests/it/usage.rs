@@ -42,7 +42,7 @@ fn contradictory_arguments_are_wrong_usage() {
         "package",
         "package in.mp4",
         "package in.mp4 -o out --no-such-flag",
-        "package in.mp4 -o out --scheme cens",
+        "package in.mp4 -o out --scheme aes",
         "package in.mp4 -o out --encrypt audio",
         "package in.mp4 -o out --key-file keys --key a:b",
         &format!("package in.mp4 -o out --scheme none --key {KID}:{KEY}"),

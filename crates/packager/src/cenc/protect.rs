@@ -6,9 +6,10 @@
 use super::cipher::{BLOCK, Cipher, CounterMode, Pattern};
 use crate::movie::{SampleEntry, VideoConfig};
 use crate::{ContentKey, Error, KeyId, Scheme};
+use bmff::Writer;
 use bmff::boxes::{SampleAuxiliary, Subsample};
 
-/// How one rendition is encrypted; decided by the plan.
+/// How one rendition is encrypted during one crypto period; decided by the plan.
 #[derive(Debug, Clone)]
 pub(crate) struct Protection {
     /// The scheme.
@@ -65,6 +66,28 @@ impl Protection {
         match (self.scheme, self.is_video) {
             (Scheme::Cbcs | Scheme::Cens, true) => Pattern::ONE_IN_TEN,
             _ => Pattern::FULL,
+        }
+    }
+
+    /// Writes the fields that `tenc` and an entry of a `seig` group share (ISO/IEC 23001-7, 6 and 8.2).
+    pub fn write_parameters(&self, w: &mut Writer) {
+        let pattern = self.pattern();
+        w.u8(0);
+        w.u8(pattern.crypt << 4 | pattern.skip);
+        w.u8(1);
+        w.u8(self.iv_size() as u8);
+        w.put(&self.kid().0);
+        if self.scheme == Scheme::Cbcs {
+            w.u8(BLOCK as u8);
+            w.put(&self.iv);
+        }
+    }
+
+    /// Bytes of [`Protection::write_parameters`].
+    pub fn parameters_len(&self) -> u32 {
+        match self.scheme {
+            Scheme::Cbcs => 20 + 1 + BLOCK as u32,
+            _ => 20,
         }
     }
 

@@ -83,11 +83,17 @@ impl ProtectionSystem {
     pub fn init(&self, keys: &[ContentKey], scheme: Scheme) -> Result<Option<SystemInit>, Error> {
         let kids: Vec<KeyId> = keys.iter().map(|key| key.kid).collect();
         Ok(match self {
-            Self::Common => Some(SystemInit {
-                system_id: pssh::COMMON_SYSTEM,
-                pssh: Some(pssh::common_box(&kids)),
-                mpd: None,
-            }),
+            Self::Common => {
+                let pssh = pssh::common_box(&kids);
+                // dash.js fails where an element of ClearKey has init data, and players that find none ask for the
+                // default KID alone: where keys change, the common system has an element of its own.
+                let mpd = (kids.len() > 1).then(|| MpdProtection::with_pssh(&pssh));
+                Some(SystemInit {
+                    system_id: pssh::COMMON_SYSTEM,
+                    pssh: Some(pssh),
+                    mpd,
+                })
+            }
             Self::Widevine(options) => {
                 let data = widevine::header(options, &kids, Some(scheme));
                 let pssh = pssh::data_box(&widevine::SYSTEM, &data);
@@ -197,7 +203,7 @@ impl Signals {
                 lines.extend(said.iter().flat_map(|said| said.lines(method)));
             }
             // Shaka Player wants a line of a key system that it knows beside that of ClearKey.
-            if is_default && scheme == Scheme::Cbcs {
+            if is_default && (scheme == Scheme::Cbcs || keys.len() > 1) {
                 let header = widevine::header(&WidevineOptions::default(), &[key.kid], None);
                 lines.extend(widevine::hls_key(key.kid, &header).lines(method));
             }

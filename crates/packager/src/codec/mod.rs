@@ -10,8 +10,9 @@ pub(crate) mod hevc;
 pub(crate) mod lossless;
 pub(crate) mod opus;
 pub(crate) mod picture;
-#[allow(dead_code, reason = "movie/sync.rs takes it up")]
 pub(crate) mod random_access;
+#[cfg(test)]
+mod random_bits;
 pub(crate) mod video;
 pub(crate) mod vp9;
 

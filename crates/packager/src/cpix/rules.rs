@@ -48,7 +48,12 @@ pub(super) fn labelled_keys(
     let plan = plan(movies, &clear)?;
     let mut labelled = Vec::new();
     for rendition in plan.renditions() {
-        if options.encrypt == EncryptScope::Video && rendition.kind != TrackKind::Video {
+        let is_clear = match rendition.kind {
+            TrackKind::Video => false,
+            TrackKind::Audio => options.encrypt == EncryptScope::Video,
+            _ => true,
+        };
+        if is_clear {
             continue;
         }
         let Some(subject) = Subject::of(rendition, movies) else {

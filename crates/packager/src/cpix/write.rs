@@ -142,10 +142,9 @@ fn rules(plan: &Plan, options: &Options) -> Vec<UsageRule> {
             None => {
                 let taken = plan.renditions().iter().zip(&plan.tracks);
                 let taken = taken.filter(|(_, track)| {
-                    let protection = track.protection.as_ref();
-                    protection.is_some_and(|protection| {
-                        let first = keys.iter().find(|key| key.label.is_none());
-                        first.is_some_and(|first| first.key.kid == protection.kid())
+                    let unlabelled = || keys.iter().filter(|key| key.label.is_none());
+                    track.protections.first().is_some_and(|protection| {
+                        unlabelled().any(|key| key.key.kid == protection.kid())
                     })
                 });
                 let names = taken.map(|(rendition, _)| Label::Rendition(rendition.name.clone()));

@@ -7,9 +7,9 @@
 use super::samples::{self, ProtectedSample};
 use super::tracks::{self, Tracks};
 use super::{Patch, find_key};
-use crate::movie::fragments;
+use crate::movie::{fragments, layout};
 use crate::{ContentKey, Error, KeyId, Source};
-use bmff::{BoxHeader, BoxView, FourCc, TopLevel, read_box};
+use bmff::{BoxHeader, BoxView, FourCc, TopLevel};
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -94,7 +94,7 @@ pub fn decrypted<'a>(
     let Some(moov) = moov else {
         return Ok(clear);
     };
-    let tracks = Tracks::parse(read_box(source, &moov)?.into(), moov.offset, 0)?;
+    let tracks = Tracks::parse(layout::read_moov(source, &moov)?, moov.offset, 0)?;
     if !tracks.any_protected() {
         return Ok(clear);
     }

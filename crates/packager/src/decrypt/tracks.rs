@@ -3,7 +3,7 @@
 use super::Patch;
 use super::samples::{self, Groups, ProtectedSample};
 use crate::Error;
-use crate::movie::fragments;
+use crate::movie::{fragments, layout};
 use crate::sample::{ProgressiveTable, SampleTable};
 use bmff::boxes::{Scheme, Sgpd, Tenc, Tkhd, Trex, parse_protection};
 use bmff::{BoxView, FourCc};
@@ -44,6 +44,7 @@ impl Tracks {
     /// Reads a `moov`; `input` is the number of the file that holds it.
     pub fn parse(bytes: Arc<[u8]>, offset: u64, input: usize) -> Result<Self, Error> {
         let moov = BoxView::new(&bytes, offset)?;
+        layout::check_moov(&moov)?;
         let mut tracks = HashMap::new();
         for child in moov.children() {
             let trak = child?;

@@ -65,6 +65,12 @@ fn write_document(xml: &mut Xml, presentation: &Presentation<'_>) -> io::Result<
     if presentation.renditions().any(names_playready) {
         attributes.push(("xmlns:mspr", "urn:microsoft:playready"));
     }
+    if presentation
+        .renditions()
+        .any(|one| one.supplemental.is_some())
+    {
+        attributes.push(("xmlns:scte214", "urn:scte:dash:scte214-extensions"));
+    }
     attributes.extend([
         ("profiles", profiles.as_str()),
         ("type", "static"),
@@ -303,6 +309,12 @@ fn write_representation(
         ("bandwidth", bandwidth),
         ("codecs", rendition.codec.to_string()),
     ];
+    if let Some(other) = &rendition.supplemental {
+        attributes.extend([
+            ("scte214:supplementalCodecs", other.codec.clone()),
+            ("scte214:supplementalProfiles", other.brand.to_string()),
+        ]);
+    }
     match rendition.format {
         Format::Video {
             width,

@@ -5,11 +5,8 @@ mod subtitles;
 
 use super::language;
 use crate::cenc::pssh;
-use crate::cenc::systems::Signals;
-use crate::presentation::{
-    DynamicRange, Files, Format, Presentation, ProtectionFacts, RenditionFacts, SetFacts,
-};
-use crate::{Scheme, TrackKind};
+use crate::presentation::{DynamicRange, Files, Format, Presentation, RenditionFacts, SetFacts};
+use crate::{KeyId, Role, Scheme, TrackKind};
 use base64::Engine as _;
 use std::fmt::Write as _;
 use subtitles::Subtitles;
@@ -172,6 +169,12 @@ fn variant(
         "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
         codecs.join(",")
     );
+    if let Some(other) = &main.supplemental {
+        variant.push_str(&format!(
+            ",SUPPLEMENTAL-CODECS=\"{}/{}\"",
+            other.codec, other.brand
+        ));
+    }
     variant.push_str(&video_values(main, true));
     if let Some(group) = group {
         append(&mut variant, format_args!(",AUDIO=\"{group}\""));
@@ -218,11 +221,14 @@ pub(super) fn write_media(
     // That of a long document of TTML is its own; all others have one.
     let longest = rendition.longest_segment();
     let mut text = head(presentation.longest_segment.max(longest));
-    start_keys(&mut text, presentation, rendition);
+    let mut key = start_keys(&mut text, presentation, rendition);
     if !matches!(rendition.format, Format::Cues { .. }) {
         line(&mut text, &map_line(rendition));
     }
     for (number, segment) in (1..).zip(&rendition.segments) {
+        for line in key_change(&mut key, segment.kid, rendition, presentation) {
+            self::line(&mut text, &line);
+        }
         let seconds = rendition.seconds(segment.length);
         append(&mut text, format_args!("#EXTINF:{seconds:.6},\n"));
         if rendition.is_single_file() {
@@ -235,6 +241,23 @@ pub(super) fn write_media(
     text
 }
 
+/// The key lines of what is encrypted with `kid`, when that is not the key that held so far.
+fn key_change(
+    holds: &mut Option<KeyId>,
+    kid: Option<KeyId>,
+    rendition: &RenditionFacts<'_>,
+    presentation: &Presentation<'_>,
+) -> Vec<String> {
+    if *holds == kid {
+        return Vec::new();
+    }
+    *holds = kid;
+    match kid {
+        None => vec!["#EXT-X-KEY:METHOD=NONE".into()],
+        kid => key_lines(kid, rendition, presentation),
+    }
+}
+
 /// The first lines of a media playlist whose longest segment lasts so many seconds.
 fn head(longest: f64) -> String {
     let target = longest.round().max(1.0);
@@ -243,13 +266,18 @@ fn head(longest: f64) -> String {
     )
 }
 
-/// Writes the keys of a rendition that is encrypted from its first segment on.
-fn start_keys(text: &mut String, presentation: &Presentation<'_>, rendition: &RenditionFacts<'_>) {
-    if let Some(protection) = rendition.protection {
-        for key in key_lines(protection, rendition.signals, presentation) {
-            line(text, &key);
-        }
+/// Writes the key of the init segment, which is that of encrypted samples though a clear lead may come first: hls.js
+/// asks for keys only when the playlist says so (tried with 1.7). Gives the key that holds from there on.
+fn start_keys(
+    text: &mut String,
+    presentation: &Presentation<'_>,
+    rendition: &RenditionFacts<'_>,
+) -> Option<KeyId> {
+    let key = rendition.protection.map(|protection| protection.kid);
+    for key in key_lines(key, rendition, presentation) {
+        line(text, &key);
     }
+    key
 }
 
 /// The line that says where the init segment is.
@@ -269,15 +297,17 @@ fn range_text(offset: u64, size: u64) -> String {
 /// `EXT-X-KEY` lines of ClearKey, in forms that hls.js and Shaka Player take, and those of other systems.
 ///
 /// Under `cenc` a line of KEYFORMAT `identity` lets players without key systems ask for the raw key; under `cbcs`
-/// such a line stops hls.js.
+/// such a line stops hls.js. Where keys change, Shaka Player takes that line for the key of all (tried with 5.2).
 fn key_lines(
-    protection: ProtectionFacts,
-    signals: &Signals,
+    kid: Option<KeyId>,
+    rendition: &RenditionFacts<'_>,
     presentation: &Presentation<'_>,
 ) -> Vec<String> {
-    let kid = protection.kid;
+    let signals = rendition.signals;
+    let scheme = rendition.protection.map(|protection| protection.scheme);
     // Without a method there are no playlists.
-    let Some(method) = protection.scheme.hls_method() else {
+    let method = scheme.and_then(Scheme::hls_method);
+    let (Some(kid), Some(method)) = (kid, method) else {
         return Vec::new();
     };
     let mut lines = Vec::new();
@@ -293,7 +323,8 @@ fn key_lines(
         };
         lines.push(key_line(license, "org.w3.clearkey"));
         let raw_keys = presentation.hls_key_url;
-        if let Some(prefix) = raw_keys.filter(|_| protection.scheme == Scheme::Cenc) {
+        let takes_raw_keys = scheme == Some(Scheme::Cenc) && !rendition.rotates;
+        if let Some(prefix) = raw_keys.filter(|_| takes_raw_keys) {
             lines.push(key_line(&format!("{prefix}{}", kid.hex()), "identity"));
         }
     }
@@ -315,8 +346,17 @@ fn sound_line(sound: &RenditionFacts<'_>, index: usize, group: &str) -> String {
         Format::Audio { channels, .. } => channels,
         _ => 0,
     };
+    let (role, characteristics) = match sound.role {
+        Some(Role::Commentary) => (", commentary", ""),
+        Some(Role::Dub) => (", dub", ""),
+        Some(Role::Description) => (
+            ", audio description",
+            ",CHARACTERISTICS=\"public.accessibility.describes-video\"",
+        ),
+        _ => ("", ""),
+    };
     format!(
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\",URI=\"{}\"",
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}{role}\"{language},DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{channels}\"{characteristics},URI=\"{}\"",
         sound.playlist()
     )
 }

@@ -9,8 +9,8 @@ use crate::presentation::{
     SetFacts, reduce,
 };
 use crate::{
-    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Scheme,
-    TrackKind, WidevineOptions,
+    ContentKey, FairPlayOptions, GivenSystem, KeyId, PlayReadyOptions, ProtectionSystem, Role,
+    Scheme, TrackKind, WidevineOptions,
 };
 use quick_xml::events::Event;
 
@@ -26,6 +26,7 @@ fn segments(times: &[(u64, u64)]) -> Vec<SegmentFacts> {
             offset: 0,
             size: 1000,
             key_picture: 100,
+            kid: None,
             key_shown: start,
         })
         .collect()
@@ -36,6 +37,7 @@ fn picture() -> RenditionFacts<'static> {
         name: "video",
         kind: TrackKind::Video,
         codec: "avc1.64001f",
+        supplemental: None,
         language: "und",
         role: None,
         timescale: 1000,
@@ -55,6 +57,7 @@ fn picture() -> RenditionFacts<'static> {
             range: DynamicRange::Standard,
         },
         protection: None,
+        rotates: false,
         signals: signals(&[], None),
     }
 }
@@ -119,8 +122,12 @@ fn check(presentation: &Presentation<'_>, path: &str, there: &[&str], absent: &[
 fn protected(scheme: Scheme) -> Presentation<'static> {
     let facts = ProtectionFacts { scheme, kid: KID };
     let mut presentation = presentation(vec![picture(), sound("audio", "und")]);
-    presentation.sets[0].renditions[0].protection = Some(facts);
-    presentation.sets[0].renditions[0].signals = signals(&[], Some(scheme));
+    let picture = &mut presentation.sets[0].renditions[0];
+    picture.protection = Some(facts);
+    picture.signals = signals(&[], Some(scheme));
+    for segment in &mut picture.segments {
+        segment.kid = Some(KID);
+    }
     presentation
 }
 
@@ -193,6 +200,31 @@ fn manifest_names_of_sounds_differ() {
             r#"par="4:3""#,
         ],
         &["lang=\"und\""],
+    );
+}
+
+#[test]
+fn manifest_sounds_tell_their_roles() {
+    let mut description = sound("audio-eng-2", "eng");
+    description.role = Some(Role::Description);
+    let presentation = presentation(vec![picture(), sound("audio-eng", "eng"), description]);
+    check(
+        &presentation,
+        "master.m3u8",
+        &[
+            r#"NAME="English (2), audio description",LANGUAGE="en",DEFAULT=NO,AUTOSELECT=YES,CHANNELS="2",CHARACTERISTICS="public.accessibility.describes-video",URI="audio-eng-2/playlist.m3u8""#,
+        ],
+        &[],
+    );
+    check(
+        &presentation,
+        "stream.mpd",
+        &[
+            r#"<Accessibility schemeIdUri="urn:tva:metadata:cs:AudioPurposeCS:2007" value="1"/>"#,
+            r#"value="description""#,
+            r#"value="main""#,
+        ],
+        &[r#"value="alternate""#],
     );
 }
 

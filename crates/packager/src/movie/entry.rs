@@ -46,7 +46,6 @@ pub(crate) struct VideoEntry {
 
 impl VideoEntry {
     /// What players may use instead of the codec that the sample entry names.
-    #[allow(dead_code, reason = "manifests take it up")]
     pub fn supplemental_codec(&self) -> Option<SupplementalCodec> {
         self.dolby_vision?.supplemental(&self.format)
     }

@@ -1,14 +1,18 @@
 //! Collects the samples of movie fragments (ISO/IEC 14496-12, 8.8).
 
-use super::TrackBuilder;
-use crate::sample::{FragmentedTable, Run, SampleTable};
+use super::{TrackBuilder, layout};
+use crate::sample::{FragmentedTable, MAX_SAMPLES, Run, SampleTable};
 use crate::{Error, Source};
 use bmff::boxes::{Tfdt, Tfhd, Trex, Trun};
-use bmff::{BoxHeader, BoxView, read_box};
+use bmff::{BoxHeader, BoxView, TopLevel, read_box};
 use std::collections::HashMap;
 
-/// How many samples the fragments of a file may have together.
-const MAX_SAMPLES: u64 = 20_000_000;
+/// How many boxes the track fragments of a file may have together.
+const MAX_BOXES: u32 = 20_000_000;
+
+/// What the `moov` and the runs of all fragments may take in memory together, in bytes: a day of video. A `moof` that
+/// is read comes on top.
+const MAX_INDEX: usize = 44 << 20;
 
 /// The largest `moof` that is read, in bytes. An hour in one fragment takes about 5 MiB.
 const MAX_MOOF: u64 = 16 << 20;
@@ -31,20 +35,46 @@ pub(crate) fn read_moof(source: &dyn Source, header: &BoxHeader) -> Result<Vec<u
 pub(super) fn collect(
     source: &dyn Source,
     moov: &BoxView<'_>,
-    moofs: &[BoxHeader],
     tracks: &mut [TrackBuilder],
 ) -> Result<(), Error> {
     let mut collector = Collector {
         defaults: track_defaults(moov)?,
         next_dts: HashMap::new(),
         samples: 0,
+        boxes_left: MAX_BOXES,
     };
-    for header in moofs {
-        let bytes = read_moof(source, header)?;
+    let whole = |header: &BoxHeader| header.end() <= source.len();
+    // What ends the walk was judged before.
+    for header in TopLevel::new(source)
+        .map_while(Result::ok)
+        .take_while(whole)
+    {
+        if header.kind != b"moof" {
+            continue;
+        }
+        let bytes = read_moof(source, &header)?;
         let moof = BoxView::new(&bytes, header.offset)?;
         collector.fragment(&moof, tracks)?;
+        let index: usize = tracks.iter().map(|track| track.index_len()).sum();
+        if index.saturating_add(moov.body.len()) > MAX_INDEX {
+            let what = format!("the index takes more than {MAX_INDEX} bytes");
+            return Err(Error::LimitExceeded(format!(
+                "{what} up to {:#x}",
+                header.end()
+            )));
+        }
     }
     Ok(())
+}
+
+impl TrackBuilder {
+    /// Bytes of the runs in memory.
+    fn index_len(&self) -> usize {
+        match &self.samples {
+            SampleTable::Fragmented(table) => table.index_len(),
+            SampleTable::Progressive(_) | SampleTable::Looked(..) => 0,
+        }
+    }
 }
 
 struct Collector {
@@ -52,6 +82,8 @@ struct Collector {
     /// Decode time behind the last fragment, by track: for fragments without `tfdt`.
     next_dts: HashMap<u32, u64>,
     samples: u64,
+    /// How many boxes there may still be.
+    boxes_left: u32,
 }
 
 impl Collector {
@@ -63,6 +95,7 @@ impl Collector {
             if traf.kind != b"traf" {
                 continue;
             }
+            layout::check_nesting(&traf, &mut self.boxes_left)?;
             let tfhd = Tfhd::parse(&traf.need(b"tfhd")?)?;
             let base = data_base(&tfhd, moof.offset, implicit_base);
             let track = tracks.iter_mut().find(|track| track.id == tfhd.track_id);
@@ -155,9 +188,9 @@ pub(crate) fn push_runs(
             size: tfhd.size.unwrap_or(trex.size),
             sample_flags: tfhd.flags.unwrap_or(trex.flags),
             first_sample_flags: trun.first_sample_flags,
-            entries: 0..0,
+            entries: trun.entries.into(),
         };
-        (dts, offset) = table.push(run, trun.entries);
+        (dts, offset) = table.push(run);
     }
     Ok((dts, offset))
 }

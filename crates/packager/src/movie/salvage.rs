@@ -73,7 +73,7 @@ pub(super) fn cut(
     for (track, whole) in tracks.iter_mut().zip(wholes) {
         track.cut_off = whole.end.is_none() && whole.count < track.samples.count();
         track.samples.truncate(whole.count);
-        if let Some(end) = end.filter(|_| track.is_media()) {
+        if let Some(end) = end {
             let kept = track.samples_before(end);
             track.samples.truncate(kept);
         }

@@ -169,3 +169,30 @@ pub(super) fn is_text(stsd: &BoxView<'_>) -> bool {
     let first = stsd.children_after(8).next().and_then(Result::ok);
     first.is_some_and(|entry| entry::is_text(entry.kind))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bmff::Writer;
+
+    #[test]
+    fn text_tracks_of_chapters_are_those_that_others_refer_to() {
+        let mut w = Writer::default();
+        w.boxed(b"moov", |w| {
+            w.full(b"mvhd", 0, 0, |w| w.zeros(96));
+            w.boxed(b"trak", |w| {
+                w.boxed(b"tref", |w| {
+                    w.boxed(b"hint", |w| w.u32(9));
+                    w.boxed(b"chap", |w| {
+                        w.u32(3);
+                        w.u32(4);
+                    });
+                });
+            });
+            w.boxed(b"trak", |_| {});
+        });
+        let bytes = w.into_bytes();
+        let moov = BoxView::new(&bytes, 0).unwrap();
+        assert_eq!(chapter_tracks(&moov).unwrap(), [3, 4]);
+    }
+}

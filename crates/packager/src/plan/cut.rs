@@ -26,6 +26,8 @@ pub(crate) struct Segment {
     pub first_shown: i64,
     /// When its last picture or sound is over, on the movie's timeline, in ticks.
     pub end: i64,
+    /// Index of its protection among those of its track; `None` when it stays clear.
+    pub protection: Option<usize>,
     /// Whether the bitstream says that nothing in it needs the segment before.
     closed: bool,
 }
@@ -113,6 +115,7 @@ impl Segment {
             start,
             first_shown: start,
             end,
+            protection: None,
             closed: true,
         }
     }
@@ -127,6 +130,7 @@ impl Segment {
             start,
             first_shown: start,
             end: start,
+            protection: None,
             closed: sample.closed,
         };
         segment.add(sample, start);

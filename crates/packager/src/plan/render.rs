@@ -139,7 +139,8 @@ impl Plan {
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
-                protection: track.protection.as_ref(),
+                protections: &track.protections,
+                clear_lead: track.has_clear_lead(),
                 systems: &track.signals.inits,
                 sample_duration,
             };
@@ -223,7 +224,8 @@ impl PlannedTrack {
                 bytes += u64::from(next.size);
                 buffer.samples.push(self.timeline.shifted(next));
             }
-            self.render_fragment(index, source, buffer, &mut layout, output)?;
+            let protection = segment.protection;
+            self.render_fragment(index, protection, source, buffer, &mut layout, output)?;
             index += buffer.samples.len() as u64;
             buffer.head.clear();
             if first_end == 0 {
@@ -237,6 +239,7 @@ impl PlannedTrack {
     fn render_fragment(
         &self,
         index: u64,
+        protection: Option<usize>,
         source: &dyn Source,
         buffer: &mut SegmentBuffer,
         layout: &mut Layout,
@@ -252,7 +255,8 @@ impl PlannedTrack {
         let bytes: usize = samples.iter().map(|sample| sample.size as usize).sum();
         let payload = buffer.payload_mut(bytes);
         read_samples(&samples, source, payload)?;
-        let auxiliaries = match &self.protection {
+        let period = protection.and_then(|period| self.protections.get(period));
+        let auxiliaries = match period {
             None => Vec::new(),
             Some(protection) => {
                 let sizes: Vec<u32> = samples.iter().map(|sample| sample.size).collect();
@@ -265,6 +269,12 @@ impl PlannedTrack {
             sequence_number: (index as u32).wrapping_add(1),
             base_media_decode_time: self.timeline.decode_time(decode_time),
             samples: &samples,
+            // The second entry is that of the clear lead.
+            sample_entry: match protection {
+                None if !self.protections.is_empty() => 2,
+                _ => 1,
+            },
+            group: period.filter(|_| protection > Some(0)),
             auxiliaries: &auxiliaries,
             payload_len: bytes as u64,
             track_duration: self

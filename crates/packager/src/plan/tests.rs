@@ -25,9 +25,9 @@ fn table(samples: &[(u32, i32, bool)]) -> SampleTable {
         size: 10,
         sample_flags: 0,
         first_sample_flags: None,
-        entries: 0..0,
+        entries: entries.into(),
     };
-    table.push(run, &entries);
+    table.push(run);
     SampleTable::Fragmented(table)
 }
 

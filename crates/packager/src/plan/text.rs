@@ -2,6 +2,7 @@
 
 use super::choice::Chosen;
 use super::{Plan, PlannedTrack, Planner, Segment, Timeline};
+use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{SampleEntry, TextEntry};
 use crate::text::Subtitles;
@@ -28,7 +29,7 @@ impl Planner<'_> {
             .map(|(segment, end)| Segment::without_samples(segment.start, end))
             .collect();
         let end = leader.end;
-        let set = self.set_of(chosen, 0, None);
+        let set = self.set_of(chosen, 0, &[]);
         self.plan.renditions.push(Rendition {
             name: chosen.name.clone(),
             kind: track.kind,
@@ -46,8 +47,8 @@ impl Planner<'_> {
             first_sample: 0,
             samples: Arc::clone(&track.samples),
             facts,
-            protection: None,
-            signals: self.keys.signals(None)?,
+            protections: Vec::new(),
+            signals: Signals::default(),
             sample_count: 0,
             segments,
             key_pictures: None,

@@ -1,6 +1,7 @@
 //! Where the bytes of a rendition lie, and which of them are key pictures.
 
 use super::{RenditionFacts, SegmentFacts};
+use crate::KeyId;
 
 /// How the media of a rendition lie in files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) struct KeyPicture {
     pub offset: u64,
     /// Bytes of its fragment.
     pub size: u64,
+    /// The key that it is encrypted with; `None` when it is clear.
+    pub kid: Option<KeyId>,
 }
 
 impl RenditionFacts<'_> {
@@ -96,6 +99,7 @@ impl RenditionFacts<'_> {
                 length: next.saturating_sub(segment.key_shown).max(1),
                 offset: segment.offset,
                 size: segment.key_picture,
+                kid: segment.kid,
             })
             .collect()
     }

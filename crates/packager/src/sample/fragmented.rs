@@ -2,14 +2,13 @@
 
 use super::{Sample, SampleCursor, word};
 use bmff::boxes::Trun;
-use std::ops::Range;
 
 /// The runs of one track, in file order.
 #[derive(Debug, Default)]
 pub(crate) struct FragmentedTable {
     runs: Vec<Run>,
-    /// The entries of all runs, one behind the other, in on-file form.
-    entries: Vec<u8>,
+    /// Bytes of the entries of all runs.
+    entries_len: usize,
     count: u64,
     /// Decode time of the last sample.
     last_dts: u64,
@@ -34,8 +33,8 @@ pub(crate) struct Run {
     pub sample_flags: u32,
     /// Sample flags of the first sample.
     pub first_sample_flags: Option<u32>,
-    /// Where the entries lie in the table.
-    pub entries: Range<usize>,
+    /// The entries, in on-file form.
+    pub entries: Box<[u8]>,
 }
 
 /// `sample_is_non_sync_sample` (8.8.3.1).
@@ -49,14 +48,17 @@ impl FragmentedTable {
         self.count == 0 || gap.is_some_and(|gap| u32::try_from(gap).is_ok())
     }
 
-    /// Adds a run, with its entries in on-file form. Gives the decode time and the offset behind it.
-    pub fn push(&mut self, mut run: Run, entries: &[u8]) -> (u64, u64) {
-        let start = self.entries.len();
-        self.entries.extend_from_slice(entries);
-        run.entries = start..self.entries.len();
+    /// Bytes that the table takes in memory.
+    pub fn index_len(&self) -> usize {
+        self.entries_len + self.runs.len() * size_of::<Run>()
+    }
+
+    /// Adds a run. Gives the decode time and the offset behind it.
+    pub fn push(&mut self, run: Run) -> (u64, u64) {
+        self.entries_len += run.entries.len();
         let (mut dts, mut offset) = (run.dts, run.offset);
         for index in 0..run.count {
-            let sample = self.sample(&run, index, dts, offset);
+            let sample = Self::sample(&run, index, dts, offset);
             self.last_dts = dts;
             dts = dts.saturating_add(u64::from(sample.duration));
             offset = offset.saturating_add(u64::from(sample.size));
@@ -97,7 +99,7 @@ impl FragmentedTable {
             cursor.dts = run.dts;
             cursor.offset = run.offset;
         }
-        let mut sample = self.sample(run, cursor.in_run, cursor.dts, cursor.offset);
+        let mut sample = Self::sample(run, cursor.in_run, cursor.dts, cursor.offset);
         // Decode times of the next run count, whatever the durations say: the last sample lasts until then.
         if let (true, Some(next)) = (
             cursor.in_run + 1 == run.count,
@@ -117,12 +119,12 @@ impl FragmentedTable {
         Some(sample)
     }
 
-    fn sample(&self, run: &Run, index: u32, dts: u64, offset: u64) -> Sample {
-        let mut at = run.entries.start + index as usize * Trun::entry_len(run.flags);
+    fn sample(run: &Run, index: u32, dts: u64, offset: u64) -> Sample {
+        let mut at = index as usize * Trun::entry_len(run.flags);
         let mut field = |flag: u32| {
             (run.flags & flag != 0).then(|| {
                 at += 4;
-                word(&self.entries, at - 4)
+                word(&run.entries, at - 4)
             })
         };
         let duration = field(Trun::DURATION).unwrap_or(run.duration);

@@ -1,13 +1,10 @@
 //! The tables of `stbl` (ISO/IEC 14496-12, 8.6 and 8.7).
 
-use super::{RunPosition, Sample, SampleCursor, word};
+use super::{MAX_SAMPLES, RunPosition, Sample, SampleCursor, word};
 use bmff::boxes::{Stsz, Table};
 use bmff::{BoxView, Error};
 use std::ops::Range;
 use std::sync::Arc;
-
-/// How many samples a track may have: 60 hours at 90 frames a second.
-const MAX_SAMPLES: u32 = 20_000_000;
 
 /// Sample tables as they lie in the `moov`.
 #[derive(Debug)]
@@ -44,7 +41,7 @@ impl ProgressiveTable {
                 .map_err(|_| stbl.error("no 'stsz' box inside"))?,
         };
         let sizes = Stsz::parse(&stsz)?;
-        if sizes.count > MAX_SAMPLES {
+        if u64::from(sizes.count) > MAX_SAMPLES {
             let what = format!("{} samples are more than {MAX_SAMPLES}", sizes.count);
             return Err(stsz.error(what));
         }

@@ -77,6 +77,14 @@ pub(super) fn clean(text: &str, kind: Kind, output: &mut String) {
     }
 }
 
+/// How long [`clean`] makes a text at most.
+pub(super) fn cleaned_len(text: &str) -> usize {
+    let nuls = memchr::memchr_iter(0, text.as_bytes()).count();
+    let arrows = memchr::memmem::find_iter(text.as_bytes(), "-->").count();
+    // A NUL becomes three bytes, an arrow six.
+    text.len() + 2 * nuls + 3 * arrows
+}
+
 fn append_without_nul(text: &str, output: &mut String) {
     let mut parts = text.split('\0');
     output.push_str(parts.next().unwrap_or_default());

@@ -137,11 +137,13 @@ fn is_counter(line: &str) -> bool {
 /// # Errors
 /// When it grows too long.
 fn convert(payload: &str) -> Result<(String, Option<&'static str>), Error> {
-    let mut output = String::with_capacity(payload.len());
+    // Nothing grows more than `&` does, so that memory is taken once.
+    let most = payload.len().saturating_mul("&amp;".len());
+    let mut output = String::with_capacity(most.min(MAX_TEXT_BYTES));
     let mut position = None;
     let mut rest = payload;
     while let Some(at) = memchr::memchr3(b'<', b'{', b'&', rest.as_bytes()) {
-        if output.len() > MAX_TEXT_BYTES {
+        if output.len() + at + "&amp;".len() > MAX_TEXT_BYTES {
             return Err(too_long());
         }
         let (before, found) = rest.split_at_checked(at).unwrap_or((rest, ""));
@@ -156,6 +158,9 @@ fn convert(payload: &str) -> Result<(String, Option<&'static str>), Error> {
         };
         output.push_str(written);
         rest = behind;
+    }
+    if output.len() + rest.len() > MAX_TEXT_BYTES {
+        return Err(too_long());
     }
     output.push_str(rest);
     Ok((output, position))

@@ -237,6 +237,9 @@ fn text_limits_are_named() {
     let mut legacy = b"1\n00:00:01,000 --> 00:00:02,000\n".to_vec();
     legacy.resize(MAX_TEXT_BYTES / 2 + 1, 0xe9);
     refused(legacy, "convert them to UTF-8");
+    let mut grows = b"WEBVTT\n\n00:00.000 --> 00:01.000\n".to_vec();
+    grows.resize(MAX_TEXT_BYTES / 2, 0);
+    refused(grows, "16777216");
     // One line, as long as may be, is read.
     let mut line = b"WEBVTT\n\n00:00.000 --> 00:01.000\n".to_vec();
     line.resize(MAX_TEXT_BYTES, b'a');

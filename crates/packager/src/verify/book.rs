@@ -71,22 +71,27 @@ impl Book {
     ) {
         let entry = self.entries.entry(number).or_default();
         entry.performed = true;
+        let finding = Finding {
+            level,
+            where_: place.to_string(),
+            what: what.into(),
+        };
+        // DASH and HLS often show the same fault.
+        if entry.findings.contains(&finding) {
+            return;
+        }
         if entry.findings.len() < MAX_FINDINGS {
-            entry.findings.push(Finding {
-                level,
-                where_: place.to_string(),
-                what: what.into(),
-            });
-        } else {
-            entry.more += 1;
-            // The level of the whole is not lost with the text.
-            let worst =
-                level == Level::Must && entry.findings.iter().all(|finding| finding.level != level);
-            if let (true, Some(last)) = (worst, entry.findings.last_mut()) {
-                last.level = level;
-                last.where_ = place.to_string();
-                last.what = what.into();
-            }
+            return entry.findings.push(finding);
+        }
+        entry.more += 1;
+        // A failure behind many warnings is not lost.
+        let is_worst = level == Level::Must
+            && entry
+                .findings
+                .iter()
+                .all(|found| found.level != Level::Must);
+        if let (true, Some(last)) = (is_worst, entry.findings.last_mut()) {
+            *last = finding;
         }
     }
 

@@ -300,7 +300,12 @@ impl Levels<'_> {
             return Err(too_many());
         }
         Ok((0..count as u64)
-            .map(|number| (found.offset.saturating_add(number * length), length))
+            .map(|number| {
+                (
+                    found.offset.saturating_add(number.saturating_mul(length)),
+                    length,
+                )
+            })
             .collect())
     }
 

@@ -302,7 +302,7 @@ impl Run<'_> {
             let mut lengths: Vec<f64> = track
                 .segments
                 .iter()
-                .map(|segment| track.seconds(segment.end - segment.start.max(0)))
+                .map(|segment| track.seconds(segment.end.saturating_sub(segment.start.max(0))))
                 .collect();
             let last = lengths.last().copied().unwrap_or(0.0);
             lengths.sort_by(f64::total_cmp);
@@ -316,7 +316,7 @@ impl Run<'_> {
             let is_text = matches!(track.init.kind, TrackKind::Text | TrackKind::Other(_));
             let but_last = track.segments.len().saturating_sub(1);
             for segment in track.segments.iter().take(but_last) {
-                let length = track.seconds(segment.end - segment.start.max(0));
+                let length = track.seconds(segment.end.saturating_sub(segment.start.max(0)));
                 if !is_text && length < aim * 0.5 - frame {
                     let what = format!("lasts {length:.3} s, half of {aim:.3} s is the least");
                     self.book.add(17, level, &segment.at, what);

@@ -41,13 +41,16 @@ pub(super) fn first_picture(
     }
 }
 
-/// Checks 27 and, without a key, a part of 29 on a sample as it lies in the file.
+/// Checks 27 and, without a key, a part of 29 on a sample as it lies in the file. Its headers may need parameter sets
+/// that were sent before it: then `learn` is called once, to give `config` those of the segment's first sample, and
+/// what still cannot be read is a finding only when `complete` says that all samples were seen.
 pub(super) fn sealed(
     book: &mut Book,
     place: &str,
     bytes: &[u8],
     sample: &Sealed,
     config: &mut VideoConfig,
+    (complete, learn): (bool, &dyn Fn(&mut VideoConfig)),
 ) {
     let mut ranges = Vec::new();
     let mut at = 0_usize;
@@ -66,18 +69,23 @@ pub(super) fn sealed(
             "the whole sample is encrypted, NAL unit headers too",
         );
     }
-    book.performed(27);
     let counter_mode = sample.scheme == b"cenc";
     if counter_mode && ranges.iter().any(|(start, end)| (end - start) % 16 != 0) {
         book.must(27, &place, "an encrypted range is no multiple of 16 bytes");
     }
-    let slices = match config.slice_data(bytes) {
+    let read = config.slice_data(bytes).or_else(|_| {
+        learn(config);
+        config.slice_data(bytes)
+    });
+    let slices = match read {
         Ok(slices) => slices,
+        Err(_) if !complete => return,
         Err(error) => {
             let what = format!("its headers do not parse without the key: {error}");
             return book.must(27, &place, what);
         }
     };
+    book.performed(27);
     let is_slice_data = |&&(start, end): &&(usize, usize)| {
         let mut around = slices.iter();
         around.any(|slice| slice.start <= start && end <= slice.end)

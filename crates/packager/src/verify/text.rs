@@ -194,7 +194,7 @@ fn segments(
             .collect();
         for cue in &here {
             // A millisecond is what times are rounded to.
-            let shown = cue.0 < until + 2 && cue.1 > from - 2;
+            let shown = cue.0 < until.saturating_add(2) && cue.1 > from.saturating_sub(2);
             book.ensure(TEXT, shown, path, || {
                 format!(
                     "a cue of {} to {} ms in the segment of {from} to {until} ms",
@@ -214,7 +214,7 @@ fn segments(
         }
         lasting = here
             .iter()
-            .filter(|cue| cue.1 > until + 2)
+            .filter(|cue| cue.1 > until.saturating_add(2))
             .cloned()
             .collect();
         all.extend(here);

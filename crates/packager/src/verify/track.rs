@@ -136,6 +136,8 @@ struct Walk<'a, 'b> {
     /// Bytes that may still be read for comparisons, in units of 1/[`SAMPLED`].
     allowance: i64,
     index: u64,
+    /// The first sample of the segment at hand.
+    head: Option<Sample>,
     frame: u32,
     kids: BTreeSet<[u8; 16]>,
     trick: bool,
@@ -170,6 +172,7 @@ pub(super) fn walk<'a>(
         shown: Default::default(),
         allowance: 0,
         index: 0,
+        head: None,
         frame: 0,
         kids: BTreeSet::new(),
         trick,
@@ -252,7 +255,7 @@ impl<'a> Walk<'a, '_> {
         self.start(&facts);
         for fragment in &fragments {
             for sample in &fragment.protected {
-                // Key pictures for trick modes are samples of another track.
+                // Trick modes show bytes of another rendition once more.
                 if !self.trick {
                     shared
                         .keystream
@@ -429,6 +432,8 @@ impl<'a> Walk<'a, '_> {
             .allowance
             .saturating_add(i64::try_from(facts.bytes).unwrap_or(i64::MAX / 2));
         let count = facts.samples;
+        let mut all = fragments.iter().flat_map(|fragment| &fragment.samples);
+        self.head = all.next().copied();
         // Spread over the segment, the same ones each time.
         let middle = self.index.wrapping_mul(0x9e37_79b9_7f4a_7c15) % count.max(1);
         let mut position = 0;
@@ -491,10 +496,11 @@ impl<'a> Walk<'a, '_> {
         }
         let mut bytes = vec![0; sample.size as usize];
         source.read_at(sample.offset, &mut bytes)?;
-        if let (Some(sealed), Some(config @ (VideoConfig::Avc(_) | VideoConfig::Hevc(_)))) =
-            (sealed, &mut self.config)
-        {
-            pictures::sealed(self.book, place, &bytes, sealed, config);
+        if let (Some(sealed), Some(config)) = (sealed, &mut self.config) {
+            let complete = self.options.depth == Depth::Full || self.head == Some(*sample);
+            let head = self.head;
+            let learn = |config: &mut VideoConfig| learn(source, head, config);
+            pictures::sealed(self.book, place, &bytes, sealed, config, (complete, &learn));
         }
         let original = match (&self.comparison, original) {
             (Some(comparison), Some(sample)) => Some(comparison.read(&sample)?),
@@ -532,6 +538,21 @@ impl<'a> Walk<'a, '_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives a decoder's configuration the parameter sets of a sample, if there are any; they are not encrypted.
+fn learn(source: &dyn Source, sample: Option<Sample>, config: &mut VideoConfig) {
+    let fits = |sample: &Sample| {
+        let end = sample.offset.saturating_add(u64::from(sample.size));
+        sample.size <= MAX_COMPARED && end <= source.len()
+    };
+    if let Some(sample) = sample.filter(fits) {
+        let mut bytes = vec![0; sample.size as usize];
+        // What cannot be read or understood teaches nothing: the caller sees that by itself.
+        if source.read_at(sample.offset, &mut bytes).is_ok() {
+            drop(config.slice_data(&bytes));
+        }
     }
 }
 

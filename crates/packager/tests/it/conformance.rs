@@ -7,13 +7,14 @@ mod addresses;
 mod encryption;
 mod init;
 mod key_pictures;
+mod keys;
 mod manifests;
 mod segments;
 pub mod text;
 
 use crate::package::Package;
 use crate::reader::ReadRendition;
-use packager::TrackKind;
+use packager::{ContentKey, KeyId, TrackKind};
 
 /// Fails with the number of the check when `right` is false.
 #[track_caller]
@@ -33,9 +34,19 @@ pub struct Checked<'a> {
     pub read: ReadRendition,
     /// The samples, decrypted.
     pub clear: ReadRendition,
+    /// The key of each segment, as the options have it; `None` for a clear one.
+    pub keys: Vec<Option<ContentKey>>,
 }
 
 impl Checked<'_> {
+    /// Its KIDs, in the order of their use.
+    fn kids(&self) -> Vec<KeyId> {
+        let keys = self.keys.iter().flatten();
+        let mut kids: Vec<KeyId> = keys.map(|key| key.kid).collect();
+        kids.dedup();
+        kids
+    }
+
     fn seconds(&self, ticks: i64) -> f64 {
         ticks as f64 / f64::from(self.read.init.timescale)
     }
@@ -55,10 +66,12 @@ pub fn check(package: &Package) {
         .filter(|(_, rendition)| rendition.kind != TrackKind::Text)
         .map(|(index, rendition)| {
             let files = package.rendition(index);
+            let read = ReadRendition::read(&files);
             Checked {
                 name: &rendition.name,
                 codec: &rendition.codec,
-                read: ReadRendition::read(&files),
+                keys: keys::of_segments(package, &rendition.name, &read),
+                read,
                 clear: ReadRendition::read_joined(&package.decrypted(index)),
                 files,
             }

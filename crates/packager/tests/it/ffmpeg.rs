@@ -284,6 +284,10 @@ pub fn check_packets(path: &Path, options: &Options) {
     conformance::check(&package);
     let scratch = Scratch::new();
     for (index, rendition) in package.indices().zip(package.plan.renditions()) {
+        // Cues come out as text; other tests compare them.
+        if rendition.codec == "wvtt" {
+            continue;
+        }
         let stream = format!("0:i:{}", rendition.track_id);
         let expect = of_source(FFMPEG_8, path, &stream, false);
         let open = scratch.file("open.mp4", &package.decrypted(index));

@@ -7,13 +7,14 @@ use crate::movie_builder::{
     Audio, Base, Fragments, Layout, TestCue, TestEdit, TestMovie, Video, audio, cues, other, ttml,
     video,
 };
-use crate::package::{Package, options};
+use crate::package::{Package, numbered_key, options};
 use crate::{conformance, faithful};
-use packager::{BoxNode, EncryptScope, FileLayout, MemorySource, Options, Scheme};
+use packager::{BoxNode, EncryptScope, FileLayout, LabelledKey, MemorySource, Options, Scheme};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Packages a movie, compares with the golden files and runs all checks.
 fn check(behaviour: &str, movie: &TestMovie, options: &Options) {
@@ -44,10 +45,45 @@ pub fn cases() -> Vec<(&'static str, TestMovie, Options)> {
         ("slices", slices(), cenc),
         ("wide", wide(), cbcs.clone()),
         ("open-gops", open_gops(), cbcs.clone()),
+        ("cens", TestMovie::ordinary(), options(Some(Scheme::Cens))),
+        ("cbc1", TestMovie::ordinary(), options(Some(Scheme::Cbc1))),
+        (
+            "clear-lead",
+            TestMovie::ordinary(),
+            clear_lead(cbcs.clone()),
+        ),
+        ("key-rotation", two_audio(), key_rotation(cbcs.clone())),
         ("subtitles", subtitles(), cbcs.clone()),
         ("single-file", two_audio(), single_file(cbcs)),
         ("single-file-clear", open_gops(), single_file(options(None))),
     ]
+}
+
+/// The first two of five segments stay clear.
+fn clear_lead(options: Options) -> Options {
+    Options {
+        clear_lead: Duration::from_millis(2500),
+        segment_duration: Duration::from_secs(2),
+        ..options
+    }
+}
+
+/// The key changes every four seconds; one sound has a key of its own.
+fn key_rotation(options: Options) -> Options {
+    let key = |label: Option<&str>, number| LabelledKey {
+        label: label.map(|label| label.parse().unwrap()),
+        key: numbered_key(number),
+    };
+    let keys = [None, Some("audio-fra")].into_iter();
+    let keys = keys.flat_map(|label| (0..3).map(move |number| (label, number)));
+    Options {
+        crypto_period: Some(Duration::from_secs(4)),
+        segment_duration: Duration::from_secs(2),
+        content_keys: keys
+            .map(|(label, number)| key(label, number + if label.is_some() { 3 } else { 0 }))
+            .collect(),
+        ..options
+    }
 }
 
 fn fragmented() -> TestMovie {
@@ -206,6 +242,10 @@ golden! {
     golden_slices = "slices",
     golden_wide = "wide",
     golden_open_gops = "open-gops",
+    golden_cens = "cens",
+    golden_cbc1 = "cbc1",
+    golden_clear_lead = "clear-lead",
+    golden_key_rotation = "key-rotation",
     golden_subtitles = "subtitles",
     golden_single_file = "single-file",
     golden_single_file_clear = "single-file-clear",

@@ -1,56 +1,15 @@
 //! Thousands of broken files, always the same ones: nothing panics, and nothing takes long.
 
 use crate::avc_writer::Random;
-use crate::movie_builder::{
-    Audio, Base, Fragments, Layout, TestEdit, TestMovie, Video, audio, video,
-};
 use crate::package::{Package, content_key, options};
-use packager::{MemorySource, Scheme, Source};
+use crate::seeds::{Seed, movies, packages, sealed, texts};
+use crate::tools::cpu_time;
+use crate::verify::Files;
+use packager::{
+    Depth, MemorySource, ProbeOptions, Scheme, Source, VerifyOptions, decrypted, probe_with,
+};
 use std::panic::catch_unwind;
-use std::time::{Duration, Instant};
-
-fn small(layout: Layout) -> TestMovie {
-    let picture = Video {
-        frames: 16,
-        gops: vec![8],
-        durations: vec![512, 511],
-        slices: 2,
-        sets_in_band: true,
-        bytes: (10, 60),
-        ..Video::default()
-    };
-    let sound = Audio {
-        frames: 20,
-        ..Audio::default()
-    };
-    let mut movie = TestMovie::new(vec![video(1, &picture), audio(2, &sound)]);
-    movie.tracks[1].edits.insert(0, TestEdit::gap(20));
-    movie.with_layout(layout)
-}
-
-fn bases() -> Vec<Vec<u8>> {
-    let fragments = |base, decode_times| {
-        Layout::Fragmented(Fragments {
-            milliseconds: 250,
-            runs: 2,
-            decode_times,
-            base,
-            track_defaults: !decode_times,
-            index: true,
-            shorten: 0,
-            follow_on: !decode_times,
-        })
-    };
-    let layouts = [
-        Layout::MoovFirst,
-        Layout::MoovLast,
-        Layout::Wide,
-        fragments(Base::Moof, true),
-        fragments(Base::Implicit, false),
-        fragments(Base::Explicit, true),
-    ];
-    layouts.map(|layout| small(layout).bytes()).to_vec()
-}
+use std::time::Duration;
 
 /// Numbers that readers get wrong.
 const WORDS: [u32; 12] = [
@@ -68,6 +27,13 @@ const WORDS: [u32; 12] = [
     0x1000_0000,
 ];
 
+/// Boxes whose fields are of interest.
+const TYPES: [&[u8; 4]; 28] = [
+    b"stsz", b"stts", b"ctts", b"stsc", b"stco", b"co64", b"stss", b"elst", b"trun", b"tfhd",
+    b"tfdt", b"mdhd", b"avcC", b"esds", b"hvcC", b"av1C", b"vpcC", b"dOps", b"dfLa", b"dac3",
+    b"alac", b"senc", b"saiz", b"saio", b"tenc", b"stsd", b"vttC", b"stpp",
+];
+
 /// Breaks a file in one to three places.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..=random.below(3) {
@@ -82,26 +48,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
                 let word = WORDS[random.below(12) as usize];
                 bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
             }
-            // A field of a box: 4 bytes behind a type that is there.
-            4 | 5 => {
-                let types: [&[u8; 4]; 14] = [
-                    b"stsz", b"stts", b"ctts", b"stsc", b"stco", b"co64", b"stss", b"elst",
-                    b"trun", b"tfhd", b"tfdt", b"mdhd", b"avcC", b"esds",
-                ];
-                let kind = types[random.below(14) as usize];
-                let places: Vec<usize> = bytes
-                    .windows(4)
-                    .enumerate()
-                    .filter(|(_, four)| four == kind)
-                    .map(|(place, _)| place)
-                    .collect();
-                if let Some(place) = places.get(random.below(places.len() as u64) as usize) {
-                    let at = (place + 4 * random.below(6) as usize).saturating_sub(4);
-                    let word = WORDS[random.below(12) as usize].to_be_bytes();
-                    let end = (at + 4).min(bytes.len());
-                    bytes[at..end].copy_from_slice(&word[..end - at]);
-                }
-            }
+            4 | 5 => mutate_field(bytes, random),
             6 => bytes.truncate(at),
             _ => {
                 let length = random.below(40) as usize;
@@ -113,59 +60,131 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// Runs `work` on mutants; a panic or a slow one names its number.
+/// Breaks a field of a box: 4 bytes behind a type that is there, or one byte of the first sixty.
+fn mutate_field(bytes: &mut [u8], random: &mut Random) {
+    let places: Vec<usize> = bytes
+        .windows(4)
+        .enumerate()
+        .filter(|(_, four)| TYPES.iter().any(|kind| *kind == four))
+        .map(|(place, _)| place)
+        .collect();
+    let Some(place) = places.get(random.below(places.len().max(1) as u64) as usize) else {
+        return;
+    };
+    if random.below(2) == 0 {
+        let at = place + 4 + random.below(60) as usize;
+        if let Some(byte) = bytes.get_mut(at) {
+            *byte = random.next() as u8;
+        }
+        return;
+    }
+    let at = (place + 4 * random.below(6) as usize).saturating_sub(4);
+    let word = WORDS[random.below(12) as usize].to_be_bytes();
+    let end = (at + 4).min(bytes.len());
+    bytes[at..end].copy_from_slice(&word[..end - at]);
+}
+
+/// Runs `work` on mutants; a panic or a slow one names its number. Gives how many were good.
 fn survive(
     count: u64,
-    bases: &[Vec<u8>],
+    bases: &[Seed],
     work: impl Fn(Vec<u8>) -> bool + std::panic::RefUnwindSafe,
 ) -> u64 {
     let mut accepted = 0;
     for number in 0..count {
         let mut random = Random(number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        let mut bytes = bases[(number % bases.len() as u64) as usize].clone();
+        let base = &bases[(number % bases.len() as u64) as usize];
+        let mut bytes = base.bytes.clone();
         random.next();
         mutate(&mut bytes, &mut random);
-        let started = Instant::now();
+        let started = cpu_time();
         match catch_unwind(|| work(bytes)) {
             Ok(good) => accepted += u64::from(good),
-            Err(_) => panic!("mutant {number} panicked: see above"),
+            Err(_) => panic!("mutant {number} of {} panicked: see above", base.name),
         }
-        let time = started.elapsed();
+        let time = cpu_time() - started;
         assert!(
             time < Duration::from_secs(5),
-            "mutant {number} took {time:?}"
+            "mutant {number} of {} took {time:?}",
+            base.name
         );
     }
     accepted
 }
 
+/// Probes, plans and renders; what is cut short is salvaged.
+fn package(source: &dyn Source, scheme: Option<Scheme>) -> Result<Package, packager::Error> {
+    let movie = probe_with(source, &ProbeOptions { salvage: true })?;
+    Package::of(&[movie], &[source], &options(scheme))
+}
+
+const SCHEMES: [Option<Scheme>; 5] = [
+    None,
+    Some(Scheme::Cbcs),
+    Some(Scheme::Cenc),
+    Some(Scheme::Cens),
+    Some(Scheme::Cbc1),
+];
+
 #[test]
-fn probe_plan_and_render_survive_two_thousand_mutants() {
-    let schemes = [None, Some(Scheme::Cbcs), Some(Scheme::Cenc)];
-    let accepted = survive(2400, &bases(), |bytes| {
-        let scheme = schemes[bytes.len() % 3];
+fn probe_plan_and_render_survive_six_thousand_mutants() {
+    let accepted = survive(6000, movies(), |bytes| {
+        let scheme = SCHEMES[bytes.len() % SCHEMES.len()];
         let source = MemorySource(bytes);
         // The tree is for people: it shows whatever is there.
         packager::tree(&source).expect("a tree of bytes in memory");
-        Package::make(&source, &options(scheme)).is_ok()
+        package(&source, scheme).is_ok()
     });
     // Mutants of media bytes stay sound; if none did, the test would test the first box only.
-    assert!(accepted > 200, "{accepted} were packaged");
+    assert!(accepted > 600, "{accepted} were packaged");
 }
 
 #[test]
-fn decrypt_survives_two_thousand_mutants() {
-    let mut bases = Vec::new();
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
-        let movie = small(Layout::MoovFirst);
-        let package = Package::make(&movie.source(), &options(Some(scheme))).unwrap();
-        bases.push(package.joined(0));
-        bases.push(package.joined(1));
-    }
-    let accepted = survive(2400, &bases, |bytes| {
+fn decrypt_survives_three_thousand_mutants() {
+    let accepted = survive(3000, sealed(), |bytes| {
         let source = MemorySource(bytes);
-        let sources: [&dyn Source; 1] = [&source];
-        packager::decrypt(&sources, &[content_key()], &mut std::io::sink()).is_ok()
+        let keys = [content_key()];
+        let written = packager::decrypt(&[&source], &keys, &mut std::io::sink());
+        packager::tree(&source).expect("a tree of bytes in memory");
+        let seen = decrypted(&source, &keys).map(|clear| package(&clear, None).is_ok());
+        written.is_ok() && seen.is_ok()
     });
-    assert!(accepted > 200, "{accepted} were decrypted");
+    assert!(accepted > 300, "{accepted} were decrypted");
+}
+
+#[test]
+fn subtitles_survive_a_thousand_mutants() {
+    let accepted = survive(1000, &texts(), |bytes| {
+        package(&MemorySource(bytes), None).is_ok()
+    });
+    assert!(accepted > 100, "{accepted} were packaged");
+}
+
+#[test]
+fn verify_survives_a_thousand_mutants() {
+    let packages = packages();
+    let whole = Seed {
+        name: "a package".into(),
+        bytes: Vec::new(),
+    };
+    let numbers = std::sync::atomic::AtomicU64::new(0);
+    let passed = survive(1000, &[whole], |_| {
+        let number = numbers.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut random = Random(number.wrapping_mul(0x2545_f491_4f6c_dd1d) | 1);
+        random.next();
+        let mut files = Files(packages[(number % packages.len() as u64) as usize].clone());
+        let chosen = random.below(files.0.len() as u64) as usize;
+        if let Some(bytes) = files.0.values_mut().nth(chosen) {
+            mutate(bytes, &mut random);
+        }
+        let keys = [content_key()];
+        let options = VerifyOptions {
+            keys: &keys,
+            depth: Depth::Full,
+            ..VerifyOptions::default()
+        };
+        let report = packager::verify(&files, &["stream.mpd", "master.m3u8"], &options);
+        report.is_ok_and(|report| report.failures().next().is_none())
+    });
+    assert!(passed < 1000, "nothing was found wrong");
 }

@@ -135,10 +135,13 @@ impl Package {
         if !self.plan.renditions()[index as usize].encrypted {
             return self.joined(index);
         }
+        let keys = self.options.content_keys.iter();
+        let keys: Vec<ContentKey> = keys.map(|labelled| labelled.key.clone()).collect();
         match self.is_single_file() {
-            true => decrypt(&[&self.joined(index)]),
-            false => decrypt(&self.rendition(index)),
+            true => decrypt_with(&[&self.joined(index)], &keys),
+            false => decrypt_with(&self.rendition(index), &keys),
         }
+        .expect("decrypts")
     }
 
     /// Numbers of the renditions.
@@ -164,14 +167,27 @@ pub fn render(
     Ok((file, facts))
 }
 
+/// A key that depends on a number only.
+pub fn numbered_key(number: u8) -> ContentKey {
+    ContentKey {
+        kid: KeyId([0xc0 | number; 16]),
+        value: std::array::from_fn(|at| (at as u8).wrapping_mul(59) ^ (0x91 | number)),
+    }
+}
+
 /// Decrypts init and media segments with the key of the tests.
 pub fn decrypt(inputs: &[&[u8]]) -> Vec<u8> {
+    decrypt_with(inputs, &[content_key()]).expect("decrypts")
+}
+
+/// Decrypts init and media segments.
+pub fn decrypt_with(inputs: &[&[u8]], keys: &[ContentKey]) -> Result<Vec<u8>, packager::Error> {
     let sources: Vec<_> = inputs
         .iter()
         .map(|bytes| packager::MemorySource(bytes.to_vec()))
         .collect();
     let sources: Vec<&dyn Source> = sources.iter().map(|source| source as &dyn Source).collect();
     let mut output = Vec::new();
-    packager::decrypt(&sources, &[content_key()], &mut output).expect("decrypts");
-    output
+    packager::decrypt(&sources, keys, &mut output)?;
+    Ok(output)
 }

@@ -1,8 +1,8 @@
 //! Reads renditions back: what an init segment says and the samples of each media segment.
 
 use bmff::boxes::{
-    Hdlr, Mdhd, Pssh, SampleAuxiliary, Scheme, Senc, Sidx, Tenc, Tfdt, Tfhd, Tkhd, Trex, Trun,
-    parse_edits, parse_protection,
+    Hdlr, Mdhd, Pssh, SampleAuxiliary, Sbgp, Scheme, Senc, Sgpd, Sidx, Tenc, Tfdt, Tfhd, Tkhd,
+    Trex, Trun, parse_edits, parse_protection,
 };
 use bmff::{BoxView, FourCc};
 
@@ -43,6 +43,8 @@ pub struct Init {
     pub media_time: i64,
     /// Type of the sample entry.
     pub entry: FourCc,
+    /// Types of the entries behind it.
+    pub further_entries: Vec<FourCc>,
     /// Body of `avcC`; empty for other codecs.
     pub avc_record: Vec<u8>,
     /// Body of `hvcC`; empty for other codecs.
@@ -67,7 +69,8 @@ impl Init {
             parse_edits(&edts.need(b"elst").unwrap()).unwrap()[0].media_time
         });
         let stsd = descend(&mdia, &[b"minf", b"stbl", b"stsd"]);
-        let entry = stsd.children_after(8).next().unwrap().unwrap();
+        let mut entries = stsd.children_after(8).map(Result::unwrap);
+        let entry = entries.next().unwrap();
         // Of other kinds nothing is asked.
         let skip = match &handler.0 {
             b"vide" => 78,
@@ -88,6 +91,7 @@ impl Init {
             handler,
             media_time,
             entry: entry.kind,
+            further_entries: entries.map(|entry| entry.kind).collect(),
             avc_record: body(b"avcC"),
             hevc_record: body(b"hvcC"),
             esds: body(b"esds"),
@@ -136,6 +140,10 @@ pub struct Segment {
     pub track_id: u32,
     pub decode_time: u64,
     pub samples: Vec<ReadSample>,
+    /// 1-based index of the sample entry.
+    pub sample_entry: u32,
+    /// What a group of all samples says about their encryption.
+    pub group: Option<Tenc>,
 }
 
 impl Segment {
@@ -147,6 +155,8 @@ impl Segment {
         for moof in moofs {
             let next = Self::read_fragment(moof, bytes, init);
             assert_eq!(next.decode_time, segment.decode_time + segment.ticks());
+            let kind = |segment: &Self| (segment.sample_entry, segment.group.clone());
+            assert_eq!(kind(&next), kind(&segment), "fragments of two kinds");
             segment.sequence_numbers.extend(next.sequence_numbers);
             segment.fragments.extend(next.fragments);
             segment.samples.extend(next.samples);
@@ -173,6 +183,8 @@ impl Segment {
             track_id: tfhd.track_id,
             decode_time: tfdt.base_media_decode_time,
             samples: Vec::new(),
+            sample_entry: tfhd.sample_description.unwrap_or(1),
+            group: None,
         };
         let trun = traf.need(b"trun").unwrap();
         let trun = Trun::parse(&trun).unwrap();
@@ -187,7 +199,16 @@ impl Segment {
             sample.auxiliary = auxiliary;
         }
         segment.fragments.push(segment.samples.len());
+        segment.group = read_group(&traf, segment.samples.len());
         segment
+    }
+
+    /// What its samples are encrypted with; `None` when they are clear.
+    pub fn tenc<'a>(&'a self, init: &'a Init) -> Option<&'a Tenc> {
+        match self.sample_entry {
+            1 => self.group.as_ref().or(init.tenc()),
+            _ => None,
+        }
     }
 
     fn read_run(&mut self, trun: &Trun<'_>, defaults: (u32, u32, u32), mut data: &[u8]) {
@@ -230,6 +251,24 @@ impl Segment {
         let shown = self.samples.iter().map(|sample| sample.shown(init));
         shown.min().unwrap()
     }
+}
+
+/// The one group of all samples of a fragment.
+fn read_group(traf: &BoxView<'_>, samples: usize) -> Option<Tenc> {
+    let (sgpd, sbgp) = (traf.child(b"sgpd").unwrap(), traf.child(b"sbgp").unwrap());
+    assert_eq!(sgpd.is_some(), sbgp.is_some(), "half a group");
+    let sgpd = sgpd?;
+    let (version, _) = sgpd.cursor().version_flags().unwrap();
+    assert_eq!(version, 1, "the version of sgpd");
+    let group = Sgpd::parse(&sgpd).unwrap();
+    let runs = Sbgp::parse(&sbgp?).unwrap();
+    assert_eq!(group.grouping_type, b"seig");
+    assert_eq!(runs.grouping_type, b"seig");
+    assert_eq!(runs.runs, [(samples as u32, 0x1_0001)]);
+    let [tenc] = group.encryption.as_slice() else {
+        panic!("{} descriptions", group.encryption.len());
+    };
+    Some(tenc.clone())
 }
 
 /// A rendition, read back.

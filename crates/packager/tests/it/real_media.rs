@@ -23,9 +23,9 @@ impl Entry {
                 .iter()
                 .any(|codec| wanted.contains(&codec.as_str()))
         };
-        let picture = any(&["h264", "hevc"]);
+        let picture = any(&["h264", "hevc", "av1", "vp9"]);
         let sound = any(&["aac", "opus", "flac", "ac3", "eac3"]);
-        let other_picture = any(&["av1", "prores"]);
+        let other_picture = any(&["prores"]);
         let is_known = picture || (sound && !other_picture);
         self.container == "isobmff" && !self.is_encrypted && is_known
     }

@@ -8,6 +8,8 @@ use bmff::boxes::{Senc, Subsample};
 use packager::{ContentKey, Scheme};
 use std::path::{Path, PathBuf};
 
+const SCHEMES: [Scheme; 4] = [Scheme::Cbcs, Scheme::Cenc, Scheme::Cens, Scheme::Cbc1];
+
 fn keys(key: &ContentKey) -> String {
     let value: String = key.value.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("label=:key_id={}:key={value}", key.kid.hex())
@@ -48,7 +50,7 @@ pub fn opened_by_shaka(scratch: &Scratch, sealed: &Path, kind: &str) -> PathBuf 
 fn decrypt_by_shaka_packager_gives_the_samples_of_the_source() {
     let source = media_source("clip.mp4");
     let scratch = Scratch::new();
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+    for scheme in SCHEMES {
         let package = Package::make(&source, &options(Some(scheme))).unwrap();
         for (index, kind) in [(0, "video"), (1, "audio")] {
             let sealed = scratch.file("sealed.mp4", &package.joined(index));
@@ -167,7 +169,7 @@ pub fn compare(name: &str, our: &[Subsample], their: &[Subsample]) {
 fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
     let scratch = Scratch::new();
     for name in ["clip.mp4", "clip-open-gop.mp4"] {
-        for scheme in [Scheme::Cbcs, Scheme::Cenc] {
+        for scheme in SCHEMES {
             let theirs = read(&sealed_by_shaka(&scratch, &media(name), scheme));
             let package = Package::make(&media_source(name), &options(Some(scheme))).unwrap();
             let ours = read(&package.joined(0));
@@ -196,12 +198,24 @@ fn cenc_subsamples_and_init_data_are_those_of_shaka_packager() {
 #[test]
 fn decrypt_opens_what_shaka_packager_sealed() {
     let scratch = Scratch::new();
-    for scheme in [Scheme::Cbcs, Scheme::Cenc] {
-        let sealed = sealed_by_shaka(&scratch, &media("clip.mp4"), scheme);
-        let open = decrypt(&[&sealed]);
-        assert_eq!(open.len(), sealed.len(), "boxes keep their places");
-        let open = scratch.file("open.mp4", &open);
-        let expect = packets(&media("clip.mp4"), "0:v");
-        assert_same(&packets(&open, "0:0"), &expect, &format!("{scheme:?}"));
+    for scheme in SCHEMES {
+        for kind in ["video", "audio"] {
+            let sealed = seal(
+                &scratch,
+                &media("clip.mp4"),
+                kind,
+                scheme.fourcc(),
+                &content_key(),
+            );
+            let open = decrypt(&[&sealed]);
+            assert_eq!(open.len(), sealed.len(), "boxes keep their places");
+            let open = scratch.file("open.mp4", &open);
+            let expect = packets(&media("clip.mp4"), &format!("0:{}", &kind[..1]));
+            assert_same(
+                &packets(&open, "0:0"),
+                &expect,
+                &format!("{scheme:?} {kind}"),
+            );
+        }
     }
 }

@@ -4,9 +4,12 @@ use crate::conformance;
 use crate::ffmpeg::{Input, Reading};
 use crate::movie_builder::{Audio, Fragments, Layout, TestMovie, Video, audio, video};
 use crate::package::{Package, options};
-use crate::tools::{FFMPEG_5, FFMPEG_8, Scratch, media, media_source, source, succeed, tool};
+use crate::tools::{
+    FFMPEG_5, FFMPEG_8, Scratch, cpu_time, media, media_source, source, succeed, tool,
+};
 use packager::Scheme;
 use std::path::Path;
+use std::time::Duration;
 
 /// 30 s of 30 frames a second, a key frame every 2 s.
 fn movie(open_gops: bool) -> TestMovie {
@@ -116,6 +119,23 @@ fn sync_samples_that_cannot_be_read_are_none_and_what_is_lost_is_named() {
         warnings[1].contains("start at 2.000 s first: the 60 pictures before are left out"),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn sync_samples_in_great_number_take_little_time() {
+    let picture = Video {
+        frames: 100_000,
+        gops: vec![1],
+        b_frames: false,
+        bytes: (0, 3),
+        ..Video::default()
+    };
+    let movie = TestMovie::new(vec![video(1, &picture)]).source();
+    let started = cpu_time();
+    let found = packager::probe(&movie).expect("probes");
+    let taken = cpu_time() - started;
+    assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    assert!(taken < Duration::from_secs(4), "{taken:?}");
 }
 
 /// Encodes 12 s of moving bars.

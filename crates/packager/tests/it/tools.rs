@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// The folder of the project.
 pub fn root() -> PathBuf {
@@ -72,6 +73,13 @@ pub fn shared(folder: &str, left_out: &str) -> Option<PathBuf> {
         return None;
     }
     Some(shared)
+}
+
+/// How long this thread has run, without what it waited: other programs may keep the machine busy.
+pub fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
+    let nanoseconds = text.split_whitespace().next().map(str::parse);
+    Duration::from_nanos(nanoseconds.expect("a number").expect("a number"))
 }
 
 /// A folder of its own for one test, removed at the end.

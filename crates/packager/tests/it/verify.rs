@@ -2,7 +2,9 @@
 
 mod built;
 mod edit;
+mod mutants;
 mod mutations;
+mod others;
 
 use crate::golden;
 use crate::package::{Package, content_key};
@@ -37,14 +39,23 @@ impl Files {
 
     /// All checks, with the key of the tests.
     pub fn verify(&self, sources: &[&dyn Source], depth: Depth) -> VerifyReport {
-        let options = VerifyOptions {
-            keys: &[content_key()],
-            sources,
-            depth,
-            segment_duration: None,
-        };
-        verify(self, &self.manifests(), &options).expect("a report")
+        verify_all(self, sources, depth).expect("a report")
     }
+}
+
+/// All checks on the manifests at the top, with the key of the tests.
+pub fn verify_all(
+    files: &Files,
+    sources: &[&dyn Source],
+    depth: Depth,
+) -> Result<VerifyReport, Error> {
+    let options = VerifyOptions {
+        keys: &[content_key()],
+        sources,
+        depth,
+        segment_duration: None,
+    };
+    verify(files, &files.manifests(), &options)
 }
 
 /// A report for people.
@@ -69,7 +80,8 @@ pub fn describe(report: &VerifyReport) -> String {
     text
 }
 
-fn failing(report: &VerifyReport) -> Vec<u32> {
+/// Numbers of the checks with a broken requirement.
+pub fn failing(report: &VerifyReport) -> Vec<u32> {
     report.failures().map(|check| check.number).collect()
 }
 

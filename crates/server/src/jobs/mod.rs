@@ -6,6 +6,7 @@
 mod control;
 mod package;
 mod render;
+mod verify;
 
 use crate::app::Shared;
 use crate::clock;

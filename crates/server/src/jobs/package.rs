@@ -3,6 +3,7 @@
 use super::Failure;
 use super::control::Control;
 use super::render::{self, Written};
+use super::verify;
 use crate::app::Shared;
 use crate::clock;
 use crate::db::assets::Asset;
@@ -46,14 +47,15 @@ pub(super) async fn make(
         return Ok(Settled::Refused);
     }
 
-    let plan = Arc::new(plan);
+    let (plan, source) = (Arc::new(plan), Arc::new(source));
     let (for_render, to, control) = (plan.clone(), folder.clone(), control.clone());
+    let from = source.clone();
     let written = blocking(move || {
         if !trusted {
             to.remove()?;
         }
         to.create(&names(&for_render))?;
-        render::objects(&for_render, &source, &to, &control)
+        render::objects(&for_render, from.as_ref(), &to, &control)
     })
     .await?;
     let newest = plan
@@ -65,7 +67,7 @@ pub(super) async fn make(
     }
 
     let to = folder.clone();
-    let (mpd, size) = blocking(move || finish(&plan, &written, &to)).await?;
+    let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = folder.origin(&mpd);
     Ok(shared.db.publish(claim, &url, &newest, size).await?)
@@ -168,10 +170,15 @@ fn names(plan: &Plan) -> Vec<&str> {
         .collect()
 }
 
-/// Writes the manifests, makes everything durable in one pass, and looks whether all is there.
+/// Writes the manifests, makes everything durable in one pass, and looks whether all is there and right.
 ///
 /// Returns the name of the MPD and the bytes of the package.
-fn finish(plan: &Plan, objects: &Written, folder: &PackageDir) -> Result<(String, u64), Failure> {
+fn finish(
+    plan: &Plan,
+    objects: &Written,
+    source: &File,
+    folder: &PackageDir,
+) -> Result<(String, u64), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
     let mut written = Vec::new();
     for manifest in &manifests {
@@ -186,6 +193,7 @@ fn finish(plan: &Plan, objects: &Written, folder: &PackageDir) -> Result<(String
         .ok_or_else(|| Failure::Permanent("the plan describes no MPD".to_owned()))?;
     folder.sync()?;
     let size = render::check(plan, objects, &written, folder)?;
+    verify::check(plan, source, folder)?;
     Ok((mpd.path.clone(), size))
 }
 

@@ -265,15 +265,15 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `ref_order_hint`: a reference that is not the expected one is as good as lost. What stands in for it has the
-    /// expected place in the order and the full size.
+    /// `ref_order_hint`: what stands in for a reference that is not known has the expected place in the order and the
+    /// full size.
     fn read_order_hints(&mut self) -> Result<(), CodecError> {
         if self.sequence.order_hint_bits == 0 {
             return Ok(());
         }
         for reference in self.references.iter_mut() {
             let order_hint = self.reader.bits(self.sequence.order_hint_bits)?;
-            if reference.is_none_or(|reference| reference.order_hint != order_hint) {
+            if reference.is_none() {
                 *reference = Some(Reference {
                     upscaled_width: self.sequence.width,
                     height: self.sequence.height,

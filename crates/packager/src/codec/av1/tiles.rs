@@ -53,7 +53,7 @@ impl TileLayout {
             columns_log2 = log2(1, tile_columns);
             let most_area = match least_log2 {
                 0 => columns * rows,
-                bits => columns * rows >> (bits + 1),
+                bits => (columns * rows) >> (bits + 1),
             };
             let tallest = (most_area / widest.max(1)).max(1);
             (tile_rows, _) = read_lengths(reader, rows, tallest)?;

@@ -1,6 +1,8 @@
 use super::*;
+use crate::codec::av1::Av1Config;
 use crate::codec::avc::AvcConfig;
 use crate::codec::hevc::HevcConfig;
+use crate::codec::vp9::Vp9Config;
 
 /// `avcC` of x264, 320×180.
 const AVC: &str =
@@ -23,6 +25,23 @@ fn avc() -> VideoConfig {
 
 fn hevc() -> VideoConfig {
     VideoConfig::Hevc(HevcConfig::parse(&bytes(HEVC)).unwrap())
+}
+
+fn av1() -> VideoConfig {
+    VideoConfig::Av1(Box::new(Av1Config::parse(&[0x81, 0, 0x0c, 0]).unwrap()))
+}
+
+fn vp9() -> VideoConfig {
+    let record = [1, 0, 0, 0, 0, 21, 0x82, 1, 1, 1, 0, 0];
+    VideoConfig::Vp9(Box::new(Vp9Config::parse(&record, (640, 360)).unwrap()))
+}
+
+/// What a sample of AV1 or VP9 is.
+fn check_sample(config: &VideoConfig, sample: &[u8], expect: RandomAccess) {
+    let access = config.random_access(sample.len(), &mut |offset, len| {
+        Ok(sample[offset..offset + len].to_vec())
+    });
+    assert_eq!(access.unwrap(), expect, "{sample:02x?}");
 }
 
 /// What a sample is whose NAL units are given by their length and their first bytes, and how much of it was read.
@@ -140,6 +159,51 @@ fn pictures_of_hevc_are_told_by_their_kind() {
         &[(500, "280900"), (500, &at(1))],
         RandomAccess::None,
     );
+}
+
+#[test]
+fn the_first_frame_of_av1_decides() {
+    // A sequence header whose still pictures are not reduced, and one whose are.
+    let sequence = [0x0a, 3, 0, 0, 0];
+    let reduced = [0x0a, 3, 0b0001_1000, 0, 0];
+    let check = |sequence: &[u8], first: u8, expect: RandomAccess| {
+        for kind in [3_u8, 6] {
+            let mut sample = vec![0x12, 0];
+            sample.extend_from_slice(sequence);
+            sample.extend([kind << 3 | 2, 4, first, 0, 0, 0]);
+            // Whatever comes behind.
+            sample.extend([0x32, 2, 0b0001_0000, 0]);
+            check_sample(&av1(), &sample, expect);
+        }
+    };
+    // `show_existing_frame`, kind (key, inter, intra only, switch), shown.
+    check(&sequence, 0b0001_0000, RandomAccess::Closed);
+    check(&sequence, 0b0000_1000, RandomAccess::Gradual);
+    check(&sequence, 0b0011_0000, RandomAccess::None);
+    check(&sequence, 0b0101_0000, RandomAccess::None);
+    check(&sequence, 0b0111_0000, RandomAccess::None);
+    check(&sequence, 0b1001_0000, RandomAccess::None);
+    check(&reduced, 0b1001_0000, RandomAccess::Closed);
+    check_sample(&av1(), &[0x12, 0], RandomAccess::None);
+    check_sample(&av1(), &[], RandomAccess::None);
+    let broken = av1().random_access(4, &mut |offset, len| {
+        Ok([0x32, 9, 0x10, 0][offset..offset + len].to_vec())
+    });
+    assert!(matches!(broken, Err(Error::InvalidInput(_))), "{broken:?}");
+}
+
+#[test]
+fn the_first_frame_of_vp9_decides() {
+    // Marker, profile, `show_existing_frame`, kind, shown, error resilient.
+    check_sample(&vp9(), &[0b1000_0010, 0x49], RandomAccess::Closed);
+    check_sample(&vp9(), &[0b1000_0000, 0x49], RandomAccess::Closed);
+    check_sample(&vp9(), &[0b1000_0110, 0x49], RandomAccess::None);
+    check_sample(&vp9(), &[0b1000_1010], RandomAccess::None);
+    // Profile 3 has a bit more.
+    check_sample(&vp9(), &[0b1011_0001, 0], RandomAccess::Closed);
+    check_sample(&vp9(), &[0b1011_0011, 0], RandomAccess::None);
+    let broken = vp9().random_access(1, &mut |_, _| Ok(vec![0]));
+    assert!(matches!(broken, Err(Error::InvalidInput(_))), "{broken:?}");
 }
 
 #[test]

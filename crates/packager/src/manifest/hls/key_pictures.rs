@@ -1,6 +1,6 @@
 //! I-frame playlists (RFC 8216, 4.3.3.6 and 4.3.4.3): the key pictures of a rendition, where they lie in its media.
 
-use super::{append, head, line, map_line, range_text, start_keys, video_values};
+use super::{append, head, key_change, line, map_line, range_text, start_keys, video_values};
 use crate::presentation::{Presentation, RenditionFacts};
 
 /// The line of the multivariant playlist that points at the I-frame playlist of a rendition.
@@ -29,12 +29,20 @@ pub(in crate::manifest) fn write(
         .map(|picture| rendition.seconds(picture.length));
     let mut text = head(lengths.fold(presentation.longest_segment, f64::max));
     line(&mut text, "#EXT-X-I-FRAMES-ONLY");
+<<<<<<< HEAD
     start_keys(&mut text, presentation, rendition);
     match rendition.key_init_file() {
         Some(file) => line(&mut text, &format!("#EXT-X-MAP:URI=\"{file}\"")),
         None => line(&mut text, &map_line(rendition)),
     }
+=======
+    let mut key = start_keys(&mut text, presentation, rendition);
+    line(&mut text, &map_line(rendition));
+>>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
     for picture in pictures {
+        for line in key_change(&mut key, picture.kid, rendition, presentation) {
+            super::line(&mut text, &line);
+        }
         let seconds = rendition.seconds(picture.length);
         append(
             &mut text,

@@ -42,7 +42,10 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
         b"tx3g" => TextEntry::Samples(CueFormat::Tx3g),
         b"stpp" => {
             parsed.codec.rfc6381 = stpp::codec(entry)?;
-            TextEntry::Ttml(RawBox::of(entry))
+            TextEntry::Ttml(RawBox {
+                kind: entry.kind.0,
+                body: stpp::whole(entry),
+            })
         }
         _ => {
             parsed.obstacle = Some(format!(

@@ -3,6 +3,7 @@
 use super::{Playlists, bit_rates, head, target_of};
 use crate::TrackKind;
 use crate::movie::SampleEntry;
+use crate::presentation::DynamicRange;
 use crate::verify::Level;
 use crate::verify::book::Book;
 use crate::verify::dash::{access_type, same_codec, same_cuts, sound_cuts};
@@ -246,10 +247,10 @@ fn picture(book: &mut Book, attributes: &Attributes, track: &Track, place: &str)
             format!("RESOLUTION is {wide}x{high}, the picture {width}x{height} of pixels {h}:{v}")
         });
     }
-    let due = match entry.colour.map(|colour| colour.transfer) {
-        Some(16) => "PQ",
-        Some(18) => "HLG",
-        _ => "SDR",
+    let due = match DynamicRange::of(entry) {
+        DynamicRange::Pq => "PQ",
+        DynamicRange::Hlg => "HLG",
+        DynamicRange::Standard => "SDR",
     };
     let range = attributes.get("VIDEO-RANGE").unwrap_or("SDR");
     book.ensure(43, range == due, &place, || {

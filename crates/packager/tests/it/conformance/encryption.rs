@@ -2,11 +2,11 @@
 
 use super::{Checked, ensure};
 use crate::avc_reader::SliceReader;
-use crate::package::{Package, content_key};
+use crate::package::Package;
 use crate::reader::{ReadSample, Segment, descend, kinds, nal_units, top_level};
 use bmff::BoxView;
-use bmff::boxes::{Saio, Saiz};
-use packager::{EncryptScope, Scheme};
+use bmff::boxes::{Saio, Saiz, Tenc};
+use packager::{ContentKey, EncryptScope, KeyId, Scheme};
 
 pub fn check(package: &Package, rendition: &Checked<'_>) {
     let is_video = rendition.read.init.is_video();
@@ -30,18 +30,34 @@ pub fn check(package: &Package, rendition: &Checked<'_>) {
     sample_entry(rendition, scheme);
     track_defaults(rendition, scheme);
     init_data(rendition);
-    for (file, segment) in rendition.files[1..].iter().zip(&rendition.read.segments) {
-        auxiliary_boxes(file, segment, scheme, is_video);
+    let files = rendition.files[1..].iter().zip(&rendition.keys);
+    for ((file, key), segment) in files.zip(&rendition.read.segments) {
+        parameters(rendition, segment, key.as_ref());
+        auxiliary_boxes(file, segment, scheme, is_video, key.is_none());
     }
-    let pairs = rendition.read.samples().zip(rendition.clear.samples());
     let record = &rendition.read.init.avc_record;
     let mut slices = (!record.is_empty()).then(|| SliceReader::new(record));
-    for (sealed, clear) in pairs {
-        ensure(28, sealed.data.len() == clear.data.len(), "another size");
-        subsamples(sealed, scheme, is_video);
-        ciphertext(sealed, clear);
-        if let Some(slices) = &mut slices {
-            slice_headers(slices, sealed, clear, scheme);
+    let segments = rendition
+        .read
+        .segments
+        .iter()
+        .zip(&rendition.clear.segments);
+    for ((sealed, clear), key) in segments.zip(&rendition.keys) {
+        for (sealed, clear) in sealed.samples.iter().zip(&clear.samples) {
+            ensure(28, sealed.data.len() == clear.data.len(), "another size");
+            if key.is_none() {
+                ensure(
+                    34,
+                    sealed == clear,
+                    "a sample of the clear lead is encrypted",
+                );
+                continue;
+            }
+            subsamples(sealed, scheme, is_video);
+            ciphertext(sealed, clear);
+            if let Some(slices) = &mut slices {
+                slice_headers(slices, sealed, clear, scheme);
+            }
         }
     }
     let samples = rendition.read.samples().count();
@@ -73,11 +89,42 @@ fn sample_entry(rendition: &Checked<'_>, scheme: Scheme) {
     ensure(22, tenc.body[0] == version, "the version of tenc");
 }
 
+/// Checks 30 and 34: the key of a segment, from its sample entry or from a group.
+fn parameters(rendition: &Checked<'_>, segment: &Segment, key: Option<&ContentKey>) {
+    let init = &rendition.read.init;
+    let found = segment.tenc(init).map(|tenc| KeyId(tenc.kid));
+    let what = format!("a segment at {} has {found:?}", segment.decode_time);
+    ensure(34, found == key.map(|key| key.kid), what);
+    if found.is_none() {
+        ensure(34, segment.group.is_none(), "a group of clear samples");
+        let entries = &init.further_entries;
+        ensure(
+            34,
+            *entries == [rendition.clear.init.entry],
+            "the clear entry",
+        );
+    }
+    if let (Some(own), Some(default)) = (&segment.group, init.tenc()) {
+        ensure(22, own.is_protected, "isProtected is 0");
+        let pattern = |tenc: &Tenc| (tenc.crypt_blocks, tenc.skip_blocks, tenc.iv_size);
+        ensure(22, pattern(own) == pattern(default), "another pattern");
+        let length = |tenc: &Tenc| tenc.constant_iv.as_ref().map(Vec::len);
+        ensure(23, length(own) == length(default), "the constant IV");
+        let same_iv = own.constant_iv == default.constant_iv;
+        ensure(
+            25,
+            own.constant_iv.is_none() || !same_iv,
+            "the IV of another period",
+        );
+    }
+}
+
 fn track_defaults(rendition: &Checked<'_>, scheme: Scheme) {
     let init = &rendition.read.init;
     let tenc = init.tenc().expect("check 22: no tenc");
     ensure(22, tenc.is_protected, "isProtected is 0");
-    ensure(30, tenc.kid == content_key().kid.0, "default_KID");
+    let first = rendition.kids().first().map(|kid| kid.0);
+    ensure(30, Some(tenc.kid) == first, "default_KID");
     let pattern = (tenc.crypt_blocks, tenc.skip_blocks);
     match scheme {
         Scheme::Cbcs => {
@@ -112,31 +159,39 @@ fn init_data(rendition: &Checked<'_>) {
     };
     let common = 0x1077efec_c0b2_4d02_ace3_3c1e52e2fb4b_u128;
     ensure(32, pssh.system_id == common.to_be_bytes(), "the system");
-    ensure(30, pssh.kids == [content_key().kid.0], "the key ids");
+    let kids: Vec<[u8; 16]> = rendition.kids().iter().map(|kid| kid.0).collect();
+    ensure(30, pssh.kids == kids, "the key ids");
     ensure(32, pssh.data.is_empty(), "data");
     let boxes = top_level(rendition.files[0]);
     let found = boxes[1].need(b"pssh").unwrap();
     ensure(
         32,
-        found.body[0] == 1 && found.size() == 52,
+        found.body[0] == 1 && found.size() == 36 + 16 * kids.len() as u64,
         "version and size",
     );
 }
 
-fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: bool) {
+fn auxiliary_boxes(file: &[u8], segment: &Segment, scheme: Scheme, is_video: bool, is_clear: bool) {
     let boxes = top_level(file);
     let moofs = boxes.iter().filter(|view| view.kind == b"moof");
     let mut rest = segment.samples.as_slice();
     for (moof, count) in moofs.zip(&segment.fragments) {
         let (samples, behind) = rest.split_at(*count);
-        auxiliary_boxes_of(moof, samples, scheme, is_video);
+        if is_clear {
+            let order = kinds(&moof.need(b"traf").unwrap());
+            ensure(34, order == ["tfhd", "tfdt", "trun"], format!("{order:?}"));
+        } else {
+            auxiliary_boxes_of(moof, samples, scheme, is_video);
+        }
         rest = behind;
     }
 }
 
 fn auxiliary_boxes_of(moof: &BoxView<'_>, samples: &[ReadSample], scheme: Scheme, is_video: bool) {
     let traf = moof.need(b"traf").unwrap();
-    let order = kinds(&traf);
+    let mut order = kinds(&traf);
+    // How these are, the reader has checked.
+    order.retain(|kind| kind != "sgpd" && kind != "sbgp");
     if scheme == Scheme::Cbcs && !is_video {
         // A constant IV and whole samples: nothing is to be said.
         ensure(26, order == ["tfhd", "tfdt", "trun"], format!("{order:?}"));

@@ -23,7 +23,7 @@ pub fn check(rendition: &Checked<'_>) {
         trex.track_id == tkhd.track_id,
         "trex names another track",
     );
-    tables(moov);
+    tables(moov, rendition);
     headers(moov, rendition);
     edits(moov);
     track_ids(rendition);
@@ -31,7 +31,7 @@ pub fn check(rendition: &Checked<'_>) {
     brands(&boxes[0]);
 }
 
-fn tables(moov: &BoxView<'_>) {
+fn tables(moov: &BoxView<'_>, rendition: &Checked<'_>) {
     let stbl = descend(moov, &[b"trak", b"mdia", b"minf", b"stbl"]);
     for kind in [b"stts", b"stsc", b"stco"] {
         let table = stbl.need(kind).unwrap();
@@ -39,7 +39,9 @@ fn tables(moov: &BoxView<'_>) {
     }
     ensure(2, stbl.need(b"stsz").unwrap().body == [0; 12], "stsz");
     let stsd = stbl.need(b"stsd").unwrap();
-    ensure(2, stsd.body[4..8] == [0, 0, 0, 1], "sample entries");
+    let has_clear_lead = rendition.keys.contains(&None) && rendition.read.init.scheme.is_some();
+    let entries = [0, 0, 0, if has_clear_lead { 2 } else { 1 }];
+    ensure(2, stsd.body[4..8] == entries, "sample entries");
     let dref = descend(moov, &[b"trak", b"mdia", b"minf", b"dinf", b"dref"]);
     let entry = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 12];
     ensure(4, dref.body[..12] == entry, "dref");

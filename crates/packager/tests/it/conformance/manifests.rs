@@ -2,14 +2,15 @@
 
 use super::addresses::{Addresses, Files};
 use super::{Checked, ensure, key_pictures};
-use crate::package::{Package, content_key};
-use crate::reader::{Init, Segment, nal_units};
+use crate::package::Package;
+use crate::reader::{Init, Segment, nal_units, top_level};
+use base64::Engine as _;
 use dash_mpd_core::{AdaptationSet, MPD};
 use m3u8_rs::{
     AlternativeMediaType, ByteRange, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
     VariantStream,
 };
-use packager::Scheme;
+use packager::{KeyId, Scheme};
 
 const CLEAR_KEY: &str = "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e";
 
@@ -194,7 +195,8 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
         ensure(31, found.is_empty(), "a clear set is protected");
         return;
     };
-    let kid = content_key().kid.uuid();
+    let tenc = rendition.read.init.tenc().expect("check 30: a key");
+    let kid = KeyId(tenc.kid).uuid();
     for element in found {
         ensure(
             30,
@@ -202,8 +204,25 @@ fn protection(package: &Package, set: &AdaptationSet, rendition: &Checked<'_>) {
             "default_KID",
         );
     }
-    let [common, clear_key] = found.as_slice() else {
-        panic!("check 31: two ContentProtection elements are due");
+    let (common, clear_key) = match found.as_slice() {
+        [common, clear_key] if rendition.kids().len() <= 1 => (common, clear_key),
+        // Where keys change, players learn of all of them from an element of the common system.
+        [common, clear_key, all] if rendition.kids().len() > 1 => {
+            let system = "urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b";
+            ensure(31, all.schemeIdUri == system, "the common system");
+            let boxes = top_level(rendition.files[0]);
+            let pssh = boxes[1].need(b"pssh").unwrap();
+            let start = pssh.offset as usize;
+            let whole = &rendition.files[0][start..start + pssh.size() as usize];
+            let texts: Vec<_> = all.cenc_pssh.iter().map(|pssh| &pssh.content).collect();
+            let same = texts
+                == [&Some(
+                    base64::engine::general_purpose::STANDARD.encode(whole),
+                )];
+            ensure(31, same, "cenc:pssh is not that of the init segment");
+            (common, clear_key)
+        }
+        _ => panic!("check 31: {} ContentProtection elements", found.len()),
     };
     let id = common.schemeIdUri.as_str();
     ensure(31, id == "urn:mpeg:dash:mp4protection:2011", id);
@@ -277,6 +296,13 @@ fn timeline(addresses: &Addresses<'_>, rendition: &Checked<'_>) -> (f64, f64) {
 }
 
 pub fn check_hls(package: &Package, renditions: &[Checked<'_>]) {
+    if matches!(package.options.scheme, Some(Scheme::Cens | Scheme::Cbc1)) {
+        let paths: Vec<_> = package.manifests.keys().collect();
+        ensure(44, paths == ["stream.mpd"], format!("{paths:?}"));
+        let told = |warning: &packager::Warning| warning.0.contains("no HLS playlists");
+        ensure(44, package.plan.warnings().iter().any(told), "no warning");
+        return;
+    }
     let text = &package.manifests["master.m3u8"];
     let (_, master) = m3u8_rs::parse_master_playlist(text.as_bytes()).expect("check 43");
     head(text, 43);
@@ -452,45 +478,72 @@ fn named<'a>(
     }
 }
 
+/// Checks 33, 34, 44: the init segment has the lines of the first key, and so has the first segment of each key;
+/// a clear lead says METHOD=NONE.
 fn keys(package: &Package, text: &str, playlist: &MediaPlaylist, rendition: &Checked<'_>) {
-    let lines: Vec<_> = text
-        .lines()
-        .filter(|l| l.starts_with("#EXT-X-KEY:"))
-        .collect();
-    if rendition.read.init.scheme.is_none() {
-        ensure(44, lines.is_empty(), "a clear playlist has keys");
-        return;
+    let mut lines: Vec<&str> = Vec::new();
+    let mut holds: Option<KeyId> = None;
+    let kids = rendition
+        .keys
+        .iter()
+        .map(|key| key.as_ref().map(|key| key.kid));
+    let first = rendition.read.init.tenc().map(|tenc| KeyId(tenc.kid));
+    let mut due = [first].into_iter().chain(kids);
+    for line in text.lines() {
+        if line.starts_with("#EXT-X-KEY:") {
+            lines.push(line);
+        }
+        if line.starts_with('#') && !line.starts_with("#EXT-X-MAP:") {
+            continue;
+        }
+        let kid = due.next().expect("check 42: more segments");
+        match kid {
+            _ if kid == holds => ensure(44, lines.is_empty(), format!("{lines:?} before {line}")),
+            None => ensure(
+                34,
+                lines == ["#EXT-X-KEY:METHOD=NONE"],
+                format!("{lines:?}"),
+            ),
+            Some(kid) => key_lines(package, &lines, kid, rendition),
+        }
+        holds = kid;
+        lines.clear();
     }
-    let scheme = package.options.scheme.unwrap();
-    let method = match scheme {
-        Scheme::Cbcs => "METHOD=SAMPLE-AES,",
-        Scheme::Cenc => "METHOD=SAMPLE-AES-CTR,",
-        Scheme::Cens | Scheme::Cbc1 => panic!("HLS has no such METHOD"),
+    // m3u8-rs keeps one line of several, and which is not said.
+    if rendition.keys[0].is_some() {
+        let key = playlist.segments[0].key.as_ref().expect("check 44: a key");
+        let none = matches!(key.method, KeyMethod::None | KeyMethod::AES128);
+        ensure(44, !none, "the method");
+    }
+    // No file of a package may hold the key itself.
+    for labelled in &package.options.content_keys {
+        let value = labelled.key.value.iter();
+        let value: String = value.map(|byte| format!("{byte:02x}")).collect();
+        for (path, text) in &package.manifests {
+            ensure(35, !text.to_lowercase().contains(&value), path);
+        }
+    }
+}
+
+/// Check 44: the lines that bring a key.
+fn key_lines(package: &Package, lines: &[&str], kid: KeyId, rendition: &Checked<'_>) {
+    let widevine = "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"";
+    // Where keys change, Shaka Player takes an identity key for that of all segments.
+    let rotates = rendition.kids().len() > 1;
+    let (method, second) = match package.options.scheme {
+        Some(Scheme::Cbcs) => ("METHOD=SAMPLE-AES,", widevine),
+        Some(Scheme::Cenc) if rotates => ("METHOD=SAMPLE-AES-CTR,", widevine),
+        Some(Scheme::Cenc) => ("METHOD=SAMPLE-AES-CTR,", "KEYFORMAT=\"identity\""),
+        other => panic!("HLS has no METHOD for {other:?}"),
     };
     ensure(44, lines.len() == 2, format!("{lines:?}"));
-    let second = match scheme {
-        Scheme::Cbcs => "KEYFORMAT=\"urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed\"",
-        _ => "KEYFORMAT=\"identity\"",
-    };
     for (line, format) in lines.iter().zip(["KEYFORMAT=\"org.w3.clearkey\"", second]) {
         ensure(44, line.contains(method) && line.contains(format), line);
         ensure(44, line.contains("KEYFORMATVERSIONS=\"1\""), line);
-        let kid = format!("KEYID=0x{}", content_key().kid.hex());
+        let kid = format!("KEYID=0x{}", kid.hex());
         ensure(44, line.contains(&kid), line);
     }
     if let Some(url) = &package.options.license_url {
         ensure(44, lines[0].contains(&format!("URI=\"{url}\"")), lines[0]);
-    }
-    let key = playlist.segments[0].key.as_ref().expect("check 44: a key");
-    let none = matches!(key.method, KeyMethod::None | KeyMethod::AES128);
-    ensure(44, !none, "the method");
-    // No file of a package may hold the key itself.
-    let value: String = content_key()
-        .value
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
-    for (path, text) in &package.manifests {
-        ensure(35, !text.to_lowercase().contains(&value), path);
     }
 }
