@@ -16,11 +16,7 @@ use crate::verify::DepthArg;
 use crate::{input, keys, random, text};
 use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
-<<<<<<< HEAD
-use packager::{FileLayout, Options, Plan};
-=======
 use packager::{FileLayout, Options, Plan, Source};
->>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
 use source::SourceArgs;

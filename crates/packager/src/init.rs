@@ -16,17 +16,12 @@ pub(crate) struct Init<'a> {
     pub track: &'a TrackFacts,
     /// Composition time of what is shown at time 0 of the track: `media_time` of the edit list.
     pub media_time: u64,
-<<<<<<< HEAD
-    /// How the samples are encrypted.
-    pub protection: Option<&'a Protection>,
-    /// Duration of samples whose fragment tells none, in ticks; 0 when there are no such samples.
-    pub sample_duration: u32,
-=======
     /// How the samples are encrypted: one a crypto period, none when they are clear.
     pub protections: &'a [Protection],
     /// Whether some segments stay clear all the same.
     pub clear_lead: bool,
->>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
+    /// Duration of samples whose fragment tells none, in ticks; 0 when there are no such samples.
+    pub sample_duration: u32,
     /// What protection systems say.
     pub systems: &'a [SystemInit],
 }

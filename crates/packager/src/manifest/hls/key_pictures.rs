@@ -29,16 +29,11 @@ pub(in crate::manifest) fn write(
         .map(|picture| rendition.seconds(picture.length));
     let mut text = head(lengths.fold(presentation.longest_segment, f64::max));
     line(&mut text, "#EXT-X-I-FRAMES-ONLY");
-<<<<<<< HEAD
-    start_keys(&mut text, presentation, rendition);
+    let mut key = start_keys(&mut text, presentation, rendition);
     match rendition.key_init_file() {
         Some(file) => line(&mut text, &format!("#EXT-X-MAP:URI=\"{file}\"")),
         None => line(&mut text, &map_line(rendition)),
     }
-=======
-    let mut key = start_keys(&mut text, presentation, rendition);
-    line(&mut text, &map_line(rendition));
->>>>>>> 00bb57ace6b19e31c8475989fa344533973025e3
     for picture in pictures {
         for line in key_change(&mut key, picture.kid, rendition, presentation) {
             super::line(&mut text, &line);
