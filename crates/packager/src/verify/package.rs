@@ -428,7 +428,7 @@ impl Run<'_> {
 /// Reads a source as WebVTT, if it is.
 fn read_subtitles(source: &dyn Source) -> Result<Option<Subtitles>, Error> {
     let len = source.len();
-    if len > MAX_SUBTITLES || len < 6 {
+    if !(6..=MAX_SUBTITLES).contains(&len) {
         return Ok(None);
     }
     let mut head = [0; 9];

@@ -36,6 +36,8 @@ pub struct Checked<'a> {
     pub clear: ReadRendition,
     /// The key of each segment, as the options have it; `None` for a clear one.
     pub keys: Vec<Option<ContentKey>>,
+    /// The first key that is for it.
+    pub first_key: Option<ContentKey>,
 }
 
 impl Checked<'_> {
@@ -44,6 +46,10 @@ impl Checked<'_> {
         let keys = self.keys.iter().flatten();
         let mut kids: Vec<KeyId> = keys.map(|key| key.kid).collect();
         kids.dedup();
+        if kids.is_empty() {
+            // All of it is clear lead: the sample entry names a key all the same.
+            kids.extend(self.first_key.as_ref().map(|key| key.kid));
+        }
         kids
     }
 
@@ -71,6 +77,7 @@ pub fn check(package: &Package) {
                 name: &rendition.name,
                 codec: &rendition.codec,
                 keys: keys::of_segments(package, &rendition.name, &read),
+                first_key: keys::first(package, &rendition.name, &read),
                 read,
                 clear: ReadRendition::read_joined(&package.decrypted(index)),
                 files,

@@ -26,7 +26,8 @@ fn golden_packages_are_read_by_mp4_atom() {
             if name.ends_with(".vtt") {
                 continue;
             }
-            let atoms = read(&name, bytes);
+            let mut atoms = read(&name, bytes);
+            atoms.retain(|atom| !matches!(atom, Any::Styp(_) | Any::Sidx(_)));
             if matches!(object.segment, 0 | ObjectId::KEY_PICTURES) {
                 let [Any::Ftyp(ftyp), Any::Moov(moov)] = atoms.as_slice() else {
                     panic!("{name}: {atoms:?}");
@@ -38,12 +39,8 @@ fn golden_packages_are_read_by_mp4_atom() {
                 assert_eq!(mvex.trex[0].track_id, 1);
                 continue;
             }
-            let fragments = match package.is_single_file() {
-                true => atoms.as_slice(),
-                false => &atoms[1..],
-            };
-            assert!(!fragments.is_empty(), "{name}: {} boxes", atoms.len());
-            for pair in fragments.chunks(2) {
+            assert!(atoms.len() >= 2, "{name}: {} boxes", atoms.len());
+            for pair in atoms.chunks(2) {
                 let [Any::Moof(moof), Any::Mdat(mdat)] = pair else {
                     panic!("{name}: no pairs of moof and mdat");
                 };

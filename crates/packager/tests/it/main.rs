@@ -22,6 +22,7 @@ mod limits;
 mod movie_builder;
 mod mutation;
 mod package;
+mod periods;
 mod probe;
 mod properties;
 mod reader;

@@ -171,7 +171,7 @@ pub fn render(
 pub fn numbered_key(number: u8) -> ContentKey {
     ContentKey {
         kid: KeyId([0xc0 | number; 16]),
-        value: std::array::from_fn(|at| (at as u8).wrapping_mul(59) ^ (0x91 | number)),
+        value: std::array::from_fn(|at| (at as u8).wrapping_mul(59) ^ (0x91 + number)),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Init {
     pub media_time: i64,
     /// Type of the sample entry.
     pub entry: FourCc,
+    /// Pixels of a picture; 0 for others.
+    pub size: (u16, u16),
     /// Types of the entries behind it.
     pub further_entries: Vec<FourCc>,
     /// Body of `avcC`; empty for other codecs.
@@ -91,6 +93,14 @@ impl Init {
             handler,
             media_time,
             entry: entry.kind,
+            size: match &handler.0 {
+                b"vide" => {
+                    let mut fields = entry.cursor();
+                    fields.skip(24).unwrap();
+                    (fields.u16().unwrap(), fields.u16().unwrap())
+                }
+                _ => (0, 0),
+            },
             further_entries: entries.map(|entry| entry.kind).collect(),
             avc_record: body(b"avcC"),
             hevc_record: body(b"hvcC"),

@@ -1,17 +1,17 @@
 //! Which key each segment is due, worked out from the options and the times of the media.
 
 use crate::package::Package;
-use crate::reader::{ReadRendition, Segment};
+use crate::reader::{Init, ReadRendition, Segment};
 use packager::{ContentKey, EncryptScope, Label};
 
 /// The key of each segment of a rendition; `None` for a clear one.
 pub fn of_segments(package: &Package, name: &str, read: &ReadRendition) -> Vec<Option<ContentKey>> {
     let options = &package.options;
     let is_video = read.init.is_video();
-    if options.scheme.is_none() || (options.encrypt == EncryptScope::Video && !is_video) {
+    let keys = of_rendition(package, name, &read.init);
+    if keys.is_empty() {
         return vec![None; read.segments.len()];
     }
-    let keys = of_rendition(package, name, is_video);
     let lead = options.clear_lead.as_secs_f64();
     let of_segment = |segment: &Segment| {
         let start = segment.start(&read.init).max(0) as f64 / f64::from(read.init.timescale);
@@ -30,20 +30,34 @@ pub fn of_segments(package: &Package, name: &str, read: &ReadRendition) -> Vec<O
     read.segments.iter().map(of_segment).collect()
 }
 
-/// The keys of a rendition, in the order of crypto periods.
-fn of_rendition(package: &Package, name: &str, is_video: bool) -> Vec<ContentKey> {
+/// The first key of a rendition.
+pub fn first(package: &Package, name: &str, read: &ReadRendition) -> Option<ContentKey> {
+    let keys = of_rendition(package, name, &read.init);
+    keys.first().cloned()
+}
+
+/// The keys of a rendition, in the order of crypto periods; none when it is not to be encrypted.
+fn of_rendition(package: &Package, name: &str, init: &Init) -> Vec<ContentKey> {
+    let is_video = init.is_video();
+    let options = &package.options;
+    if options.scheme.is_none() || (options.encrypt == EncryptScope::Video && !is_video) {
+        return Vec::new();
+    }
     let of_label = |label: Option<Label>| -> Vec<ContentKey> {
         let keys = package.options.content_keys.iter();
         let keys = keys.filter(|key| key.label == label);
         keys.map(|key| key.key.clone()).collect()
     };
-    // Names of sizes are tried in turn: the tests that name sizes check who gets which.
-    let by_kind = match is_video {
-        true => vec![Label::Sd, Label::Hd, Label::Uhd1, Label::Uhd2],
-        false => vec![Label::Audio],
+    let pixels = u32::from(init.size.0) * u32::from(init.size.1);
+    let by_kind = match pixels {
+        _ if !is_video => Label::Audio,
+        _ if pixels <= 768 * 576 => Label::Sd,
+        _ if pixels <= 1920 * 1080 => Label::Hd,
+        _ if pixels <= 4096 * 2160 => Label::Uhd1,
+        _ => Label::Uhd2,
     };
-    let labels = [Label::Rendition(name.to_string())].into_iter();
-    let labels = labels.chain(by_kind).map(Some).chain([None]);
+    let by_name = Label::Rendition(name.to_string());
+    let labels = [Some(by_name), Some(by_kind), None].into_iter();
     let mut keys = labels.map(of_label);
     keys.find(|keys| !keys.is_empty()).expect("a key is due")
 }
