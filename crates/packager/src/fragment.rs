@@ -23,6 +23,9 @@ pub(crate) struct Fragment<'a> {
     pub auxiliaries: &'a [SampleAuxiliary],
     /// Bytes of all samples.
     pub payload_len: u64,
+    /// Duration that the init segment tells for samples whose fragment tells none; `None` when the fragment is to
+    /// tell it in any case.
+    pub track_duration: Option<u32>,
 }
 
 /// Flags of a sync sample: it depends on no other (8.8.3.1).
@@ -88,6 +91,8 @@ pub(crate) fn write_head(fragment: &Fragment<'_>, buffer: Vec<u8>) -> Vec<u8> {
 /// Fields that are the same for all samples (of flags: for all but the first).
 struct Defaults {
     duration: Option<u32>,
+    /// Whether the init segment tells the duration.
+    is_usual: bool,
     size: Option<u32>,
     flags: Option<u32>,
     first_flags: Option<u32>,
@@ -100,13 +105,22 @@ impl Defaults {
         let flags_of_rest = common(samples.get(1..).unwrap_or_default().iter().map(flags));
         let first = samples.first().map(flags);
         let flags = flags_of_rest.or(first.filter(|_| samples.len() == 1));
+        let duration = common(samples.iter().map(|sample| sample.duration));
+        let is_usual = duration.is_some() && duration == fragment.track_duration;
         Self {
-            duration: common(samples.iter().map(|sample| sample.duration)),
+            duration: duration.filter(|_| !is_usual),
+            is_usual,
             size: common(samples.iter().map(|sample| sample.size)),
             flags,
             first_flags: first.filter(|first| flags.is_some_and(|flags| flags != *first)),
             composition_offsets: samples.iter().any(|sample| sample.composition_offset != 0),
         }
+    }
+}
+
+impl Defaults {
+    fn lists_durations(&self) -> bool {
+        self.duration.is_none() && !self.is_usual
     }
 }
 
@@ -173,7 +187,7 @@ fn write_trun(w: &mut Writer, fragment: &Fragment<'_>, defaults: &Defaults) -> u
     let flag = |wanted: bool, flag: u32| if wanted { flag } else { 0 };
     let flags = 1
         | flag(defaults.first_flags.is_some(), 4)
-        | flag(defaults.duration.is_none(), Trun::DURATION)
+        | flag(defaults.lists_durations(), Trun::DURATION)
         | flag(defaults.size.is_none(), Trun::SIZE)
         | flag(defaults.flags.is_none(), Trun::FLAGS)
         | flag(defaults.composition_offsets, Trun::COMPOSITION_OFFSET);
@@ -186,7 +200,7 @@ fn write_trun(w: &mut Writer, fragment: &Fragment<'_>, defaults: &Defaults) -> u
             w.u32(first);
         }
         for sample in fragment.samples {
-            if defaults.duration.is_none() {
+            if defaults.lists_durations() {
                 w.u32(sample.duration);
             }
             if defaults.size.is_none() {

@@ -20,6 +20,8 @@ pub(crate) struct Init<'a> {
     pub protections: &'a [Protection],
     /// Whether some segments stay clear all the same.
     pub clear_lead: bool,
+    /// Duration of samples whose fragment tells none, in ticks; 0 when there are no such samples.
+    pub sample_duration: u32,
     /// What protection systems say.
     pub systems: &'a [SystemInit],
 }
@@ -70,7 +72,8 @@ pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
             w.full(b"trex", 0, 0, |w| {
                 w.u32(TRACK_ID);
                 w.u32(1);
-                w.zeros(12);
+                w.u32(init.sample_duration);
+                w.zeros(8);
             });
         });
         for pssh in init.systems.iter().flat_map(|system| &system.pssh) {

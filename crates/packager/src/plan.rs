@@ -3,13 +3,13 @@
 mod align;
 mod choice;
 mod cut;
+mod key_pictures;
 mod keys;
 mod periods;
 mod render;
 mod single_file;
 mod text;
 mod timeline;
-mod trick;
 
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
@@ -21,6 +21,7 @@ use align::Pictures;
 use choice::Chosen;
 pub(crate) use cut::Segment;
 use cut::Selection;
+use key_pictures::KeyDurations;
 use keys::KeyRing;
 pub use render::{ObjectFacts, SegmentBuffer, WriteBytes};
 use std::sync::Arc;
@@ -82,12 +83,15 @@ pub(crate) struct PlannedTrack {
     pub first_sample: u64,
     /// Behind the end of the presentation, in ticks of the movie's timeline.
     pub end: i64,
+    /// What init segments tell of the durations of its key pictures.
+    key_pictures: Option<KeyDurations>,
     /// Whether the MPD lists its key pictures, for playing fast.
     pub trick_mode: bool,
 }
 
 /// One media object of a package: `segment` 0 is the init segment, 1 and up are `1.m4s`, …. Of a list of cues,
-/// which needs no init segment, 0 is all of it in one file.
+/// which needs no init segment, 0 is all of it in one file. Key pictures have an init segment of their own,
+/// [`ObjectId::KEY_PICTURES`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId {
     /// Index into [`Plan::renditions`].
@@ -250,20 +254,27 @@ impl Plan {
                 if segment <= facts.segments {
                     objects.push(ObjectId { rendition, segment });
                 }
+                if segment == 0 && self.has_key_init(rendition) {
+                    let segment = ObjectId::KEY_PICTURES;
+                    objects.push(ObjectId { rendition, segment });
+                }
             }
         }
         objects
     }
 
     /// Path of an object in the package: `video/init.mp4`, `video/1.m4s`; or the file that holds it with others of its
-    /// rendition: `video.mp4`. Of a list of cues: `text/subtitles.vtt`, `text/1.vtt`.
+    /// rendition: `video.mp4`. The init segment of key pictures: `video/iframes.mp4`, `video-iframes.mp4`. Of a list of cues: `text/subtitles.vtt`, `text/1.vtt`.
     pub fn path(&self, object: ObjectId) -> String {
         let name = self
             .renditions
             .get(object.rendition as usize)
             .map_or("", |rendition| &rendition.name);
-        if self.is_single_file(object.rendition) {
-            return format!("{name}.mp4");
+        match (self.is_single_file(object.rendition), object.segment) {
+            (true, ObjectId::KEY_PICTURES) => return format!("{name}-iframes.mp4"),
+            (true, _) => return format!("{name}.mp4"),
+            (false, ObjectId::KEY_PICTURES) => return format!("{name}/iframes.mp4"),
+            (false, _) => {}
         }
         let track = self.tracks.get(object.rendition as usize);
         let is_list = track.is_some_and(|track| track.cues().is_some());
@@ -410,6 +421,7 @@ impl Planner<'_> {
             protections,
             signals,
             sample_count,
+            key_pictures: KeyDurations::of(track, &segments, end),
             segments,
             trick_mode: false,
         });

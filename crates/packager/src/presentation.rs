@@ -71,6 +71,8 @@ pub(crate) struct RenditionFacts<'a> {
     pub files: Files,
     /// Its segments, in order.
     pub segments: Vec<SegmentFacts>,
+    /// Whether there is an init segment for its key pictures alone.
+    pub key_init: bool,
     /// Whether the MPD lists its key pictures.
     pub trick_mode: bool,
     /// The highest SAP type of its segments: with 3, pictures that are shown before the key frame of a segment may need
@@ -185,7 +187,8 @@ impl<'a> Presentation<'a> {
                 _ if track.cues().is_some() => Files::Cues,
                 _ => Files::Segments,
             };
-            let facts = RenditionFacts::of(rendition, track, start, files, &objects);
+            let mut facts = RenditionFacts::of(rendition, track, start, files, &objects);
+            facts.key_init = plan.has_key_init(index);
             let known = numbers.iter().position(|number| *number == rendition.set);
             match known.and_then(|position| sets.get_mut(position)) {
                 Some(set) => set.renditions.push(facts),
@@ -373,6 +376,7 @@ impl<'a> RenditionFacts<'a> {
             average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
             files,
             segments,
+            key_init: false,
             trick_mode: track.trick_mode,
             sap_type: track.sap_type(),
             format,

@@ -137,7 +137,7 @@ impl<'a> Job<'a> {
         output: &Output,
         memory: &mut Memory,
     ) -> Result<ObjectFacts, Failure> {
-        let facts = match output.shared(object.rendition) {
+        let facts = match output.shared(self.plan, object) {
             Some(shared) => {
                 let gap = match object.segment {
                     0 => self.plan.index_size(object.rendition),
@@ -240,8 +240,10 @@ impl Output {
         })
     }
 
-    fn shared(&self, rendition: u32) -> Option<&SharedFile> {
-        self.shared.get(rendition as usize)?.as_ref()
+    /// The file that an object shares with others.
+    fn shared(&self, plan: &Plan, object: ObjectId) -> Option<&SharedFile> {
+        let shared = self.shared.get(object.rendition as usize)?.as_ref();
+        shared.filter(|_| plan.shares_file(object))
     }
 
     /// Ends all waiting of threads for each other.

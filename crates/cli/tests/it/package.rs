@@ -16,6 +16,7 @@ fn the_json_report_describes_the_files() {
     assert_eq!(report["output"], "out");
     assert_eq!(report["dash"], "out/stream.mpd");
     assert_eq!(report["hls"], "out/master.m3u8");
+    assert_eq!(report["layout"], "segments");
     assert_eq!(report["scheme"], "cbcs");
     assert_eq!(report["encrypt"], "all");
     assert_eq!(report["key_file"], "out.key");
@@ -34,12 +35,9 @@ fn the_json_report_describes_the_files() {
         let name = rendition["name"].as_str().unwrap();
         let segments = rendition["segments"].as_u64().unwrap();
         let mut expect = vec![format!("{name}/init.mp4"), format!("{name}/playlist.m3u8")];
-        if name == "video" {
-            expect.push(format!("{name}/iframes.m3u8"));
-        }
         expect.extend((1..=segments).map(|number| format!("{name}/{number}.m4s")));
         if name == "video" {
-            expect.push("video/iframes.m3u8".into());
+            expect.extend(["video/iframes.m3u8".into(), "video/iframes.mp4".into()]);
         }
         for path in &expect {
             assert!(files.contains_key(Path::new(path)), "{path}");
@@ -50,6 +48,61 @@ fn the_json_report_describes_the_files() {
             expect.len() + 1,
             "the folder itself, and nothing else"
         );
+    }
+}
+
+#[test]
+fn single_files_are_whole_whatever_the_order_of_the_threads() {
+    let scratch = Scratch::new();
+    let clip = media::clip();
+    let key = scratch.write("key", key());
+    let package = |output: &str, layout: &str| {
+        let mut args = vec!["package", clip.to_str().unwrap(), "-o", output];
+        args.extend(["--key-file", key.to_str().unwrap(), "--scheme", "cbcs"]);
+        args.extend(["--segment-duration", "0.5", "--layout", layout, "--json"]);
+        scratch.run(args).ok().json()
+    };
+    let report = package("one", "single-file");
+    assert_eq!(report["layout"], "single-file");
+    let files = snapshot(&scratch.path().join("one"));
+    let bytes: usize = files.values().flatten().map(Vec::len).sum();
+    assert_eq!(report["size"], bytes);
+    let names: Vec<_> = files.keys().map(|path| path.to_str().unwrap()).collect();
+    let due = [
+        "audio.m3u8",
+        "audio.mp4",
+        "master.m3u8",
+        "stream.mpd",
+        "video-iframes.m3u8",
+        "video-iframes.mp4",
+        "video.m3u8",
+        "video.mp4",
+    ];
+    assert_eq!(names, due);
+    // Clear samples are those of the package in segments; `decrypt` takes the one file.
+    package("several", "segments");
+    for name in ["video", "audio"] {
+        let one = format!("one/{name}.mp4");
+        let key = key.to_str().unwrap();
+        let open = format!("{name}-one.mp4");
+        scratch
+            .run(["decrypt", &one, "--key-file", key, "-o", &open])
+            .ok();
+        let count = report["renditions"].as_array().unwrap().iter();
+        let count = count.filter(|rendition| rendition["name"] == name);
+        let count = count.map(|one| one["segments"].as_u64().unwrap()).sum();
+        let mut args = vec!["decrypt".to_string(), format!("several/{name}/init.mp4")];
+        args.extend((1..=count).map(|number| format!("several/{name}/{number}.m4s")));
+        let joined = format!("{name}-several.mp4");
+        args.extend(["--key-file".into(), key.into(), "-o".into(), joined.clone()]);
+        scratch.run(&args).ok();
+        let samples = |file: &str| {
+            let bytes = std::fs::read(scratch.path().join(file)).unwrap();
+            let boxes = bytes.windows(4).filter(|four| *four == b"mdat").count();
+            let report = scratch.run(["inspect", file, "--json"]).ok().json();
+            (boxes, report["tracks"].clone())
+        };
+        assert_eq!(samples(&open), samples(&joined), "{name}");
     }
 }
 

@@ -43,6 +43,7 @@ fn picture() -> RenditionFacts<'static> {
         timescale: 1000,
         presentation_time_offset: 0,
         files: Files::Segments,
+        key_init: true,
         trick_mode: true,
         segments: segments(&[(0, 4000), (4000, 4000), (8000, 1999)]),
         sap_type: 1,

@@ -130,13 +130,19 @@ impl Plan {
             output.put(text.as_bytes())?;
             return Ok(output.facts(0));
         }
-        if object.segment == 0 {
+        if matches!(object.segment, 0 | ObjectId::KEY_PICTURES) {
+            let durations = track.key_pictures;
+            let sample_duration = match object.segment {
+                0 => durations.map_or(0, |durations| durations.own),
+                _ => durations.ok_or_else(not_in_plan)?.alone,
+            };
             let init = Init {
                 track: &track.facts,
                 media_time: track.timeline.media_time,
                 protections: &track.protections,
                 clear_lead: track.has_clear_lead(),
                 systems: &track.signals.inits,
+                sample_duration,
             };
             buffer.head.clear();
             buffer.head = init::write(&init, std::mem::take(&mut buffer.head));
@@ -271,6 +277,10 @@ impl PlannedTrack {
             group: period.filter(|_| protection > Some(0)),
             auxiliaries: &auxiliaries,
             payload_len: bytes as u64,
+            track_duration: self
+                .key_pictures
+                .filter(|_| samples.len() == 1)
+                .map(|durations| durations.own),
         };
         buffer.head = fragment::write_head(&fragment, std::mem::take(&mut buffer.head));
         output.put(&buffer.head)?;

@@ -5,7 +5,12 @@ use crate::index::{self, Entry, MAX_KEY_DELAY, MAX_SEGMENT_BYTES, MAX_SEGMENTS};
 use crate::{Error, FileLayout};
 
 impl Plan {
-    /// Whether all objects of a rendition lie in one file.
+    /// Whether an object lies in one file with others of its rendition.
+    pub fn shares_file(&self, object: ObjectId) -> bool {
+        object.segment != ObjectId::KEY_PICTURES && self.is_single_file(object.rendition)
+    }
+
+    /// Whether the init segment and the media segments of a rendition lie in one file.
     pub fn is_single_file(&self, rendition: u32) -> bool {
         let track = self.tracks.get(rendition as usize);
         // Players ask for cues in files of their own.
@@ -16,7 +21,8 @@ impl Plan {
     /// Bytes of the index that lies between the init segment of a rendition and its first media segment; 0 when each
     /// segment has a file of its own.
     ///
-    /// Of a rendition in one file, the objects have the same path. The init segment begins at 0, the index behind it,
+    /// Of a rendition in one file, the objects have the same path (but the init segment of key pictures, which has a
+    /// file of its own). The init segment begins at 0, the index behind it,
     /// the first media segment behind that, and each of the others behind the one before.
     pub fn index_size(&self, rendition: u32) -> u64 {
         match self.tracks.get(rendition as usize) {

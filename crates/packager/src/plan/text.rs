@@ -51,6 +51,7 @@ impl Planner<'_> {
             signals: Signals::default(),
             sample_count: 0,
             segments,
+            key_pictures: None,
             trick_mode: false,
         });
         Ok(())

@@ -53,6 +53,15 @@ impl RenditionFacts<'_> {
         }
     }
 
+    /// The file of the init segment of its key pictures, as seen from their playlist; `None` when that is the one of
+    /// all pictures.
+    pub fn key_init_file(&self) -> Option<String> {
+        self.key_init.then(|| match self.files {
+            Files::Single { .. } => format!("{}-iframes.mp4", self.name),
+            _ => "iframes.mp4".to_string(),
+        })
+    }
+
     /// Whether all of it is in one file.
     pub fn is_single_file(&self) -> bool {
         matches!(self.files, Files::Single { .. })

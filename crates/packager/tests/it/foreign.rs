@@ -3,6 +3,7 @@
 use crate::golden::cases;
 use crate::package::Package;
 use mp4_atom::{Any, DecodeMaybe};
+use packager::ObjectId;
 
 /// The types of the boxes that mp4-atom reads in a file, to its end.
 fn read(name: &str, bytes: &[u8]) -> Vec<Any> {
@@ -27,7 +28,7 @@ fn golden_packages_are_read_by_mp4_atom() {
             }
             let mut atoms = read(&name, bytes);
             atoms.retain(|atom| !matches!(atom, Any::Styp(_) | Any::Sidx(_)));
-            if object.segment == 0 {
+            if matches!(object.segment, 0 | ObjectId::KEY_PICTURES) {
                 let [Any::Ftyp(ftyp), Any::Moov(moov)] = atoms.as_slice() else {
                     panic!("{name}: {atoms:?}");
                 };
@@ -51,6 +52,41 @@ fn golden_packages_are_read_by_mp4_atom() {
                 let sizes = sizes.map(|entry| entry.size.or(size).expect("a size") as usize);
                 assert_eq!(sizes.sum::<usize>(), mdat.data.len(), "{name}");
             }
+        }
+    }
+}
+
+#[test]
+fn golden_single_files_have_an_index_that_mp4_atom_reads() {
+    let single = cases()
+        .into_iter()
+        .filter(|case| case.0.starts_with("single-file"));
+    for (behaviour, movie, options) in single {
+        let package = Package::make(&movie.source(), &options).unwrap();
+        for index in package.indices() {
+            let file = package.joined(index);
+            let atoms = read(behaviour, &file);
+            let [Any::Ftyp(_), Any::Moov(moov), Any::Sidx(sidx), media @ ..] = atoms.as_slice()
+            else {
+                panic!("{behaviour}: no ftyp, moov and sidx");
+            };
+            assert_eq!(sidx.reference_id, moov.trak[0].tkhd.track_id);
+            assert_eq!(sidx.timescale, moov.trak[0].mdia.mdhd.timescale);
+            assert_eq!(sidx.first_offset, 0);
+            let parts = package.rendition(index);
+            let sizes: Vec<usize> = parts[1..].iter().map(|part| part.len()).collect();
+            let told = sidx.references.iter();
+            let told: Vec<usize> = told
+                .clone()
+                .map(|one| one.referenced_size as usize)
+                .collect();
+            assert_eq!(told, sizes);
+            assert!(
+                sidx.references
+                    .iter()
+                    .all(|one| one.starts_with_sap && !one.reference_type)
+            );
+            assert_eq!(media.len() % 2, 0);
         }
     }
 }

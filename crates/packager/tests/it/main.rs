@@ -30,6 +30,7 @@ mod real_media;
 mod salvage;
 mod seeds;
 mod shaka;
+mod single_file;
 mod subtitles;
 mod sync;
 mod systems;

@@ -114,6 +114,7 @@ impl Package {
         self.objects
             .iter()
             .filter(|(object, _)| object.rendition == index)
+            .filter(|(object, _)| object.segment != ObjectId::KEY_PICTURES)
             .map(|(_, bytes)| bytes.as_slice())
             .collect()
     }

@@ -7,7 +7,7 @@ use crate::movie_builder::{
 use crate::package::{Package, options, render};
 use crate::reader::ReadRendition;
 use crate::{conformance, faithful};
-use packager::{EncryptScope, ObjectId, Options, Scheme, SegmentBuffer, Source};
+use packager::{EncryptScope, FileLayout, ObjectId, Options, Scheme, SegmentBuffer, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -73,7 +73,8 @@ fn plan_weights_are_the_bytes_of_media() {
     for (object, bytes) in &package.objects {
         let weight = package.plan.weight(*object) as usize;
         assert!(weight < bytes.len());
-        assert_eq!(weight == 0, object.segment == 0);
+        let is_init = matches!(object.segment, 0 | ObjectId::KEY_PICTURES);
+        assert_eq!(weight == 0, is_init);
     }
 }
 
@@ -367,6 +368,7 @@ fn any_movie(number: u64) -> (TestMovie, Options) {
     let options = Options {
         encrypt: [EncryptScope::All, EncryptScope::Video][pick(2)],
         segment_duration: Duration::from_millis(500 + pick(6000) as u64),
+        layout: [FileLayout::Segments, FileLayout::SingleFile][(number % 2) as usize],
         ..options(SCHEMES[pick(3)])
     };
     (movie, options)

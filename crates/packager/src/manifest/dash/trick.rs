@@ -3,9 +3,7 @@
 use super::segments::{Times, range, write_base_url, write_timeline};
 use super::{SetValues, Xml, element, empty, rate_text, write_protection};
 use crate::TrackKind;
-use crate::presentation::{
-    Files, Format, KeyPicture, Presentation, RenditionFacts, SetFacts, reduce,
-};
+use crate::presentation::{Format, KeyPicture, Presentation, RenditionFacts, SetFacts, reduce};
 use std::io;
 
 /// Key pictures are listed one by one, which the profiles of the other sets do not have.
@@ -21,7 +19,7 @@ fn offered<'a, 'b>(
     sets.filter_map(|(number, set)| {
         let renditions = set.renditions.iter();
         let listed: Vec<_> = renditions
-            .filter(|facts| facts.kind == TrackKind::Video && facts.trick_mode)
+            .filter(|facts| facts.kind == TrackKind::Video && facts.trick_mode && facts.key_init)
             .collect();
         (!listed.is_empty()).then_some((number, set, listed))
     })
@@ -121,15 +119,12 @@ fn write_list(
 ) -> io::Result<()> {
     let times = Times::of(rendition);
     element(xml, "SegmentList", &times.attributes(), |xml| {
-        let initialization = match rendition.files {
-            Files::Single { init, .. } => ("range", range(0, init)),
-            _ => ("sourceURL", rendition.path(0)),
+        let file = rendition.key_init_file().unwrap_or_default();
+        let path = match rendition.is_single_file() {
+            true => file,
+            false => format!("{}/{file}", rendition.name),
         };
-        empty(
-            xml,
-            "Initialization",
-            &[(initialization.0, &initialization.1)],
-        )?;
+        empty(xml, "Initialization", &[("sourceURL", path.as_str())])?;
         write_timeline(xml, pictures.iter().map(|one| (one.start, one.length)))?;
         for picture in pictures {
             let place = range(picture.offset, picture.size);

@@ -30,7 +30,10 @@ pub(in crate::manifest) fn write(
     let mut text = head(lengths.fold(presentation.longest_segment, f64::max));
     line(&mut text, "#EXT-X-I-FRAMES-ONLY");
     let mut key = start_keys(&mut text, presentation, rendition);
-    line(&mut text, &map_line(rendition));
+    match rendition.key_init_file() {
+        Some(file) => line(&mut text, &format!("#EXT-X-MAP:URI=\"{file}\"")),
+        None => line(&mut text, &map_line(rendition)),
+    }
     for picture in pictures {
         for line in key_change(&mut key, picture.kid, rendition, presentation) {
             super::line(&mut text, &line);

@@ -121,7 +121,7 @@ fn manifest_of_key_pictures_lasts_from_one_to_the_next() {
         &[
             "#EXT-X-TARGETDURATION:4\n",
             "#EXT-X-I-FRAMES-ONLY\n#EXT-X-KEY:METHOD=SAMPLE-AES,",
-            "\n#EXT-X-MAP:URI=\"init.mp4\"\n",
+            "\n#EXT-X-MAP:URI=\"iframes.mp4\"\n",
             "#EXTINF:4.080000,\n#EXT-X-BYTERANGE:100@0\n1.m4s\n",
             "#EXTINF:3.920000,\n#EXT-X-BYTERANGE:100@0\n2.m4s\n",
             "#EXTINF:1.999000,\n#EXT-X-BYTERANGE:200@0\n3.m4s\n#EXT-X-ENDLIST\n",
@@ -147,7 +147,7 @@ fn manifest_lists_key_pictures_in_a_set_of_their_own() {
             // 1.999 s at 29.97 frames a second; three pictures in 9.999 s.
             r#"<Representation id="video-key-pictures" bandwidth="401" codecs="avc1.64001f" width="720" height="576" frameRate="3/10" sar="16:15" maxPlayoutRate="59" codingDependency="false">"#,
             r#"<SegmentList timescale="1000">
-          <Initialization sourceURL="video/init.mp4"/>
+          <Initialization sourceURL="video/iframes.mp4"/>
           <SegmentTimeline>
             <S t="0" d="4000" r="1"/>
             <S d="1999"/>
@@ -165,7 +165,7 @@ fn manifest_lists_key_pictures_in_a_set_of_their_own() {
             r#"codingDependency="false">
         <BaseURL>video.mp4</BaseURL>
         <SegmentList timescale="1000">
-          <Initialization range="0-699"/>"#,
+          <Initialization sourceURL="video-iframes.mp4"/>"#,
             r#"<SegmentURL mediaRange="800-899"/>"#,
             r#"<SegmentURL mediaRange="2800-2899"/>"#,
         ],

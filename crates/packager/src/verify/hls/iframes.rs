@@ -6,7 +6,7 @@ use crate::decrypt::Tracks;
 use crate::movie::{SampleEntry, VideoConfig};
 use crate::verify::book::Book;
 use crate::verify::init::Init;
-use crate::verify::location::Files;
+use crate::verify::location::{Files, Location};
 use crate::verify::pictures::{Picture, first_picture};
 use crate::verify::playlist::{Entry, Playlist};
 use crate::verify::segments::{Fragment, Reader};
@@ -104,16 +104,31 @@ fn pictures(
         book.must(IFRAMES, place, "no EXT-X-MAP");
         return Ok(());
     };
-    let Some(track) = tracks
-        .iter()
-        .find(|track| track.init.at == *map && !track.trick)
-    else {
-        book.must(IFRAMES, place, "its EXT-X-MAP is that of no rendition");
+    let Some(track) = track_of(playlist, map, tracks) else {
+        book.must(IFRAMES, place, "it lists pictures of no rendition");
         return Ok(());
     };
+    let own = match files.open(&map.path)? {
+        Some(source) => Init::read(source, map)?,
+        None => Err("is not there".into()),
+    };
+    let init = match own {
+        Ok(init) => init,
+        Err(what) => {
+            book.must(IFRAMES, map, what);
+            return Ok(());
+        }
+    };
+    let same = init.timescale == track.init.timescale
+        && init.track_id == track.init.track_id
+        && init.kind == track.init.kind
+        && init.shift() == track.init.shift();
+    book.ensure(IFRAMES, same, map, || {
+        "is the init segment of another track".into()
+    });
     let reading = Reading {
-        init: &track.init,
-        tracks: Tracks::parse(track.init.moov.as_slice().into(), track.init.moov_offset, 0)?,
+        init: &init,
+        tracks: Tracks::parse(init.moov.as_slice().into(), init.moov_offset, 0)?,
         config: match &track.entry {
             Some(SampleEntry::Video(entry)) => Some(entry.config.clone()),
             _ => None,
@@ -177,6 +192,22 @@ fn picture_alone(
     book.ensure(IFRAMES, sync, &entry.at, || {
         "its first picture needs others".into()
     });
+}
+
+/// The rendition whose pictures are listed: that of the init segment or, where key pictures have one of their own, that
+/// of the media.
+fn track_of<'a>(playlist: &Playlist, map: &Location, tracks: &'a [Track]) -> Option<&'a Track> {
+    let mut candidates = tracks.iter().filter(|track| !track.trick);
+    let of_map = candidates.clone().find(|track| track.init.at == *map);
+    of_map.or_else(|| {
+        let path = &playlist.segments.first()?.at.path;
+        candidates.find(|track| {
+            track
+                .segments
+                .iter()
+                .any(|segment| segment.at.path == *path)
+        })
+    })
 }
 
 /// What is needed to read a fragment anywhere in the media of a rendition.

@@ -3,7 +3,7 @@
 use super::addresses::{Files, listed};
 use super::{Checked, ensure};
 use crate::package::Package;
-use crate::reader::{Segment, top_level};
+use crate::reader::{Init, Segment, top_level};
 use dash_mpd_core::{AdaptationSet, MPD, Representation};
 use m3u8_rs::{ByteRange, MasterPlaylist, MediaPlaylistType};
 
@@ -44,6 +44,42 @@ fn check(listed: &[Listed<'_>], rendition: &Checked<'_>) {
         let due = off.abs() < 1e-3 || (is_last && cut_off);
         ensure(45, due, format!("{name} lasts {} s", one.length));
     }
+}
+
+/// The init segment of key pictures is that of all pictures, but for the duration of pictures that tell none: there it
+/// is the longest time from one key picture to the next. `due`: there is such an init segment.
+fn check_init(bytes: &[u8], rendition: &Checked<'_>, due: bool) {
+    let all = &rendition.read.init;
+    if bytes == rendition.files[0] {
+        ensure(45, !due, "an init segment of key pictures");
+        return;
+    }
+    let own = Init::read(bytes);
+    let shown = rendition
+        .read
+        .segments
+        .iter()
+        .map(|segment| segment.samples[0].shown(all).max(0));
+    let shown: Vec<i64> = shown.collect();
+    let between = shown.windows(2).map(|pair| pair[1] - pair[0]).max();
+    let longest = i64::from(own.trex.duration);
+    ensure(
+        45,
+        longest >= between.unwrap_or(1),
+        "a hole between key pictures",
+    );
+    let mut same = bytes.to_vec();
+    let trex = same
+        .windows(4)
+        .position(|four| four == b"trex")
+        .expect("a trex");
+    let at = trex + 4 + 4 + 8;
+    same[at..at + 4].copy_from_slice(&all.trex.duration.to_be_bytes());
+    ensure(
+        45,
+        same == rendition.files[0],
+        "the init segment of key pictures",
+    );
 }
 
 /// Bytes that are told as `0-99`, or all when nothing is told.
@@ -122,7 +158,7 @@ fn check_list(files: &Files, representation: &Representation, rendition: &Checke
         url.expect("check 45: a URL").clone()
     };
     let bytes = part(files, &of_base(&init.sourceURL), init.range.as_ref());
-    ensure(45, bytes == rendition.files[0], "the init segment");
+    check_init(bytes, rendition, true);
     let timeline = list.SegmentTimeline.as_ref().expect("check 45");
     let times = listed(timeline);
     ensure(45, times.len() == list.segment_urls.len(), "times");
@@ -220,7 +256,7 @@ fn check_playlist<'a>(
     let map = playlist.segments[0].map.as_ref().expect("check 45: a MAP");
     let range = map.byte_range.as_ref().map(range_text);
     let init = part(files, &format!("{folder}{}", map.uri), range.as_ref());
-    ensure(45, init == rendition.files[0], "the init segment");
+    check_init(init, rendition, false);
     let segments = playlist.segments.iter();
     let all: Vec<_> = segments
         .map(|segment| {
