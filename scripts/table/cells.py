@@ -63,6 +63,8 @@ def check(engine: Engine, cell: Cell) -> None:
         package(engine, cell)
         verify(engine, cell)
         rendition = find(cell)
+        if (len(rendition.files) == 1) != (cell.layout == "single-file") and rendition.mime != "text/vtt":
+            raise Wrong(f"the layout is not {cell.layout}: {len(rendition.files)} files")
         if cell.row.kind == "text":
             compare_cues(rendition)
         else:

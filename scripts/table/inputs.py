@@ -116,7 +116,7 @@ def sounds(tools: Tools) -> list[Row]:
         ("AC-3", "ac-3", "ac3"),
         ("E-AC-3", "ec-3", "eac3"),
         ("ALAC", "alac", "alac"),
-        ("MP3", "mp4a, alone", "libmp3lame"),
+        ("MP3 without a picture", "mp4a", "libmp3lame"),
     ]
     noise = "0.02*(random(0)-0.5)"
     graph = f"aevalsrc=0.2*sin(880*PI*t)+{noise}|0.2*sin(1320*PI*t)+{noise}:s=48000:c=stereo:d={SECONDS}"

@@ -65,7 +65,7 @@ No browser decrypts `cens` and `cbc1`, and HLS has no method for them, so that n
 
 The inputs are {SECONDS} s long, pictures of {WIDTH}×{HEIGHT} at {RATE} a second, sound of two channels at 48 kHz, made by
 ffmpeg; `wvtt` and `stpp` tracks by Shaka Packager. Subtitles come with an H.264 picture, which is encrypted; they themselves
-are always clear. HE-AAC and xHE-AAC are not in the table: no free encoder of them is in Debian.
+are always clear. HE-AAC and xHE-AAC are not in the table: Debian's ffmpeg has no encoder of them.
 
 {programs}"""
 

@@ -38,7 +38,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Package(package::PackageArgs),
+    Package(Box<package::PackageArgs>),
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),

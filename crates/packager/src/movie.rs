@@ -308,7 +308,7 @@ impl TrackBuilder {
     ) -> Result<Track, Error> {
         let timing = self.timing.clone().unwrap_or_default();
         let seconds = |ticks: i64| ticks as f64 / f64::from(self.timescale);
-        let duration_seconds = seconds(extent.end.saturating_sub(extent.start).max(0));
+        let duration_seconds = seconds(extent.end.saturating_sub(extent.start.max(0)).max(0));
         let packageable = self.judge(extent);
         let entry = match packageable {
             Packageable::Yes => self.entry.entry,

@@ -382,11 +382,13 @@ fn new_keys(
     movies: &[Movie],
     options: &Options,
 ) -> Result<Vec<LabelledKey>, Failure> {
+    // Without crypto periods one key a label does, and the plan says what is wrong with the inputs.
     let periods = match options.crypto_period {
-        Some(_) => packager::crypto_periods(movies, options),
-        None => Ok(1),
+        Some(_) => packager::crypto_periods(movies, options)
+            .map_err(|error| Failure::engine(&"the inputs", &error))?
+            .max(1),
+        None => 1,
     };
-    let periods = periods.map_err(|error| Failure::engine(&"--key-rotation", &error))?;
     let mut new = Vec::new();
     let labels = match labels {
         [] => vec![None],

@@ -34,7 +34,13 @@ fn the_json_report_describes_the_files() {
         let name = rendition["name"].as_str().unwrap();
         let segments = rendition["segments"].as_u64().unwrap();
         let mut expect = vec![format!("{name}/init.mp4"), format!("{name}/playlist.m3u8")];
+        if name == "video" {
+            expect.push(format!("{name}/iframes.m3u8"));
+        }
         expect.extend((1..=segments).map(|number| format!("{name}/{number}.m4s")));
+        if name == "video" {
+            expect.push("video/iframes.m3u8".into());
+        }
         for path in &expect {
             assert!(files.contains_key(Path::new(path)), "{path}");
         }

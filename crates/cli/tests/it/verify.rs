@@ -46,7 +46,8 @@ fn replace(path: &Path, from: &str, to: &str) {
 #[test]
 fn a_package_of_ours_passes_all_that_can_be_checked() {
     let scratch = Scratch::new();
-    let clip = packaged(&scratch, &[]);
+    let license = ["--license-url", "https://keys.example/license"];
+    let clip = packaged(&scratch, &license);
     let clip = clip.to_str().unwrap();
     let run = scratch
         .run([

@@ -30,6 +30,9 @@ const MPEG2_AAC: std::ops::RangeInclusive<u8> = 0x66..=0x68;
 /// MPEG-2 and MPEG-1 audio, layers 1 to 3.
 const MP3: [u8; 2] = [0x69, 0x6b];
 
+/// Audio object type of unified speech and audio coding, xHE-AAC.
+const UNIFIED: u32 = 42;
+
 /// Samples a second by `samplingFrequencyIndex`.
 const SAMPLE_RATES: [u32; 13] = [
     96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000,
@@ -167,11 +170,51 @@ impl AacConfig {
             11 => 7,
             _ => 0,
         };
+        if self.audio_object_type == UNIFIED {
+            self.read_unified(&mut reader)?;
+        }
         // Parametric stereo makes two channels of one.
         if self.audio_object_type == 29 && self.channels == 1 {
             self.channels = 2;
         }
         self.specific = specific;
+        Ok(())
+    }
+
+    /// The start of `UsacConfig` (ISO/IEC 23003-3, 5.2), which says more exactly what the fields before it say.
+    fn read_unified(&mut self, reader: &mut BitReader<'_>) -> Result<(), CodecError> {
+        /// Samples a second by `usacSamplingFrequencyIndex` from 15 on; those below 13 are the ones of AAC.
+        const SAMPLE_RATES_FROM_15: [u32; 13] = [
+            57_600, 51_200, 40_000, 38_400, 34_150, 28_800, 25_600, 20_000, 19_200, 17_075, 14_400,
+            12_800, 9600,
+        ];
+        let index = reader.bits(5)? as usize;
+        let rate = match index {
+            31 => Some(reader.bits(24)?),
+            15.. => SAMPLE_RATES_FROM_15.get(index - 15).copied(),
+            _ => SAMPLE_RATES.get(index).copied(),
+        };
+        self.sample_rate =
+            rate.ok_or_else(|| CodecError::new("the sampling frequency index is reserved"))?;
+        // How frames and spectral band replication go together.
+        reader.skip(3)?;
+        self.channels = match reader.bits(5)? {
+            0 => {
+                let mut count = reader.bits(5)?;
+                if count == 31 {
+                    count += reader.bits(8)?;
+                }
+                count as u16
+            }
+            count @ 1..=6 => count as u16,
+            7 | 12 => 8,
+            8 => 2,
+            9 => 3,
+            10 => 4,
+            11 => 7,
+            13 => 24,
+            _ => return Err(CodecError::new("the channel configuration is reserved")),
+        };
         Ok(())
     }
 }
@@ -290,6 +333,23 @@ mod tests {
         check(&[0x12, 0x08], ("mp4a.40.2", 44_100, 1));
         // HE-AAC with explicit hierarchical signalling: 24 kHz doubled.
         check(&[0x2b, 0x11, 0x88, 0x00], ("mp4a.40.5", 48_000, 2));
+    }
+
+    #[test]
+    fn extended_high_efficiency_says_itself_what_it_is() {
+        // Object type 42 behind its escape, 48 kHz, stereo; the same in its own words; frames of 1024.
+        check(&[0xf9, 0x46, 0x43, 0x22, 0x00], ("mp4a.40.42", 48_000, 2));
+        // 24 kHz and no word on channels outside; 38.4 kHz and three channels inside.
+        check(&[0xf9, 0x4c, 0x12, 0x20, 0x18], ("mp4a.40.42", 38_400, 3));
+        // 5.1 at 44.1 kHz.
+        check(&[0xf9, 0x48, 0xc4, 0x26, 0x00], ("mp4a.40.42", 44_100, 6));
+        // An index that is reserved, and a configuration that ends too early.
+        for broken in [&[0xf9, 0x46, 0x4d, 0x22, 0x00][..], &[0xf9, 0x46, 0x43]] {
+            assert!(
+                AacConfig::parse_esds(&esds(broken)).is_err(),
+                "{broken:02x?}"
+            );
+        }
     }
 
     #[test]

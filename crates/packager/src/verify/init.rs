@@ -43,7 +43,7 @@ pub(super) struct Init {
     /// Defaults of fragments.
     pub trex: Option<Trex>,
     /// Whole `pssh` boxes, and what they say.
-    pub pssh: Vec<(Vec<u8>, Result<Pssh, String>)>,
+    pub pssh: Vec<WholePssh>,
 }
 
 /// A sample entry.
@@ -208,7 +208,10 @@ fn trex(moov: &BoxView<'_>) -> Result<Option<Trex>, Error> {
         .transpose()?)
 }
 
-fn pssh(moov: &BoxView<'_>) -> Result<Vec<(Vec<u8>, Result<Pssh, String>)>, Error> {
+/// The bytes of a `pssh`, and what it says or why it cannot be read.
+pub(super) type WholePssh = (Vec<u8>, Result<Pssh, String>);
+
+fn pssh(moov: &BoxView<'_>) -> Result<Vec<WholePssh>, Error> {
     let mut found = Vec::new();
     for child in moov.children() {
         let child = child?;

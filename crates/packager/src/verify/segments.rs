@@ -10,7 +10,7 @@ use crate::decrypt::{Tracks, of_fragment};
 use crate::movie::fragments::{data_base, push_runs};
 use crate::sample::{FragmentedTable, Sample, SampleTable};
 use crate::{Error, Source};
-use bmff::boxes::{Tfdt, Tfhd, Trex, Trun};
+use bmff::boxes::{Tfdt, Tfhd, Trun};
 use bmff::{BoxHeader, BoxView, read_box, read_header};
 use sealed::Overlay;
 pub(super) use sealed::Sealed;
@@ -299,7 +299,7 @@ impl Reader<'_> {
             .transpose()?;
         let decode_time = decode_time.map(|tfdt| tfdt.base_media_decode_time);
         book.ensure(13, decode_time.is_some(), at, || "no 'tfdt'".into());
-        let trex = self.init.trex.unwrap_or(Trex::default());
+        let trex = self.init.trex.unwrap_or_default();
         let base = data_base(&tfhd, moof.offset, moof.offset);
         let mut table = FragmentedTable::default();
         let most = self.left.min(MAX_FRAGMENT_SAMPLES);

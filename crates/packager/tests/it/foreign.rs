@@ -25,7 +25,8 @@ fn golden_packages_are_read_by_mp4_atom() {
             if name.ends_with(".vtt") {
                 continue;
             }
-            let atoms = read(&name, bytes);
+            let mut atoms = read(&name, bytes);
+            atoms.retain(|atom| !matches!(atom, Any::Styp(_) | Any::Sidx(_)));
             if object.segment == 0 {
                 let [Any::Ftyp(ftyp), Any::Moov(moov)] = atoms.as_slice() else {
                     panic!("{name}: {atoms:?}");
@@ -37,8 +38,8 @@ fn golden_packages_are_read_by_mp4_atom() {
                 assert_eq!(mvex.trex[0].track_id, 1);
                 continue;
             }
-            assert!(atoms.len() >= 3, "{name}: {} boxes", atoms.len());
-            for pair in atoms[1..].chunks(2) {
+            assert!(atoms.len() >= 2, "{name}: {} boxes", atoms.len());
+            for pair in atoms.chunks(2) {
                 let [Any::Moof(moof), Any::Mdat(mdat)] = pair else {
                     panic!("{name}: no pairs of moof and mdat");
                 };

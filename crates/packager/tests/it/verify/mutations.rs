@@ -413,7 +413,7 @@ const MANIFESTS: &[Mutation] = &[
         f.replace("stream.mpd", " startNumber=\"1\"", " firstNumber=\"1\"")
     }),
     (37, CBCS, "a length in the timeline", |f| {
-        f.replace("stream.mpd", "d=\"61440\" r=\"1\"", "d=\"51440\" r=\"1\"")
+        f.replace("stream.mpd", "d=\"192512\"", "d=\"182512\"")
     }),
     (37, CBCS, "a file is missing", |f| {
         f.0.remove("video/2.m4s");
