@@ -16,9 +16,6 @@ use zeroize::Zeroizing;
 /// The largest CPIX document, and file of `pssh` boxes, that is read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
-/// How many keys are made for one label.
-const MAX_NEW_KEYS: usize = 10_000;
-
 /// Arguments about encryption.
 #[derive(Args)]
 #[command(next_help_heading = "Encryption")]
@@ -392,11 +389,6 @@ fn new_keys(
             .max(1),
         None => 1,
     };
-    if periods > MAX_NEW_KEYS {
-        return Err(Failure::Usage(format!(
-            "--key-rotation: {periods} keys would be needed, and {MAX_NEW_KEYS} are the most"
-        )));
-    }
     let mut new = Vec::new();
     let labels = match labels {
         [] => vec![None],
