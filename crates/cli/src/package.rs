@@ -193,10 +193,6 @@ fn options(args: &PackageArgs) -> Result<(Options, KeySource), Failure> {
             LayoutArg::SingleFile => FileLayout::SingleFile,
         },
         allow_misaligned: args.allow_misaligned,
-        layout: match args.layout {
-            LayoutArg::Segments => FileLayout::Segments,
-            LayoutArg::SingleFile => FileLayout::SingleFile,
-        },
         ..Options::default()
     };
     let keys = args.protection.apply(&mut options)?;
