@@ -21,7 +21,7 @@ const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 const EXAMPLES: &str = "\
 Examples:
   reelpack decrypt holiday/video/init.mp4 holiday/video/1.m4s --key-file holiday.key -o first.mp4
-  reelpack decrypt film/video/*.m4s --key-file film.key -o - | ffplay -
+  reelpack decrypt film/video/init.mp4 film/video/1.m4s --key-file film.key -o - | ffplay -
   reelpack decrypt protected.mp4 --key a16e402b-9056-e371-f36d-348aa62bb749:hyN9IKGfWKdAwFaE5pm0qg -o clear.mp4
 
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written

@@ -54,6 +54,11 @@ pub(crate) fn write(init: &Init<'_>, buffer: Vec<u8>) -> Vec<u8> {
         w.put(b"cmfc");
         w.u32(0);
         w.put(b"cmfciso6dash");
+        if let SampleEntry::Video(entry) = &init.track.entry {
+            for brand in entry.brands() {
+                w.put(&brand);
+            }
+        }
     });
     w.boxed(b"moov", |w| {
         w.full(b"mvhd", 0, 0, |w| {

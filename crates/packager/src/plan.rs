@@ -180,15 +180,16 @@ pub fn crypto_periods(movies: &[Movie], options: &Options) -> Result<usize, Erro
         ..options.clone()
     };
     let clear = plan(movies, &clear)?;
-    let tracks = clear.tracks.iter().map(|track| {
+    let mut most = 0;
+    for (rendition, track) in clear.renditions.iter().zip(&clear.tracks) {
         let facts = &track.facts;
-        let periods = periods::of_segments(&track.segments, facts.timescale, facts.kind, options);
-        match options.encrypts(facts.kind) {
-            true => periods::keys_needed(&periods),
-            false => 0,
+        if options.encrypts(facts.kind) {
+            let (timescale, kind) = (facts.timescale, facts.kind);
+            let periods = periods::of_segments(&track.segments, timescale, kind, options);
+            most = most.max(periods::keys_needed(&rendition.name, &periods)?);
         }
-    });
-    Ok(tracks.max().unwrap_or(0))
+    }
+    Ok(most)
 }
 
 /// How many segments a rendition may have: four days of segments of two seconds.

@@ -16,9 +16,6 @@ use zeroize::Zeroizing;
 /// The largest CPIX document, and file of `pssh` boxes, that is read.
 const MAX_FILE_BYTES: u64 = 4 << 20;
 
-/// How many keys are made for one label.
-const MAX_NEW_KEYS: u64 = 10_000;
-
 /// Arguments about encryption.
 #[derive(Args)]
 #[command(next_help_heading = "Encryption")]
@@ -385,18 +382,13 @@ fn new_keys(
     movies: &[Movie],
     options: &Options,
 ) -> Result<Vec<LabelledKey>, Failure> {
-    let seconds = movies.iter().map(|movie| movie.duration_seconds);
-    let seconds = seconds.fold(0.0, f64::max);
+    // Without crypto periods one key a label does, and the plan says what is wrong with the inputs.
     let periods = match options.crypto_period {
-        // Segments begin at key frames, so the last period may begin late.
-        Some(period) => (seconds / period.as_secs_f64()).ceil() as u64 + 1,
+        Some(_) => packager::crypto_periods(movies, options)
+            .map_err(|error| Failure::engine(&"the inputs", &error))?
+            .max(1),
         None => 1,
     };
-    if periods > MAX_NEW_KEYS {
-        return Err(Failure::Usage(format!(
-            "--key-rotation: {periods} keys would be needed, and {MAX_NEW_KEYS} are the most"
-        )));
-    }
     let mut new = Vec::new();
     let labels = match labels {
         [] => vec![None],

@@ -63,6 +63,8 @@ struct Key {
 #[derive(Serialize)]
 struct Rendition<'a> {
     name: &'a str,
+    /// Number of the input, from 1.
+    input: usize,
     track_id: u32,
     codec: &'a str,
     segments: u32,
@@ -107,6 +109,7 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
     let key = report.options.content_keys.first().map(|key| &key.key);
     let renditions = report.plan.renditions().iter().map(|rendition| Rendition {
         name: &rendition.name,
+        input: rendition.input + 1,
         track_id: rendition.track_id,
         codec: &rendition.codec,
         segments: rendition.segments,

@@ -46,7 +46,7 @@ fn every_form_of_a_key_is_the_same_key() {
 #[test]
 fn a_key_that_begins_with_a_hyphen_is_a_key() {
     let scratch = Scratch::new();
-    let form = "-_-_-_-_-_-_-_-_-_-_-w:-_-_-_-_-_-_-_-_-_-_-w";
+    let form = "-_-_-_-_-_-_-_-_-_-_-w:-_-_-_-_-AAA_-_-_-_-_g";
     let run = package(&scratch, &["--key", form]).ok();
     assert_eq!(run.json()["kid"], "fbffbffb-ffbf-fbff-bffb-ffbffbffbffb");
 }

@@ -10,6 +10,7 @@ mod package;
 mod protection;
 mod sealed;
 mod serve;
+mod several_inputs;
 mod signals;
 mod streams;
 mod support;

@@ -9,6 +9,20 @@ pub fn clip() -> PathBuf {
     make("clip.mp4", &["-map", "0:v", "-map", "1:a"])
 }
 
+/// The picture of [`clip`], smaller.
+pub fn small() -> PathBuf {
+    make("small.mp4", &["-map", "0:v", "-s", "160x90"])
+}
+
+/// The picture of [`clip`] with key frames at other times.
+pub fn other_groups() -> PathBuf {
+    let every_17 = ["-force_key_frames", "expr:gte(t,n_forced*0.68)"];
+    make(
+        "other-groups.mp4",
+        &[&["-map", "0:v"][..], &every_17].concat(),
+    )
+}
+
 /// Sound alone.
 pub fn sound() -> PathBuf {
     make("sound.mp4", &["-map", "1:a"])

@@ -214,3 +214,40 @@ fn decrypted_goes_to_stdout() {
     let run = Run(child.wait_with_output().unwrap());
     assert_eq!((run.code(), run.stderr()), (Some(0), ""));
 }
+
+/// The clip lasts 4 s and has a key picture every second.
+#[test]
+fn keys_change_and_the_beginning_stays_clear() {
+    let scratch = Scratch::new();
+    let arguments = "--segment-duration 1 --key-rotation 2 --clear-lead 1 --cpix-out keys.xml";
+    let report = package(&scratch, arguments).ok().json();
+    let made = keys(&report);
+    assert_eq!(made.len(), 2, "{made:?}");
+    let playlist = scratch.text("out/video/playlist.m3u8");
+    assert!(playlist.contains("#EXT-X-KEY:METHOD=NONE"), "{playlist}");
+    let tags = made.iter().map(|(_, kid)| kid.replace('-', ""));
+    let tags: Vec<String> = tags.map(|kid| format!("KEYID=0x{kid}")).collect();
+    assert!(tags.iter().all(|tag| playlist.contains(tag)), "{playlist}");
+
+    let again = "--segment-duration 1 --key-rotation 2 --cpix keys.xml --force";
+    let kids = |report| {
+        let keys = keys(&report).into_iter();
+        keys.map(|key| key.1)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let report = package(&scratch, again).ok().json();
+    assert_eq!(kids(report), made.into_iter().map(|key| key.1).collect());
+    let segments: Vec<String> = (1..=4).map(|n| format!("out/video/{n}.m4s")).collect();
+    let words = format!(
+        "decrypt out/video/init.mp4 {} --key-file out.key -o whole.mp4",
+        segments.join(" ")
+    );
+    scratch.words(&words).ok();
+    let whole = media::frames(&scratch.path().join("whole.mp4"));
+    assert_eq!(whole, media::frames(&media::clip()));
+
+    let lost = "--cpix keys.xml --force";
+    package(&scratch, lost).fails(2, "2 periods: say with --key-rotation");
+    let two = "--key-file out.key --force";
+    package(&scratch, two).fails(2, "holds 2 keys without a label");
+}

@@ -1,6 +1,7 @@
 //! Dolby Vision in MP4: `dvcC` and `dvvC` (Dolby Vision Streams Within the ISO Base Media File Format, 3.2).
 
 use super::CodecError;
+use bmff::FourCc;
 
 /// What `dvcC` or `dvvC` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) struct SupplementalCodec {
     /// RFC 6381: `dvh1.08.07`.
     pub codec: String,
     /// The brand that names how it is made: `db1p`.
-    pub brand: &'static str,
+    pub brand: FourCc,
 }
 
 impl DolbyVision {
@@ -69,9 +70,9 @@ impl DolbyVision {
             _ => return None,
         };
         let brand = match self.compatibility {
-            1 => "db1p",
-            2 => "db2g",
-            4 => "db4h",
+            1 => FourCc(*b"db1p"),
+            2 => FourCc(*b"db2g"),
+            4 => FourCc(*b"db4h"),
             _ => return None,
         };
         Some(SupplementalCodec {
@@ -97,7 +98,8 @@ mod tests {
         let found = DolbyVision::parse(&record(of.0, of.1, of.2)).unwrap();
         assert!(!found.has_enhancement_layer());
         let found = found.supplemental(base);
-        let found = found.as_ref().map(|one| (one.codec.as_str(), one.brand));
+        let found = found.map(|one| (one.codec, one.brand.to_string()));
+        let expect = expect.map(|(codec, brand)| (codec.to_string(), brand.to_string()));
         assert_eq!(found, expect, "{of:?}");
     }
 

@@ -49,6 +49,21 @@ impl VideoEntry {
     pub fn supplemental_codec(&self) -> Option<SupplementalCodec> {
         self.dolby_vision?.supplemental(&self.format)
     }
+
+    /// Brands that a file with this sample entry has besides those of CMAF (AV1 Codec ISO Media File Format Binding,
+    /// 2.1; Dolby Vision Streams Within the ISO Base Media File Format, 5).
+    pub fn brands(&self) -> Vec<[u8; 4]> {
+        let supplemental = self.supplemental_codec();
+        let mut brands = Vec::new();
+        if &self.format == b"av01" {
+            brands.push(*b"av01");
+        }
+        if supplemental.is_some() || names_dolby_vision(&self.format) {
+            brands.push(*b"dby1");
+        }
+        brands.extend(supplemental.map(|one| one.brand.0));
+        brands
+    }
 }
 
 /// An audio sample entry.
@@ -184,6 +199,11 @@ impl Parsed {
             channels: None,
         }
     }
+}
+
+/// Whether a visual sample entry's type is one of Dolby Vision.
+fn names_dolby_vision(format: &[u8; 4]) -> bool {
+    matches!(format, b"dvh1" | b"dvhe" | b"dva1" | b"dvav" | b"dav1")
 }
 
 /// The name people know a codec by.

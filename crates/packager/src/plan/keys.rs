@@ -1,7 +1,7 @@
 //! Which content key and which IVs a rendition gets.
 
 use super::cut::Segment;
-use super::periods::{self, MAX_CRYPTO_PERIODS};
+use super::periods;
 use crate::cenc::cipher::Cipher;
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
@@ -84,12 +84,7 @@ impl<'a> KeyRing<'a> {
             return Ok(Vec::new());
         };
         let periods = periods::of_segments(segments, track.timescale, track.kind, self.options);
-        let needed = periods::keys_needed(&periods);
-        if needed > MAX_CRYPTO_PERIODS {
-            return Err(Error::LimitExceeded(format!(
-                "'{name}' has {needed} crypto periods, more than {MAX_CRYPTO_PERIODS}"
-            )));
-        }
+        let needed = periods::keys_needed(name, &periods)?;
         let keys = self.keys_of(name, track, needed)?;
         let first_iv = self.first_iv;
         let samples = segments.iter().map(|segment| u64::from(segment.samples));

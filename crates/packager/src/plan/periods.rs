@@ -4,12 +4,12 @@
 //! renditions change at the same times, as far as their segments do.
 
 use super::cut::Segment;
-use crate::{Options, TrackKind};
+use crate::{Error, Options, TrackKind};
 use std::time::Duration;
 
 /// How many crypto periods a package may have. Their KIDs are listed in every init segment, and browsers refuse init
 /// data of more than 64 KiB.
-pub(super) const MAX_CRYPTO_PERIODS: usize = 1000;
+const MAX_CRYPTO_PERIODS: usize = 1000;
 
 /// Number of the crypto period of each segment, counted from the end of the clear lead; `None` for a clear one.
 pub(super) fn of_segments(
@@ -42,8 +42,16 @@ pub(super) fn of_segments(
         .collect()
 }
 
-/// How many content keys such segments take: one for each period up to the last.
-pub(super) fn keys_needed(periods: &[Option<usize>]) -> usize {
+/// How many content keys the segments of a rendition take: one for each period up to the last.
+///
+/// # Errors
+/// [`Error::InvalidOptions`] above [`MAX_CRYPTO_PERIODS`].
+pub(super) fn keys_needed(name: &str, periods: &[Option<usize>]) -> Result<usize, Error> {
     let last = periods.iter().flatten().max();
-    last.map_or(1, |last| last.saturating_add(1))
+    match last.map_or(1, |last| last.saturating_add(1)) {
+        needed if needed > MAX_CRYPTO_PERIODS => Err(Error::InvalidOptions(format!(
+            "'{name}' has {needed} crypto periods, more than {MAX_CRYPTO_PERIODS}"
+        ))),
+        needed => Ok(needed),
+    }
 }

@@ -408,7 +408,8 @@ impl Run<'_> {
             };
             let lower = text.to_ascii_lowercase();
             let plain = text.replace('-', "+").replace('_', "/");
-            for key in options.keys {
+            // Who gives a key the value of its own KID tells it to everybody: the KID has to be in the manifests.
+            for key in options.keys.iter().filter(|key| key.value != key.kid.0) {
                 // A key is 16 bytes as a KID is; the forms are the same.
                 let value = KeyId(key.value);
                 let base64 = base64::engine::general_purpose::STANDARD_NO_PAD.encode(key.value);

@@ -38,8 +38,14 @@ fn edit_end(movie: &TestMovie, track: &TestTrack) -> Option<i64> {
 /// Checks 6, 13, 18 and 28 against the source: every sample that is shown is there once, in order, with
 /// its bytes, and shown at the same tick.
 pub fn check(package: &Package, movie: &TestMovie) {
-    let fragmented = matches!(movie.layout, crate::movie_builder::Layout::Fragmented(_));
+    check_all(package, std::slice::from_ref(movie));
+}
+
+/// [`check`] of a package of several inputs.
+pub fn check_all(package: &Package, movies: &[TestMovie]) {
     for (index, rendition) in package.indices().zip(package.plan.renditions()) {
+        let movie = &movies[rendition.input];
+        let fragmented = matches!(movie.layout, crate::movie_builder::Layout::Fragmented(_));
         let track = movie
             .tracks
             .iter()

@@ -29,6 +29,7 @@ mod reader;
 mod real_media;
 mod salvage;
 mod seeds;
+mod several_inputs;
 mod shaka;
 mod single_file;
 mod subtitles;

@@ -94,7 +94,7 @@ fn the_sweep_deletes_what_nobody_names() {
     assert_eq!(storage.sweep(&HashSet::new(), &codes).expect("swept"), 2);
     assert_eq!(
         storage.package("kept").size("video/1.m4s").expect("read"),
-        Some(11)
+        Some(16)
     );
     assert_eq!(
         storage.package("lost").size("video/1.m4s").expect("read"),

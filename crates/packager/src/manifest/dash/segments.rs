@@ -5,6 +5,10 @@ use crate::presentation::{Files, Presentation, RenditionFacts, SegmentFacts};
 use quick_xml::events::{BytesText, Event};
 use std::io;
 
+/// How much before the presentation a rendition may end, in seconds, when its last segment is told by the length of the
+/// others: two frames or three.
+const MOST_MISSING: f64 = 0.06;
+
 /// Writes where the segments of a rendition are: a template of names, or the place of the index in its file.
 pub(super) fn write(
     xml: &mut Xml,
@@ -76,6 +80,11 @@ fn common_length(presentation: &Presentation<'_>, rendition: &RenditionFacts<'_>
         || last.length > first.length
         || first.start != rendition.presentation_time_offset
     {
+        return None;
+    }
+    // The last segment is taken to reach to the end of the presentation.
+    let end = (last.start + last.length).saturating_sub(first.start);
+    if presentation.duration - rendition.seconds(end) > MOST_MISSING {
         return None;
     }
     // Players divide the length of the presentation, as the MPD tells it, by that of a segment and round up.

@@ -1,7 +1,8 @@
 //! Visual sample entries (ISO/IEC 14496-12, 12.1.3; ISO/IEC 14496-15).
 
 use super::{
-    Codec, Colour, Parsed, RawBox, SampleEntry, VideoConfig, VideoEntry, protection, unsupported,
+    Codec, Colour, Parsed, RawBox, SampleEntry, VideoConfig, VideoEntry, names_dolby_vision,
+    protection, unsupported,
 };
 use crate::Error;
 use crate::codec::CodecError;
@@ -50,8 +51,7 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
     let config = read_config(record, &entry.kind.0, size)
         .map_err(|error| Error::from(record.error(error.to_string())))?;
     let fourcc = entry.kind.to_string();
-    let names_dolby_vision = entry.kind.0.starts_with(b"d");
-    let rfc6381 = match (names_dolby_vision, boxes.dolby_vision) {
+    let rfc6381 = match (names_dolby_vision(&entry.kind.0), boxes.dolby_vision) {
         (true, None) => return Err(entry.error("no 'dvcC' or 'dvvC' box inside").into()),
         (true, Some(dolby)) if dolby.has_enhancement_layer() => {
             let profile = dolby.profile();

@@ -8,7 +8,7 @@ use crate::verify::book::Book;
 use crate::verify::init::Init;
 use crate::verify::location::{Files, Location};
 use crate::verify::pictures::{Picture, first_picture};
-use crate::verify::playlist::Playlist;
+use crate::verify::playlist::{Entry, Playlist};
 use crate::verify::segments::{Fragment, Reader};
 use crate::verify::track::Track;
 use crate::verify::window::Window;
@@ -147,24 +147,7 @@ fn pictures(
             book.must(IFRAMES, &entry.at, "no fragment begins there");
             continue;
         };
-        let first = fragment.samples.first();
-        let behind_first = first.map(|sample| sample.offset.saturating_add(u64::from(sample.size)));
-        let whole = end == fragment.end && fragment.samples.len() == 1;
-        book.ensure(
-            IFRAMES,
-            whole || Some(end) == behind_first,
-            &entry.at,
-            || {
-                format!(
-                    "ends at {end}, the key picture at {}",
-                    behind_first.unwrap_or(0)
-                )
-            },
-        );
-        let sync = first.is_some_and(|sample| sample.sync) && picture != Some(Picture::Dependent);
-        book.ensure(IFRAMES, sync, &entry.at, || {
-            "its first picture needs others".into()
-        });
+        picture_alone(book, entry, &fragment, picture, end);
         let time = fragment.decode_time;
         book.ensure(IFRAMES, before < time, &entry.at, || {
             "comes before the entry above it".into()
@@ -181,6 +164,34 @@ fn pictures(
         || format!("all EXTINF together are {total:.3} s, the media {media:.3} s"),
     );
     Ok(())
+}
+
+/// An entry holds one key picture and nothing else; `end` is where it ends in the file.
+fn picture_alone(
+    book: &mut Book,
+    entry: &Entry,
+    fragment: &Fragment,
+    picture: Option<Picture>,
+    end: u64,
+) {
+    let first = fragment.samples.first();
+    let behind_first = first.map(|sample| sample.offset.saturating_add(u64::from(sample.size)));
+    let whole = end == fragment.end && fragment.samples.len() == 1;
+    book.ensure(
+        IFRAMES,
+        whole || Some(end) == behind_first,
+        &entry.at,
+        || {
+            format!(
+                "ends at {end}, the key picture at {}",
+                behind_first.unwrap_or(0)
+            )
+        },
+    );
+    let sync = first.is_some_and(|sample| sample.sync) && picture != Some(Picture::Dependent);
+    book.ensure(IFRAMES, sync, &entry.at, || {
+        "its first picture needs others".into()
+    });
 }
 
 /// The rendition whose pictures are listed: that of the init segment or, where key pictures have one of their own, that

@@ -75,6 +75,7 @@ fn dolby_vision_over_hdr10_is_named_beside_its_base_layer() {
         let init = package.rendition(0)[0];
         let is_there = init.windows(32).any(|window| window == extra);
         assert!(is_there, "dvvC is left out");
+        assert_eq!(init[16..36], *b"cmfciso6dashdby1db1p");
         let playlist = &package.manifests["master.m3u8"];
         let expect = format!(",CODECS=\"{codec}\",SUPPLEMENTAL-CODECS=\"dvh1.08.07/db1p\",");
         assert!(playlist.contains(&expect), "{playlist}");
@@ -101,6 +102,7 @@ fn dolby_vision_of_its_own_keeps_its_sample_entry() {
             Some(Scheme::Cenc),
         );
         assert_eq!(package.plan.renditions()[0].codec, name);
+        assert_eq!(package.rendition(0)[0][16..32], *b"cmfciso6dashdby1");
         let playlist = &package.manifests["master.m3u8"];
         assert!(playlist.contains(",VIDEO-RANGE=PQ"), "{playlist}");
         assert!(!playlist.contains("SUPPLEMENTAL"), "{playlist}");

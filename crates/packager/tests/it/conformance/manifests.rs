@@ -5,7 +5,7 @@ use super::{Checked, ensure, key_pictures};
 use crate::package::Package;
 use crate::reader::{Init, Segment, nal_units, top_level};
 use base64::Engine as _;
-use dash_mpd_core::{AdaptationSet, MPD};
+use dash_mpd_core::{AdaptationSet, MPD, Representation};
 use m3u8_rs::{
     AlternativeMediaType, ByteRange, KeyMethod, MasterPlaylist, MediaPlaylist, MediaPlaylistType,
     VariantStream,
@@ -39,14 +39,7 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
     let mut longest: f64 = 0.0;
     let mut end: f64 = 0.0;
     for rendition in renditions {
-        let (set, representation) = sets
-            .iter()
-            .find_map(|set| {
-                let mut inside = set.representations.iter();
-                let found = inside.find(|one| one.id.as_deref() == Some(rendition.name));
-                found.map(|representation| (set, representation))
-            })
-            .expect("check 36: its Representation");
+        let (set, representation) = representation_of(rendition, &sets);
         let kind = if rendition.read.init.is_video() {
             "video"
         } else {
@@ -90,6 +83,19 @@ pub fn check_dash(package: &Package, renditions: &[Checked<'_>]) {
         format!("a segment of {longest} s, {most} s"),
     );
     presented_length(&mpd, renditions, end);
+}
+
+/// The Representation of a rendition, and its set.
+fn representation_of<'a>(
+    rendition: &Checked<'_>,
+    sets: &[&'a AdaptationSet],
+) -> (&'a AdaptationSet, &'a Representation) {
+    let mut found = sets.iter().filter_map(|set| {
+        let mut inside = set.representations.iter();
+        let found = inside.find(|one| one.id.as_deref() == Some(rendition.name));
+        found.map(|representation| (*set, representation))
+    });
+    found.next().expect("check 36: its Representation")
 }
 
 /// Check 38: the MPD's duration reaches from the first picture or sound to the last, at `end` seconds.
