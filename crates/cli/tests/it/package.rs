@@ -90,7 +90,7 @@ fn single_files_are_whole_whatever_the_order_of_the_threads() {
             .ok();
         let count = report["renditions"].as_array().unwrap().iter();
         let count = count.filter(|rendition| rendition["name"] == name);
-        let count = count.map(|one| one["segments"].as_u64().unwrap()).sum();
+        let count: u64 = count.map(|one| one["segments"].as_u64().unwrap()).sum();
         let mut args = vec!["decrypt".to_string(), format!("several/{name}/init.mp4")];
         args.extend((1..=count).map(|number| format!("several/{name}/{number}.m4s")));
         let joined = format!("{name}-several.mp4");

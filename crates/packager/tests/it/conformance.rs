@@ -24,6 +24,8 @@ fn ensure(number: u32, right: bool, what: impl std::fmt::Display) {
 
 /// Everything about one rendition of pictures or sound that checks look at.
 pub struct Checked<'a> {
+    /// Its number in the plan.
+    pub index: u32,
     /// Folder name.
     pub name: &'a str,
     /// RFC 6381 string of the plan.
@@ -74,6 +76,7 @@ pub fn check(package: &Package) {
             let files = package.rendition(index);
             let read = ReadRendition::read(&files);
             Checked {
+                index,
                 name: &rendition.name,
                 codec: &rendition.codec,
                 keys: keys::of_segments(package, &rendition.name, &read),

@@ -1,5 +1,6 @@
 //! A file a rendition: the same media as in files of segments, with an index; and key pictures played alone.
 
+use crate::avc_writer::Sps;
 use crate::ffmpeg::{Input, Reading, Unit, assert_same};
 use crate::movie_builder::{Audio, TestMovie, Video, audio, video};
 use crate::package::{Package, content_key, decrypt, options};
@@ -266,7 +267,7 @@ fn key_pictures_alone_are_frames_of_the_source() {
 fn key_pictures_that_last_differently_long_have_no_trick_mode() {
     let picture = Video {
         durations: vec![512, 700, 300],
-        gops: vec![40],
+        gops: vec![61],
         ..Video::default()
     };
     let movie = TestMovie::new(vec![video(1, &picture), audio(2, &Audio::default())]);
@@ -288,25 +289,24 @@ fn key_pictures_that_last_differently_long_have_no_trick_mode() {
 
 #[test]
 fn trick_modes_are_those_of_small_pictures_when_there_is_no_room_for_all() {
-    let picture = |pixels: u32, frames: usize| {
-        let mut track = video(
-            1,
-            &Video {
-                frames,
-                gops: vec![1],
-                b_frames: false,
-                timescale: 10,
-                durations: vec![1],
-                bytes: (0, 1),
-                ..Video::default()
+    let picture = |width_in_macroblocks| {
+        let picture = Video {
+            frames: 3000,
+            gops: vec![1],
+            b_frames: false,
+            timescale: 10,
+            durations: vec![1],
+            bytes: (0, 1),
+            sps: Sps {
+                width_in_macroblocks,
+                ..Sps::default()
             },
-        );
-        // The size in the sample entry, behind its header and 24 bytes.
-        track.entry[32..34].copy_from_slice(&(pixels as u16).to_be_bytes());
-        let movie = TestMovie::new(vec![track]);
+            ..Video::default()
+        };
+        let movie = TestMovie::new(vec![video(1, &picture)]);
         packager::probe(&movie.source()).unwrap()
     };
-    let movies = [picture(640, 3000), picture(320, 3000)];
+    let movies = [picture(40), picture(20)];
     let options = Options {
         segment_duration: Duration::from_millis(100),
         ..options(None)

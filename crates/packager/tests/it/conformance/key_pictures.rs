@@ -6,6 +6,7 @@ use crate::package::Package;
 use crate::reader::{Init, Segment, top_level};
 use dash_mpd_core::{AdaptationSet, MPD, Representation};
 use m3u8_rs::{ByteRange, MasterPlaylist, MediaPlaylistType};
+use packager::ObjectId;
 
 /// A fragment of key pictures, as a manifest tells of it.
 struct Listed<'a> {
@@ -112,6 +113,17 @@ pub fn check_dash(package: &Package, mpd: &MPD, renditions: &[Checked<'_>]) {
     let profiles = mpd.profiles.as_deref().unwrap_or_default();
     for rendition in pictures {
         let id = format!("{}-key-pictures", rendition.name);
+        let key_init = ObjectId {
+            rendition: rendition.index,
+            segment: ObjectId::KEY_PICTURES,
+        };
+        if !package.objects.contains_key(&key_init) {
+            // They last differently long, or not at all; then the report says so.
+            let mut warnings = package.plan.warnings().iter();
+            let told = warnings.any(|warning| warning.0.contains("no trick mode"));
+            ensure(45, told, "no set of key pictures, and no word on it");
+            continue;
+        }
         let found = tricks.iter().find_map(|set| {
             let mut inside = set.representations.iter();
             let found = inside.find(|one| one.id.as_ref() == Some(&id));

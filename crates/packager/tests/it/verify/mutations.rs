@@ -250,8 +250,8 @@ const MEDIA: &[Mutation] = &[
         f.replace("stream.mpd", "startWithSAP=\"3\"", "startWithSAP=\"1\"")
     }),
     (15, CBCS, "the first picture is no sync sample", |f| {
-        // Of the first fragment's only sample all fields stand in tfhd: behind track, length and size.
-        let start = f.find("video/2.m4s", b"tfhd") + 16;
+        // Of the first fragment's only sample the flags stand in tfhd, behind track and size; the length is in trex.
+        let start = f.find("video/2.m4s", b"tfhd") + 12;
         let place = &mut f.bytes("video/2.m4s")[start..start + 4];
         assert_eq!(place, [2, 0, 0, 0]);
         place.copy_from_slice(&[1, 1, 0, 0]);
