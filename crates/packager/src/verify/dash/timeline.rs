@@ -158,6 +158,11 @@ fn single_file(
             index.init_end
         )
     });
+    references(book, track, index, place);
+}
+
+/// Check 19: what the index says of the media.
+fn references(book: &mut Book, track: &Track, index: &crate::verify::sidx::Index, place: &str) {
     let first = track.presented_start();
     book.ensure(
         19,

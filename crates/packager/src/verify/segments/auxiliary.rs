@@ -41,14 +41,16 @@ fn read(
         return Ok(());
     };
     let iv_size = first.parameters.iv_size;
-    let (senc, saiz, saio) = match boxes {
+    match boxes {
         (None, None, None) => {
             book.ensure(26, iv_size == 0, at, || {
                 "samples have IVs, and there is no 'senc'".into()
             });
-            return Ok(());
         }
-        (Some(senc), Some(saiz), Some(saio)) => (senc, saiz, saio),
+        (Some(senc), Some(saiz), Some(saio)) => {
+            let place = (at, moof.offset, fragment.samples.len());
+            agree(book, place, (&senc, &saiz, &saio), iv_size)?;
+        }
         (senc, saiz, saio) => {
             let there = [
                 ("senc", senc.is_some()),
@@ -65,30 +67,35 @@ fn read(
                 at,
                 format!("{} alone of senc, saiz and saio", names.join(" and ")),
             );
-            return Ok(());
         }
-    };
-    let count = fragment.samples.len();
+    }
+    Ok(())
+}
+
+/// The three boxes of a fragment with so many samples, whose `moof` begins at `base`.
+fn agree(
+    book: &mut Book,
+    (at, base, count): (&Location, u64, usize),
+    (senc, saiz, saio): (&BoxView<'_>, &BoxView<'_>, &BoxView<'_>),
+    iv_size: u8,
+) -> Result<(), Error> {
     let mut head = senc.cursor();
     let (_, flags) = head.version_flags()?;
     let announced = head.u32()? as usize;
     book.ensure(26, announced == count, at, || {
         format!("'senc' of {announced} samples, {count} are there")
     });
-    let (sizes, offsets) = (Saiz::parse(&saiz)?, Saio::parse(&saio)?.offsets);
+    let (sizes, offsets) = (Saiz::parse(saiz)?, Saio::parse(saio)?.offsets);
     let listed = sizes.count as usize;
     book.ensure(26, listed == count, at, || {
         format!("'saiz' of {listed} samples, {count} are there")
     });
-    let due = senc
-        .body_offset()
-        .saturating_add(8)
-        .checked_sub(moof.offset);
+    let due = senc.body_offset().saturating_add(8).checked_sub(base);
     let pointed = matches!(offsets.as_slice(), [offset] if Some(*offset) == due);
     book.ensure(26, pointed, at, || {
         format!("'saio' says {offsets:?}, {due:?} is due")
     });
-    let samples = Senc::parse(&senc, iv_size)?.samples;
+    let samples = Senc::parse(senc, iv_size)?.samples;
     let has_subsamples = flags & 2 != 0;
     let size = |auxiliary: &SampleAuxiliary| {
         let table = if has_subsamples {
