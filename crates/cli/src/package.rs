@@ -188,6 +188,10 @@ fn options(args: &PackageArgs) -> Result<(Options, KeySource), Failure> {
     let mut options = Options {
         iv_seed: random::bytes()?,
         segment_duration: args.segment_duration,
+        layout: match args.layout {
+            LayoutArg::Segments => FileLayout::Segments,
+            LayoutArg::SingleFile => FileLayout::SingleFile,
+        },
         allow_misaligned: args.allow_misaligned,
         ..Options::default()
     };

@@ -165,6 +165,7 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
             scheme.fourcc()
         );
         planner.plan.warnings.push(Warning(what));
+        planner.plan.leave_out_segments_of_cues();
     }
     Ok(planner.plan)
 }

@@ -212,7 +212,19 @@ impl<'a> Presentation<'a> {
             .filter(|facts| facts.kind != TrackKind::Text)
             .map(RenditionFacts::longest_segment)
             .fold(0.0, f64::max);
+        presentation.let_text_suffice();
         Ok(presentation)
+    }
+
+    /// Playing starts after the longest segment of picture or sound; text whose segments are longer suffices at that, too.
+    fn let_text_suffice(&mut self) {
+        let longest = self.longest_segment;
+        for facts in self.sets.iter_mut().flat_map(|set| &mut set.renditions) {
+            let share = facts.longest_segment() / longest;
+            if facts.kind == TrackKind::Text && share > 1.0 && share.is_finite() {
+                facts.bandwidth = (facts.bandwidth as f64 * share).ceil() as u64;
+            }
+        }
     }
 
     /// The renditions of all sets.

@@ -57,6 +57,17 @@ impl VideoConfig {
         }
     }
 
+    /// As [`Self::slice_data`], of a sample whose last byte is encrypted: it may look like anything.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn slice_data_of_sealed(&mut self, sample: &[u8]) -> Result<Vec<Range<usize>>, CodecError> {
+        match self {
+            Self::Vp9(config) => config.compressed_of_sealed(sample),
+            _ => self.slice_data(sample),
+        }
+    }
+
     /// Whether protected ranges are whole blocks whatever the scheme (VP Codec ISO Media File Format Binding, "Sample
     /// Encryption").
     pub fn wants_whole_blocks(&self) -> bool {

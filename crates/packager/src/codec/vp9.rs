@@ -145,8 +145,23 @@ impl Vp9Config {
     /// # Errors
     /// When frames do not fit the sample, or a header cannot be read.
     pub fn compressed(&mut self, sample: &[u8]) -> Result<Vec<Range<usize>>, CodecError> {
+        self.behind_headers(sample, frames(sample)?)
+    }
+
+    /// As [`Self::compressed`], of a sample that is encrypted up to its end: then it is one frame, since the index of a superframe
+    /// stays clear, and what looks like one is chance.
+    pub fn compressed_of_sealed(&mut self, sample: &[u8]) -> Result<Vec<Range<usize>>, CodecError> {
+        let whole = 0..sample.len();
+        self.behind_headers(sample, vec![whole])
+    }
+
+    fn behind_headers(
+        &mut self,
+        sample: &[u8],
+        frames: Vec<Range<usize>>,
+    ) -> Result<Vec<Range<usize>>, CodecError> {
         let mut ranges = Vec::new();
-        for frame in frames(sample)? {
+        for frame in frames {
             let bytes = sample.get(frame.clone()).unwrap_or_default();
             let header = frame::header_len(bytes, &mut self.references)?;
             ranges.push(frame.start + header..frame.end);

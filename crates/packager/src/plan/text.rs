@@ -58,6 +58,17 @@ impl Planner<'_> {
     }
 }
 
+impl Plan {
+    /// Segments of cues are for HLS: without playlists a list of cues is one file.
+    pub(super) fn leave_out_segments_of_cues(&mut self) {
+        for (rendition, track) in self.renditions.iter_mut().zip(&self.tracks) {
+            if track.cues().is_some() {
+                rendition.segments = 0;
+            }
+        }
+    }
+}
+
 impl PlannedTrack {
     /// The list of cues that the rendition is, when it is one.
     pub(crate) fn cues(&self) -> Option<&Subtitles> {

@@ -73,9 +73,14 @@ pub(super) fn sealed(
     if counter_mode && ranges.iter().any(|(start, end)| (end - start) % 16 != 0) {
         book.must(27, &place, "an encrypted range is no multiple of 16 bytes");
     }
-    let read = config.slice_data(bytes).or_else(|_| {
+    let sealed_to_the_end = ranges.last().is_some_and(|(_, end)| *end == bytes.len());
+    let slice_data = |config: &mut VideoConfig| match sealed_to_the_end {
+        true => config.slice_data_of_sealed(bytes),
+        false => config.slice_data(bytes),
+    };
+    let read = slice_data(config).or_else(|_| {
         learn(config);
-        config.slice_data(bytes)
+        slice_data(config)
     });
     let slices = match read {
         Ok(slices) => slices,

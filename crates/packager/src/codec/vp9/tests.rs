@@ -104,6 +104,13 @@ fn frames_that_show_another_are_clear() {
     assert_eq!(config().compressed(&[0b1000_1011]), Ok(one(1..1)));
     assert_eq!(config().compressed(&[0b1011_0101, 0x80]), Ok(one(2..2)));
     assert!(config().compressed(&[0b0100_1011]).is_err());
+    // One frame of a superframe's index that goes beyond the sample: chance, when it is encrypted.
+    let looks_like_index = [0b1000_1011, 0b1100_0000, 0xff, 0b1100_0000];
+    assert!(config().compressed(&looks_like_index).is_err());
+    assert_eq!(
+        config().compressed_of_sealed(&looks_like_index),
+        Ok(one(1..4))
+    );
     assert!(config().compressed(&[]).is_err());
 }
 
