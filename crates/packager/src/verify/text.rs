@@ -51,10 +51,14 @@ pub(super) fn check(
     (playlists, mpds, tracks): (&Playlists, &[Mpd], &[Track]),
     originals: &[Subtitles],
 ) -> Result<(), Error> {
-    let media = tracks.iter().filter(|track| !track.trick);
+    let media = || tracks.iter().filter(|track| !track.trick);
     let lasts =
-        media.map(|track| track.seconds(track.end().saturating_sub(track.presented_start())));
+        media().map(|track| track.seconds(track.end().saturating_sub(track.presented_start())));
     let lasts = lasts.fold(0.0, f64::max);
+    // Playlists keep the media's time, files of an MPD have that of its Period.
+    let begins = media().map(|track| track.seconds(track.presented_start()));
+    let begins = begins.fold(f64::INFINITY, f64::min);
+    let begins = if begins.is_finite() { begins } else { 0.0 };
     let mut all: Vec<(String, BTreeSet<Cue>)> = Vec::new();
     for playlist in playlists
         .media
@@ -62,7 +66,7 @@ pub(super) fn check(
         .filter(|playlist| is_text_playlist(playlist))
     {
         book.performed(TEXT);
-        let cues = segments(book, files, playlist)?;
+        let cues = segments(book, files, playlist, begins)?;
         let total: f64 = playlist.segments.iter().map(|entry| entry.seconds).sum();
         book.ensure(TEXT, total >= lasts - 0.1, &playlist.path, || {
             format!("its segments last {total:.3} s, the media {lasts:.3} s")
@@ -81,21 +85,40 @@ pub(super) fn check(
             book.performed(TEXT);
             if let Some(found) = read(book, files, path)? {
                 once(book, path, &found);
-                all.push((path.clone(), found.cues.into_iter().collect()));
+                let ms = (begins * 1000.0).round() as i64;
+                let shifted = found.cues.into_iter().map(|(start, end, text)| {
+                    (start.saturating_add(ms), end.saturating_add(ms), text)
+                });
+                all.push((path.clone(), shifted.collect()));
             }
         }
     }
-    compare(book, &all, originals);
+    compare(book, &all, originals, (begins * 1000.0).round() as i64);
     Ok(())
 }
 
 /// Each list of cues is that of an original; without originals, single files are those of playlists.
-fn compare(book: &mut Book, all: &[(String, BTreeSet<Cue>)], originals: &[Subtitles]) {
+fn compare(
+    book: &mut Book,
+    all: &[(String, BTreeSet<Cue>)],
+    originals: &[Subtitles],
+    begins_ms: i64,
+) {
+    // What is shown before the presentation begins may be cut off.
+    let shown = |cues: &mut dyn Iterator<Item = &Cue>| -> BTreeSet<Cue> {
+        cues.filter(|(_, end, _)| *end > begins_ms)
+            .map(|(start, end, text)| ((*start).max(begins_ms), *end, text.clone()))
+            .collect()
+    };
     let wanted: Vec<BTreeSet<Cue>> = originals
         .iter()
-        .map(|original| original.cues.iter().cloned().collect())
+        .map(|original| shown(&mut original.cues.iter()))
         .collect();
-    for (path, cues) in all {
+    let all: Vec<(&String, BTreeSet<Cue>)> = all
+        .iter()
+        .map(|(path, cues)| (path, shown(&mut cues.iter())))
+        .collect();
+    for (path, cues) in &all {
         if !wanted.is_empty() && !wanted.contains(cues) {
             let nearest = wanted
                 .iter()
@@ -155,14 +178,15 @@ fn once(book: &mut Book, path: &str, found: &Subtitles) {
     }
 }
 
-/// All cues of a playlist, on the presentation's timeline.
+/// All cues of a playlist, on the media's timeline, at `begins` seconds of which the playlist begins.
 fn segments(
     book: &mut Book,
     files: &mut Files<'_>,
     playlist: &Playlist,
+    begins: f64,
 ) -> Result<BTreeSet<Cue>, Error> {
     let mut all: BTreeSet<Cue> = BTreeSet::new();
-    let mut start = 0.0;
+    let mut start = begins;
     // Those that must be in the next segment too, since they are still shown there.
     let mut lasting: Vec<Cue> = Vec::new();
     for entry in &playlist.segments {

@@ -94,12 +94,8 @@ fn pictures(
     options: &VerifyOptions<'_>,
 ) -> Result<(), Error> {
     let place = &playlist.path;
-    book.ensure(
-        IFRAMES,
-        playlist.tag("EXT-X-ENDLIST").is_some(),
-        place,
-        || "no EXT-X-ENDLIST".into(),
-    );
+    let ended = playlist.tag("EXT-X-ENDLIST").is_some();
+    book.ensure(IFRAMES, ended, place, || "no EXT-X-ENDLIST".into());
     let Some((_, map)) = playlist.maps.first() else {
         book.must(IFRAMES, place, "no EXT-X-MAP");
         return Ok(());
