@@ -346,7 +346,11 @@ impl<'a> RenditionFacts<'a> {
             .iter()
             .map(|segment| segment.size as f64 * 8.0 / seconds(segment.length))
             .fold(0.0, f64::max);
-        let total_ticks: u64 = segments.iter().map(|segment| segment.length).sum();
+        let total_ticks: u64 = match segments.is_empty() {
+            // A list of cues where there are no playlists: one file.
+            true => track.end.saturating_sub(track.presented_start()).max(1) as u64,
+            false => segments.iter().map(|segment| segment.length).sum(),
+        };
         let total_bytes: u64 = segments.iter().map(|segment| segment.size).sum();
         let format = match &facts.entry {
             SampleEntry::Video(entry) => {

@@ -9,6 +9,7 @@ use super::book::Book;
 use super::location::resolve;
 use super::playlist::{Attributes, Playlist};
 use super::track::{SegmentFacts, Track};
+use crate::TrackKind;
 pub(super) use iframes::check as check_iframes;
 
 /// How many segments a stretch may have over which a bit rate is measured.
@@ -49,9 +50,18 @@ pub(super) fn check(book: &mut Book, playlists: &Playlists, tracks: &[Track], ha
             keys::check(book, playlist, track);
         }
     }
+    // Subtitles may have a target of their own (RFC 8216, 6.2.4).
+    let is_text = |playlist: &&Playlist| {
+        let track = playlist.track.and_then(|index| tracks.get(index));
+        super::text::is_text_playlist(playlist)
+            || track.is_some_and(|track| {
+                !matches!(track.init.kind, TrackKind::Video | TrackKind::Audio)
+            })
+    };
     let mut targets = playlists
         .media
         .iter()
+        .filter(|playlist| !is_text(playlist))
         .filter_map(|playlist| Some((playlist.target()?, playlist)));
     if let Some((first, _)) = targets.next() {
         for (target, playlist) in targets {

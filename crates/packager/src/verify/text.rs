@@ -6,7 +6,7 @@ use super::location::Files;
 use super::mpd::Mpd;
 use super::playlist::Playlist;
 use super::track::Track;
-use crate::Error;
+use crate::{Error, TrackKind};
 use std::collections::BTreeSet;
 
 /// The number of this check.
@@ -51,7 +51,10 @@ pub(super) fn check(
     (playlists, mpds, tracks): (&Playlists, &[Mpd], &[Track]),
     originals: &[Subtitles],
 ) -> Result<(), Error> {
-    let media = || tracks.iter().filter(|track| !track.trick);
+    let media = || {
+        let tracks = tracks.iter().filter(|track| !track.trick);
+        tracks.filter(|track| matches!(track.init.kind, TrackKind::Video | TrackKind::Audio))
+    };
     let lasts =
         media().map(|track| track.seconds(track.end().saturating_sub(track.presented_start())));
     let lasts = lasts.fold(0.0, f64::max);
@@ -59,6 +62,9 @@ pub(super) fn check(
     let begins = media().map(|track| track.seconds(track.presented_start()));
     let begins = begins.fold(f64::INFINITY, f64::min);
     let begins = if begins.is_finite() { begins } else { 0.0 };
+    // Text is cut where the picture is cut.
+    let picture = media().find(|track| track.init.kind == TrackKind::Video);
+    let cut_from = picture.map_or(begins, |track| track.seconds(track.presented_start()));
     let mut all: Vec<(String, BTreeSet<Cue>)> = Vec::new();
     for playlist in playlists
         .media
@@ -66,7 +72,7 @@ pub(super) fn check(
         .filter(|playlist| is_text_playlist(playlist))
     {
         book.performed(TEXT);
-        let cues = segments(book, files, playlist, begins)?;
+        let cues = segments(book, files, playlist, cut_from)?;
         let total: f64 = playlist.segments.iter().map(|entry| entry.seconds).sum();
         book.ensure(TEXT, total >= lasts - 0.1, &playlist.path, || {
             format!("its segments last {total:.3} s, the media {lasts:.3} s")

@@ -8,7 +8,11 @@ use crate::movie_builder::{
 };
 use crate::package::{Package, options};
 use crate::tools::{FFMPEG_8, SHAKA_PACKAGER, Scratch, source, succeed, tool};
-use packager::{Error, MemorySource, Options, Packageable, Role, Scheme, Source, TrackKind, probe};
+use crate::verify::{Files, describe, failing};
+use packager::{
+    Depth, Error, FileLayout, MemorySource, Options, Packageable, Role, Scheme, Source, TrackKind,
+    probe,
+};
 use std::fmt::Write as _;
 use std::panic::catch_unwind;
 use std::time::{Duration, Instant};
@@ -358,6 +362,38 @@ fn subtitles_of_a_presentation_that_starts_late_count_from_its_start() {
     // Segments count on the movie's timeline, as the media do.
     let first = String::from_utf8(package.files()["text/1.vtt"].clone()).unwrap();
     assert_eq!(of_file(&first)[0].start, 1000);
+}
+
+#[test]
+fn subtitles_hold_before_the_checks_under_every_scheme_in_both_layouts() {
+    let text = MemorySource(VTT.into());
+    let document = TestMovie::new(vec![ttml(1, *b"deu", &[6000])]).source();
+    let mut movie = TestMovie::ordinary();
+    for track in &mut movie.tracks {
+        track.edits.insert(0, TestEdit::gap(1500));
+    }
+    let schemes = [Scheme::Cbcs, Scheme::Cenc, Scheme::Cens, Scheme::Cbc1];
+    let schemes = schemes.map(Some).into_iter().chain([None]);
+    for (scheme, late) in schemes.flat_map(|scheme| [(scheme, false), (scheme, true)]) {
+        for layout in [FileLayout::Segments, FileLayout::SingleFile] {
+            let picture = match late {
+                true => movie.source(),
+                false => TestMovie::ordinary().source(),
+            };
+            let sources: [&dyn Source; 3] = [&picture, &text, &document];
+            let options = Options {
+                layout,
+                segment_duration: Duration::from_secs(2),
+                ..options(scheme)
+            };
+            let package = Package::of_all(&sources, &options).expect("packages");
+            let files = Files(package.files());
+            let report = package.plan.verify(&files, &sources, Depth::Full);
+            let report = report.expect("a report");
+            let what = format!("{scheme:?} {layout:?} {late}\n{}", describe(&report));
+            assert_eq!(failing(&report), [], "{what}");
+        }
+    }
 }
 
 #[test]
