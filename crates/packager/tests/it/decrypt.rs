@@ -1,20 +1,9 @@
 //! Decrypting what other packagers made, in every scheme and form of IV.
 
-use crate::ffmpeg::{Input, Reading, Unit, assert_same};
+use crate::ffmpeg::assert_same;
 use crate::package::{content_key, decrypt};
+use crate::shaka::packets;
 use crate::tools::{FFMPEG_8, SHAKA_PACKAGER, Scratch, media, succeed, tool};
-use std::path::Path;
-
-fn packets(path: &Path, stream: &str) -> Vec<Unit> {
-    Reading {
-        ffmpeg: FFMPEG_8,
-        input: Input::File(path),
-        stream,
-        decode: false,
-        key: false,
-    }
-    .units()
-}
 
 fn hex(bytes: &[u8; 16]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -2,15 +2,14 @@
 
 use crate::avc_writer::Random;
 use crate::conformance;
-use crate::ffmpeg::{Input, Reading, Unit, assert_same};
+use crate::ffmpeg::assert_same;
 use crate::movie_builder::TestMovie;
 use crate::package::{Package, content_key, options};
-use crate::shaka::seal;
+use crate::shaka::{packets, seal};
 use crate::tools::{FFMPEG_8, Scratch, media, media_source, shared, source, succeed, tool};
 use packager::{
     ContentKey, Error, KeyId, LabelledKey, MemorySource, Scheme, Source, decrypted, probe,
 };
-use std::path::Path;
 
 /// The key that input is encrypted with; it is packaged again with the key of all tests.
 fn other_key() -> ContentKey {
@@ -18,17 +17,6 @@ fn other_key() -> ContentKey {
         kid: KeyId(*b"another key id !"),
         value: *b"another key, too",
     }
-}
-
-fn packets(path: &Path, stream: &str) -> Vec<Unit> {
-    Reading {
-        ffmpeg: FFMPEG_8,
-        input: Input::File(path),
-        stream,
-        decode: false,
-        key: false,
-    }
-    .units()
 }
 
 /// The file shown in the clear is what `decrypt` writes, however it is read.

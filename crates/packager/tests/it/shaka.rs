@@ -15,7 +15,8 @@ fn keys(key: &ContentKey) -> String {
     format!("label=:key_id={}:key={value}", key.kid.hex())
 }
 
-fn packets(path: &Path, stream: &str) -> Vec<Unit> {
+/// What ffmpeg reads of a stream, not decoded.
+pub fn packets(path: &Path, stream: &str) -> Vec<Unit> {
     Reading {
         ffmpeg: FFMPEG_8,
         input: Input::File(path),

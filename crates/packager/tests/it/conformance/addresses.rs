@@ -22,8 +22,6 @@ pub struct Addresses<'a> {
     pub offset: u64,
     pub initialization: &'a [u8],
     pub segments: Vec<Addressed<'a>>,
-    /// Whether the MPD gives one length for all of them.
-    pub counted: bool,
 }
 
 /// The files of a package, by path.
@@ -86,7 +84,6 @@ fn of_template<'a>(
         offset,
         initialization: file(&path(&template.initialization, 0)),
         segments: segments.collect(),
-        counted: template.SegmentTimeline.is_none(),
     }
 }
 
@@ -186,6 +183,5 @@ fn of_index<'a>(
         offset: base.presentationTimeOffset.unwrap_or(0),
         initialization: &bytes[..view.offset as usize],
         segments,
-        counted: false,
     }
 }

@@ -282,10 +282,7 @@ fn timeline(addresses: &Addresses<'_>, rendition: &Checked<'_>) -> (f64, f64) {
         let off = ticks - d as i64;
         // An edit list may cut off the end of the last segment; pictures that were cut off leave holes.
         let holes = if last { 3 } else { 1 };
-        // Segments that are counted last to the end of the presentation, though the track may end before.
-        let counted = last && addresses.counted;
-        let right =
-            off.unsigned_abs() <= holes * u64::from(longest) || (last && off > 0) || counted;
+        let right = off.unsigned_abs() <= holes * u64::from(longest) || (last && off > 0);
         ensure(
             37,
             right,
