@@ -70,7 +70,7 @@ impl Shared {
             job_id: id::tagged("job")?,
             iv_seed: id::random()?,
         };
-        let number = self.db.add_package(new).await?;
+        let number = self.db.add_package(&new).await?;
         self.wake_workers();
         Ok(number)
     }
