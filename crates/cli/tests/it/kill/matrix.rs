@@ -115,7 +115,7 @@ fn nothing_is_lost_or_there_twice_whatever_the_point_of_the_kill() {
     let mut rows = rows.into_inner().unwrap();
     rows.sort_by_key(|(row, _)| POINTS.iter().position(|point| std::ptr::eq(point, *row)));
     let mut text = String::from(
-        "| killed at | while | serves again after | job claimed again after | then |\n|---|---|---|---|---|\n",
+        "## At every crash point\n\n| killed at | while | serves again after | job claimed again after | then |\n|---|---|---|---|---|\n",
     );
     for ((point, scene, survived), seen) in rows {
         let pass = match survived {

@@ -50,7 +50,7 @@ fn nothing_is_lost_or_there_twice_whatever_the_moment_of_the_kill() {
         tally.claimed = tally.claimed.max(seen.claimed.unwrap_or_default());
     }
     let mut text = String::from(
-        "| killed while | kills | served again at worst after | job claimed again at worst after | lost | half published | there twice | other bytes |\n\
+        "## At random moments\n\n| killed while | kills | served again at worst after | job claimed again at worst after | lost | half published | there twice | other bytes |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     for (name, tally) in tallies {
