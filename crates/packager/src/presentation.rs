@@ -222,7 +222,7 @@ impl<'a> Presentation<'a> {
         for facts in self.sets.iter_mut().flat_map(|set| &mut set.renditions) {
             let share = facts.longest_segment() / longest;
             if facts.kind == TrackKind::Text && share > 1.0 && share.is_finite() {
-                facts.bandwidth = (facts.bandwidth as f64 * share).ceil() as u64;
+                facts.bandwidth = whole_bits(facts.bandwidth as f64 * share);
             }
         }
     }
@@ -330,6 +330,16 @@ impl PlannedTrack {
     }
 }
 
+/// The rate of bytes that are played in so many seconds.
+fn bits_a_second(bytes: u64, seconds: f64) -> u64 {
+    whole_bits(bytes as f64 * 8.0 / seconds)
+}
+
+/// A rate that the schema of the MPD can hold: 32 bits. A single picture that lasts a tick would have more.
+fn whole_bits(rate: f64) -> u64 {
+    (rate.ceil() as u64).min(u64::from(u32::MAX))
+}
+
 impl<'a> RenditionFacts<'a> {
     fn of(
         rendition: &'a Rendition,
@@ -344,8 +354,8 @@ impl<'a> RenditionFacts<'a> {
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
             .iter()
-            .map(|segment| segment.size as f64 * 8.0 / seconds(segment.length))
-            .fold(0.0, f64::max);
+            .map(|segment| bits_a_second(segment.size, seconds(segment.length)))
+            .max();
         let total_ticks: u64 = match segments.is_empty() {
             // A list of cues where there are no playlists: one file.
             true => track.end.saturating_sub(track.presented_start()).max(1) as u64,
@@ -371,7 +381,7 @@ impl<'a> RenditionFacts<'a> {
             SampleEntry::Text(TextEntry::Cues(_)) => Format::Cues {
                 whole_bandwidth: {
                     let size = objects.first().map_or(0, |whole| whole.size);
-                    (size as f64 * 8.0 / seconds(total_ticks)).ceil() as u64
+                    bits_a_second(size, seconds(total_ticks))
                 },
             },
             SampleEntry::Text(_) => Format::Text,
@@ -388,8 +398,8 @@ impl<'a> RenditionFacts<'a> {
             role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
-            bandwidth: bandwidth.ceil() as u64,
-            average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
+            bandwidth: bandwidth.unwrap_or(0),
+            average_bandwidth: bits_a_second(total_bytes, seconds(total_ticks)),
             files,
             segments,
             key_init: false,
