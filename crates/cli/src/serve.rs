@@ -39,9 +39,9 @@ pub struct ServeArgs {
     /// What links and licence URLs begin with; the Host of each request unless given.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// How many packagings run at once [default: the number of cores].
+    /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    workers: Option<usize>,
     #[command(flatten)]
     storage: StorageArgs,
 }
@@ -73,7 +73,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         data_dir,
         storage: args.storage.config(),
         public_url,
-        workers: args.workers.map_or_else(cores, NonZeroUsize::get),
+        workers: args.workers.unwrap_or_else(cores),
     })
     .map_err(|error| Failure::Io(error.to_string()))
 }

@@ -154,12 +154,7 @@ impl App {
             tracing::warn!("requests were still under way after 10 s and are cut off");
             listeners.shutdown().await;
         }
-        // A request that was cut off may still hold its share; then the database closes with it.
-        if let Some(shared) = Arc::into_inner(shared)
-            && let Err(error) = shared.db.close().await
-        {
-            tracing::error!(%error, "the database did not close");
-        }
+        shared.db.close().await;
     }
 }
 
@@ -188,7 +183,9 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
     let storage = Storage::open(data_dir, &config.storage);
     let storage = storage.map_err(|error| ServeError(error.to_string()))?;
     tracing::info!(storage = storage.place(), "sources and packages are kept");
-    let db = Database::open(storage.root()).await.map_err(database)?;
+    let db = Database::open(storage.root(), None)
+        .await
+        .map_err(database)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(
@@ -212,8 +209,11 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
 
 /// Takes back the jobs of a predecessor and deletes the files that nothing names.
 async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
+    crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
+    crash_point!("start.recovered");
     let swept = sweep::at_start(shared).await?;
+    crash_point!("start.swept");
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");
     }

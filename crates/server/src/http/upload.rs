@@ -71,6 +71,7 @@ async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
         if batch.len() >= BATCH_BYTES || chunk.is_none() {
             (upload, batch) = super::blocking(move || {
                 upload.write(&batch)?;
+                crash_point!("upload.receiving");
                 batch.clear();
                 Ok((upload, batch))
             })
@@ -89,7 +90,9 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
         let movie = packager::probe(upload.file()).map_err(unusable)?;
         let probe = Probe::of(&movie);
         check(&probe, demand)?;
+        crash_point!("upload.probed");
         let kept = upload.keep(&storage.storage)?;
+        crash_point!("upload.kept");
         let new = NewAsset {
             id: id::tagged("ast")?,
             name,
@@ -105,7 +108,8 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
         Ok((new, kept))
     })
     .await?;
-    let asset = shared.db.add_asset(new).await?;
+    let asset = shared.db.add_asset(&new).await?;
+    crash_point!("upload.named");
     kept.done();
     tracing::info!(asset = asset.id, size = asset.size, "an asset came in");
     Ok(asset)

@@ -32,16 +32,18 @@ pub(super) async fn make(
     })
     .await?;
 
+    crash_point!("job.planned");
     let trust = shared.storage.trust();
     let trusted = trust.is_some() && trust == claim.boot_id;
     let (renditions, warnings) = facts(&plan);
     let noted = shared
         .db
-        .set_fragmented(claim, renditions, warnings, trust.as_deref());
+        .set_fragmented(claim, &renditions, &warnings, trust.as_deref());
     if noted.await? == Settled::Refused {
         return Ok(Settled::Refused);
     }
 
+    crash_point!("job.fixed");
     let (plan, source) = (Arc::new(plan), Arc::new(source));
     let (for_render, from, control) = (plan.clone(), source.clone(), control.clone());
     let to = Target {
@@ -50,6 +52,7 @@ pub(super) async fn make(
     };
     let written =
         blocking(move || render::objects(&for_render, from.as_ref(), &to, &control)).await?;
+    crash_point!("media.written");
     let newest = plan
         .objects()
         .last()
@@ -58,11 +61,15 @@ pub(super) async fn make(
         return Ok(Settled::Refused);
     }
 
+    crash_point!("media.noted");
     let to = target.clone();
     let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
-    Ok(shared.db.publish(claim, &url, &newest, size).await?)
+    crash_point!("publish.ready");
+    let settled = shared.db.publish(claim, &url, &newest, size).await?;
+    crash_point!("publish.committed");
+    Ok(settled)
 }
 
 /// Deletes the files of a package that will not be; called while the lease still holds.
@@ -176,6 +183,7 @@ fn finish(
         target.put(&manifest.path, text.len() as u64, |file| {
             file.write_all(text)
         })?;
+        crash_point!("manifest.written");
     }
     let mpd = manifests
         .iter()
@@ -191,8 +199,11 @@ fn finish(
             "the package is not whole: {path} was not written"
         )));
     }
+    crash_point!("manifests.written");
     let sealed = target.seal()?;
+    crash_point!("package.sealed");
     verify::check(plan, source, target)?;
+    crash_point!("package.checked");
     Ok((mpd.path.clone(), sealed.bytes))
 }
 

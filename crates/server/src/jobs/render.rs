@@ -116,11 +116,17 @@ fn one(
             &path,
             plan.weight(object),
             |file| -> Result<ObjectFacts, Failure> {
-                let mut write = |bytes: &[u8]| file.write_all(bytes);
-                Ok(plan.render(object, &[source], buffer, &mut write)?)
+                let mut write = |bytes: &[u8]| {
+                    crash_point!("object.begun");
+                    file.write_all(bytes)
+                };
+                let facts = plan.render(object, &[source], buffer, &mut write)?;
+                crash_point!("object.filled");
+                Ok(facts)
             },
         )?,
     };
+    crash_point!("object.written");
     control.advance(cost(plan, object), package.origin(&path));
     Ok(facts)
 }

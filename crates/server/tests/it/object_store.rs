@@ -90,6 +90,8 @@ async fn sources_and_packages_live_in_a_bucket() {
     }
 
     let app = app_on(&s3, app.stop().await).await;
+    let path = format!("/api/v1/packages/{}", text(&package["id"]));
+    let package = app.get_json(&path).await;
     assert_eq!(
         files_of(&app, &package).await,
         files,
