@@ -1,6 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
 use crate::failure::Failure;
+use crate::storage::StorageArgs;
 use crate::{text, urls};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -41,6 +42,8 @@ pub struct ServeArgs {
     /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -68,6 +71,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         listen: args.listen,
         media_listen: args.media_listen,
         data_dir,
+        storage: args.storage.config(),
         public_url,
         workers: args.workers.unwrap_or_else(cores),
     })
