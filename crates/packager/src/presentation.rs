@@ -222,7 +222,7 @@ impl<'a> Presentation<'a> {
         for facts in self.sets.iter_mut().flat_map(|set| &mut set.renditions) {
             let share = facts.longest_segment() / longest;
             if facts.kind == TrackKind::Text && share > 1.0 && share.is_finite() {
-                facts.bandwidth = whole_bits(facts.bandwidth as f64 * share);
+                facts.bandwidth = (facts.bandwidth as f64 * share).ceil() as u64;
             }
         }
     }
@@ -332,12 +332,7 @@ impl PlannedTrack {
 
 /// The rate of bytes that are played in so many seconds.
 fn bits_a_second(bytes: u64, seconds: f64) -> u64 {
-    whole_bits(bytes as f64 * 8.0 / seconds)
-}
-
-/// A rate that the schema of the MPD can hold: 32 bits. A single picture that lasts a tick would have more.
-fn whole_bits(rate: f64) -> u64 {
-    (rate.ceil() as u64).min(u64::from(u32::MAX))
+    (bytes as f64 * 8.0 / seconds).ceil() as u64
 }
 
 impl<'a> RenditionFacts<'a> {
