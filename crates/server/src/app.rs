@@ -4,10 +4,9 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
-use crate::{ServeError, http, jobs};
+use crate::{ServeError, clock, http, jobs};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -16,6 +15,9 @@ use tokio::task::JoinSet;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long it is remembered what happened: 90 days.
+const EVENTS_ARE_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// What all parts of a server share.
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl App {
             None => None,
         };
         let media_addr = media.as_ref().map(|(_, addr)| *addr);
-        let shared = Arc::new(open(&config.data_dir, public_url).await?);
+        let shared = Arc::new(open(&config, public_url).await?);
         resume(&shared).await?;
 
         let workers = jobs::start(&shared, config.workers)
@@ -166,7 +168,8 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeEr
     Ok((listener, addr))
 }
 
-async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, ServeError> {
+async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
+    let data_dir = config.data_dir.as_path();
     // Only its owner may look into it: it holds the clear videos.
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -177,9 +180,8 @@ async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, Ser
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
     let storage = Storage::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
-    let db = Database::open(storage.root(), None)
-        .await
-        .map_err(database)?;
+    let db = Database::open(storage.root(), config.database.as_ref()).await;
+    let db = db.map_err(ServeError)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(
@@ -211,6 +213,8 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     let swept = shared.storage.sweep(&sources, &codes);
     let swept = swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))?;
     crash_point!("start.swept");
+    let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
+    shared.db.forget_events(old).await.map_err(database)?;
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");
     }
