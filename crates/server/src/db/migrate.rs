@@ -2,7 +2,8 @@
 //!
 //! Files in `migrations/` are numbered and never changed once they landed (their checksum is in every database).
 //! One file serves the three engines: `{words}` of [`super::dialect`] stand for types and for what only one of
-//! them wants. A new file is entered in [`FILES`].
+//! them wants. A new file is entered in [`FILES`]. Numbers may have gaps, so that work on uploads (from 0010), storage
+//! (0020) and jobs (0030) does not meet: what a database has not seen is run, in order.
 
 use super::dialect::{Dialect, Piece, pieces};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
