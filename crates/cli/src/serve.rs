@@ -2,6 +2,7 @@
 
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
+use crate::storage::StorageArgs;
 use crate::{text, urls};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -47,6 +48,8 @@ pub struct ServeArgs {
     /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -75,6 +78,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         media_listen: args.media_listen,
         data_dir,
         database: args.database.url()?,
+        storage: args.storage.config(),
         public_url,
         workers: args.workers.unwrap_or_else(cores),
     })

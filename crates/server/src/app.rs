@@ -4,7 +4,7 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
-use crate::{ServeError, clock, http, jobs};
+use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -86,6 +87,7 @@ pub struct App {
     shared: Arc<Shared>,
     workers: JoinSet<()>,
     listeners: JoinSet<std::io::Result<()>>,
+    _sweeper: AbortOnDropHandle<()>,
 }
 
 impl App {
@@ -108,6 +110,7 @@ impl App {
 
         let workers = jobs::start(&shared, config.workers)
             .map_err(|error| ServeError(format!("the workers cannot start: {error}")))?;
+        let sweeper = tokio::spawn(sweep::repeat(shared.clone()));
         let mut listeners = JoinSet::new();
         listeners.spawn(http::serve(listener, http::main_router(&shared), &shared));
         if let Some((listener, _)) = media {
@@ -119,6 +122,7 @@ impl App {
             shared,
             workers,
             listeners,
+            _sweeper: AbortOnDropHandle::new(sweeper),
         })
     }
 
@@ -169,7 +173,7 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeEr
 }
 
 async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
-    let data_dir = config.data_dir.as_path();
+    let data_dir = &config.data_dir;
     // Only its owner may look into it: it holds the clear videos.
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -179,7 +183,9 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
             let path = data_dir.display();
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
-    let storage = Storage::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
+    let storage = Storage::open(data_dir, &config.storage);
+    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
+    tracing::info!(storage = storage.place(), "sources and packages are kept");
     let db = Database::open(storage.root(), config.database.as_ref()).await;
     let db = db.map_err(ServeError)?;
     let has_file = storage.root().join(KEY_FILE).exists();
@@ -208,10 +214,7 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
     crash_point!("start.recovered");
-    let sources = shared.db.origins().await.map_err(database)?;
-    let codes = shared.db.codes_with_files().await.map_err(database)?;
-    let swept = shared.storage.sweep(&sources, &codes);
-    let swept = swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))?;
+    let swept = sweep::at_start(shared).await?;
     crash_point!("start.swept");
     let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
     shared.db.forget_events(old).await.map_err(database)?;

@@ -2,6 +2,7 @@
 
 pub mod child;
 pub mod clips;
+pub mod s3;
 pub mod sql;
 
 use reqwest::multipart::{Form, Part};
@@ -210,6 +211,7 @@ pub fn config(data_dir: &Path) -> Config {
         media_listen: None,
         data_dir: data_dir.to_owned(),
         database: None,
+        storage: server::StorageConfig::default(),
         public_url: None,
         workers: 2,
     }
