@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Arguments of `reelpack serve` for `make run`.
 SERVE ?= --listen 127.0.0.1:5000
 
-.PHONY: help run build test fuzz bench table golden media fmt clean
+.PHONY: help run build test torture fuzz bench table golden media fmt clean
 
 help: ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -21,6 +21,9 @@ build: ## The page and the release binary: target/release/reelpack
 
 test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 	@scripts/test.sh $(ONLY)
+
+torture: ## Kills, lost leases, absent databases in full sizes (some 20 minutes); writes docs/kill-matrix.md
+	@scripts/torture.sh
 
 fuzz: ## The fuzzers, a minute each; fuzz/README.md says how to run one for longer
 	@scripts/fuzz.sh

@@ -38,9 +38,9 @@ pub struct ServeArgs {
     /// What links and licence URLs begin with; the Host of each request unless given.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// How many packagings run at once [default: the number of cores].
+    /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
-    workers: Option<NonZeroUsize>,
+    workers: Option<usize>,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -69,7 +69,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         media_listen: args.media_listen,
         data_dir,
         public_url,
-        workers: args.workers.map_or_else(cores, NonZeroUsize::get),
+        workers: args.workers.unwrap_or_else(cores),
     })
     .map_err(|error| Failure::Io(error.to_string()))
 }

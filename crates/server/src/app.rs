@@ -206,11 +206,14 @@ async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, Ser
 
 /// Takes back the jobs of a predecessor and deletes the files that nothing names.
 async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
+    crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
+    crash_point!("start.recovered");
     let sources = shared.db.origins().await.map_err(database)?;
     let codes = shared.db.codes_with_files().await.map_err(database)?;
     let swept = shared.storage.sweep(&sources, &codes);
     let swept = swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))?;
+    crash_point!("start.swept");
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");
     }

@@ -5,6 +5,9 @@
 //! `storage` the local folder, `keys` and `license` guard the content keys.
 #![forbid(unsafe_code)]
 
+#[macro_use]
+mod crash;
+
 mod app;
 mod clock;
 mod config;
@@ -36,6 +39,7 @@ pub struct ServeError(pub String);
 /// When the server cannot start; the text says what to do.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start();
+    let _crash_points = crash::arm();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -70,7 +70,9 @@ impl Shared {
             job_id: id::tagged("job")?,
             iv_seed: id::random()?,
         };
+        crash_point!("order.made");
         let number = self.db.add_package(new).await?;
+        crash_point!("order.queued");
         self.wake_workers();
         Ok(number)
     }

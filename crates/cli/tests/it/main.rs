@@ -5,6 +5,7 @@ mod decrypt;
 mod input;
 mod inspect;
 mod keys;
+mod kill;
 mod media;
 mod package;
 mod protection;

@@ -61,7 +61,7 @@ fn contradictory_arguments_are_wrong_usage() {
         &format!("decrypt in.mp4 --key {KID}:{KEY}"),
         "serve --listen nowhere",
         "serve --listen 127.0.0.1",
-        "serve --workers 0",
+        "serve --workers -1",
         "serve --public-url video.example",
         "serve --public-url http://video.example/?a=b",
     ] {

@@ -219,14 +219,18 @@ pub(super) async fn delete(
             return Err(Problem::conflict(text));
         }
     };
+    crash_point!("delete-asset.committed");
     // Those who wait for its packages learn that they are gone.
     shared.announce();
     let storage = shared.clone();
     super::blocking(move || {
         for code in &files.codes {
             storage.storage.package(code).remove()?;
+            crash_point!("delete-asset.package-gone");
         }
-        Ok(storage.storage.remove_source(&files.origin)?)
+        storage.storage.remove_source(&files.origin)?;
+        crash_point!("delete-asset.source-gone");
+        Ok(())
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)

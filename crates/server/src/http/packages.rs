@@ -243,10 +243,12 @@ pub(super) async fn delete(
             return Err(Problem::conflict(text));
         }
     };
+    crash_point!("delete-package.committed");
     // Those who wait for this package learn that it is gone.
     shared.announce();
     let folder = shared.storage.package(&code);
     super::blocking(move || Ok(folder.remove()?)).await?;
+    crash_point!("delete-package.files-gone");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -60,6 +60,7 @@ async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
             (upload, batch) = super::blocking(move || {
                 server.uploads.room_for(batch.len() as u64)?;
                 upload.write(&batch)?;
+                crash_point!("upload.receiving");
                 batch.clear();
                 Ok((upload, batch))
             })
@@ -76,7 +77,9 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
     let storage = shared.clone();
     let (new, kept) = super::blocking(move || {
         let findings = examine(upload.file(), demand)?;
+        crash_point!("upload.probed");
         let kept = upload.keep(&storage.storage)?;
+        crash_point!("upload.kept");
         let new = findings.into_asset(Delivered {
             id: id::tagged("ast")?,
             name,
@@ -88,6 +91,7 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
     })
     .await?;
     let asset = shared.db.add_asset(new).await?;
+    crash_point!("upload.named");
     kept.done();
     tracing::info!(asset = asset.id, size = asset.size, "an asset came in");
     Ok(asset)

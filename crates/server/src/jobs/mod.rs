@@ -61,6 +61,7 @@ async fn work(shared: Arc<Shared>, worker: String) {
             }
         };
         if let Some(claim) = claim {
+            crash_point!("job.claimed");
             shared.wake_workers();
             run(&shared, claim).await;
             continue;
@@ -139,12 +140,17 @@ async fn settle(
     let (settled, word) = match failure {
         Failure::Stopped(Stop::LeaseLost) => (Settled::Refused, ""),
         Failure::Stopped(Stop::Shutdown) => {
+            crash_point!("drain.stopped");
             let settled = shared.db.release(claim, None).await?;
+            crash_point!("drain.handed-back");
             (settled, "the job goes on at the next start")
         }
         Failure::Stopped(Stop::Cancelled) => {
+            crash_point!("cancel.seen");
             package::clean_up(shared, claim).await;
+            crash_point!("cancel.files-gone");
             let settled = shared.db.give_up(claim, None).await?;
+            crash_point!("cancel.settled");
             (settled, "the job is cancelled")
         }
         Failure::Passing(reason) if claim.attempts < MAX_ATTEMPTS => {
@@ -152,12 +158,15 @@ async fn settle(
             let doublings = u32::try_from(claim.attempts - 1).unwrap_or(0);
             let pause = FIRST_PAUSE_MS << doublings.min(16);
             let settled = shared.db.release(claim, Some((&reason, pause))).await?;
+            crash_point!("job.put-back");
             (settled, "the job will be tried again")
         }
         Failure::Passing(reason) | Failure::Permanent(reason) => {
             tracing::warn!(job = claim.id, reason, "the packaging failed");
             package::clean_up(shared, claim).await;
+            crash_point!("failure.files-gone");
             let settled = shared.db.give_up(claim, Some(&reason)).await?;
+            crash_point!("failure.settled");
             (settled, "the job is given up")
         }
     };

@@ -36,6 +36,7 @@ pub(super) async fn make(
     })
     .await?;
 
+    crash_point!("job.planned");
     let boot = clock::boot_id();
     // After a power cut, files may have their names and sizes but not their bytes.
     let trusted = boot.is_some() && boot == claim.boot_id;
@@ -47,6 +48,7 @@ pub(super) async fn make(
         return Ok(Settled::Refused);
     }
 
+    crash_point!("job.fixed");
     let (plan, source) = (Arc::new(plan), Arc::new(source));
     let (for_render, to, control) = (plan.clone(), folder.clone(), control.clone());
     let from = source.clone();
@@ -54,10 +56,13 @@ pub(super) async fn make(
         if !trusted {
             to.remove()?;
         }
+        crash_point!("folder.emptied");
         to.create(&names(&for_render))?;
+        crash_point!("folder.made");
         render::objects(&for_render, from.as_ref(), &to, &control)
     })
     .await?;
+    crash_point!("media.written");
     let newest = plan
         .objects()
         .last()
@@ -66,11 +71,15 @@ pub(super) async fn make(
         return Ok(Settled::Refused);
     }
 
+    crash_point!("media.noted");
     let to = folder.clone();
     let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = folder.origin(&mpd);
-    Ok(shared.db.publish(claim, &url, &newest, size).await?)
+    crash_point!("publish.ready");
+    let settled = shared.db.publish(claim, &url, &newest, size).await?;
+    crash_point!("publish.committed");
+    Ok(settled)
 }
 
 /// Deletes the files of a package that will not be; called while the lease still holds.
@@ -185,15 +194,19 @@ fn finish(
         folder.put(&manifest.path, |file| {
             file.write_all(manifest.text.as_bytes())
         })?;
+        crash_point!("manifest.written");
         written.push((manifest.path.clone(), manifest.text.len() as u64));
     }
     let mpd = manifests
         .iter()
         .find(|manifest| manifest.path.ends_with(".mpd"))
         .ok_or_else(|| Failure::Permanent("the plan describes no MPD".to_owned()))?;
+    crash_point!("manifests.written");
     folder.sync()?;
+    crash_point!("package.synced");
     let size = render::check(plan, objects, &written, folder)?;
     verify::check(plan, source, folder)?;
+    crash_point!("package.checked");
     Ok((mpd.path.clone(), size))
 }
 

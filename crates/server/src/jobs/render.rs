@@ -132,10 +132,16 @@ fn one(
     let facts = match kept {
         Some(facts) => facts,
         None => folder.put(&path, |file| -> Result<ObjectFacts, Failure> {
-            let mut write = |bytes: &[u8]| file.write_all(bytes);
-            Ok(plan.render(object, &[source], buffer, &mut write)?)
+            let mut write = |bytes: &[u8]| {
+                crash_point!("object.begun");
+                file.write_all(bytes)
+            };
+            let facts = plan.render(object, &[source], buffer, &mut write)?;
+            crash_point!("object.filled");
+            Ok(facts)
         })?,
     };
+    crash_point!("object.written");
     control.advance(cost(plan, object), folder.origin(&path));
     Ok(facts)
 }

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# The tests of what must survive, in full sizes, and docs/kill-matrix.md, which they write.
+#
+# usage: scripts/torture.sh
+#
+# 200 random kills, leases of the real length, a database that is away for 30 s, thousands of jobs on each engine; then what
+# scripts/torture/ holds. Everything runs even when something failed; logs are in target/torture-logs/.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+LOGS="$ROOT/target/torture-logs"
+TABLES="$LOGS/tables"
+failures=()
+
+# run NAME COMMAND…: runs the command, keeps its output.
+run() {
+    local name=$1 started=$SECONDS code=0
+    shift
+    say "$name"
+    "$@" 2>&1 | tee "$LOGS/$name.log" || code=$?
+    ((code == 0)) || failures+=("$name (exit code $code, $LOGS/$name.log)")
+    say "$name: $((SECONDS - started)) s"
+}
+
+# The parts that the tests left, as one document.
+document() {
+    local part
+    cat <<'TEXT'
+# The kill matrix
+
+Made by `make torture`, which ends processes by `kill -9` and starts them again; do not edit. A short form of it runs in
+`make test` (`crates/cli/tests/it/kill`), and a row whose promise is broken fails it. [jobs.md](jobs.md) has the promises.
+
+After every kill: nothing that was acknowledged is lost; nothing is half published or there twice; a package has the bytes of a
+run of the same job that nobody disturbed, and no other file lies beside them; the server answers within 2 s of its start and the job is
+claimed again within 15 s. Times are those of an unoptimized binary on this many cores:
+TEXT
+    printf '%s.\n' "$(nproc)"
+    for part in "$TABLES"/*.md; do
+        printf '\n'
+        cat "$part"
+    done
+}
+
+cd "$ROOT"
+rm -rf "$LOGS"
+mkdir -p "$TABLES"
+export REELPACK_TORTURE=1 REELPACK_TABLES="$TABLES" CARGO_TERM_COLOR=never
+"$ROOT/scripts/setup.sh" test
+run kill cargo test --locked --package reelpack --test it -- kill --nocapture
+run queue cargo test --locked --package server --test it -- queue --nocapture
+for script in "$ROOT"/scripts/torture/*.sh; do
+    [[ -x $script ]] || continue
+    run "$(basename "$script" .sh)" "$script"
+done
+document >"$ROOT/docs/kill-matrix.md"
+if ((${#failures[@]} > 0)); then
+    die "torture found faults:" "${failures[@]}"
+fi
+say "docs/kill-matrix.md is written"
