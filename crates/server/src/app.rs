@@ -4,6 +4,7 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
+use crate::uploads::{self, UploadLimits, Uploads};
 use crate::{ServeError, http, jobs};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,6 +25,8 @@ pub(crate) struct Shared {
     pub(crate) db: Database,
     /// The local folder.
     pub(crate) storage: Storage,
+    /// Uploads that may be interrupted.
+    pub(crate) uploads: Uploads,
     /// Opens content keys.
     pub(crate) keys: Keys,
     /// What links begin with, when the configuration says so.
@@ -70,6 +73,12 @@ impl Shared {
         self.ended.subscribe()
     }
 
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        // An error says that the server is gone, which is a stop, too.
+        let _ = self.stopping().wait_for(|stop| *stop).await;
+    }
+
     /// Becomes true when the server stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
@@ -101,15 +110,19 @@ impl App {
             None => None,
         };
         let media_addr = media.as_ref().map(|(_, addr)| *addr);
-        let shared = Arc::new(open(&config.data_dir, public_url).await?);
+        let shared = open(&config.data_dir, public_url, config.uploads).await?;
+        let shared = Arc::new(shared);
         resume(&shared).await?;
 
-        let workers = jobs::start(&shared, config.workers)
+        let mut workers = jobs::start(&shared, config.workers)
             .map_err(|error| ServeError(format!("the workers cannot start: {error}")))?;
+        workers.spawn(uploads::start(shared.clone()));
         let mut listeners = JoinSet::new();
-        listeners.spawn(http::serve(listener, http::main_router(&shared), &shared));
+        let router = http::main_router(&shared);
+        listeners.spawn(http::serve(listener, router, shared.clone()));
         if let Some((listener, _)) = media {
-            listeners.spawn(http::serve(listener, http::media_router(&shared), &shared));
+            let router = http::media_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone()));
         }
         Ok(Self {
             addr,
@@ -151,12 +164,7 @@ impl App {
             tracing::warn!("requests were still under way after 10 s and are cut off");
             listeners.shutdown().await;
         }
-        // A request that was cut off may still hold its share; then the database closes with it.
-        if let Some(shared) = Arc::into_inner(shared)
-            && let Err(error) = shared.db.close().await
-        {
-            tracing::error!(%error, "the database did not close");
-        }
+        shared.db.close().await;
     }
 }
 
@@ -171,7 +179,11 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeEr
     Ok((listener, addr))
 }
 
-async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, ServeError> {
+async fn open(
+    data_dir: &Path,
+    public_url: Option<String>,
+    limits: UploadLimits,
+) -> Result<Shared, ServeError> {
     // Only its owner may look into it: it holds the clear videos.
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -182,7 +194,9 @@ async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, Ser
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
     let storage = Storage::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
-    let db = Database::open(storage.root()).await.map_err(database)?;
+    let db = Database::open(storage.root(), None)
+        .await
+        .map_err(database)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(
@@ -192,9 +206,12 @@ async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, Ser
         )));
     }
     let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
+    let uploads = Uploads::open(storage.root(), limits)
+        .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
         db,
         storage,
+        uploads,
         keys,
         public_url,
         work: Notify::new(),
@@ -209,10 +226,12 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
     crash_point!("start.recovered");
-    let sources = shared.db.origins().await.map_err(database)?;
+    let mut sources = shared.db.origins().await.map_err(database)?;
+    sources.extend(uploads::sources(shared).await?);
     let codes = shared.db.codes_with_files().await.map_err(database)?;
-    let swept = shared.storage.sweep(&sources, &codes);
-    let swept = swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))?;
+    let failed = |error| ServeError(format!("the sweep failed: {error}"));
+    let swept = shared.storage.sweep(&sources, &codes).map_err(failed)?;
+    let swept = swept + uploads::resume(shared).await?;
     crash_point!("start.swept");
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");

@@ -1,5 +1,6 @@
 //! What a server needs to know to start.
 
+use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
+    /// What uploads may take.
+    pub uploads: UploadLimits,
 }
 
 /// Checks a public URL; returns it without a slash at its end.

@@ -21,9 +21,13 @@ mod links;
 mod order;
 mod storage;
 mod telemetry;
+mod uploads;
 
 pub use app::App;
 pub use config::Config;
+pub use uploads::UploadLimits;
+pub use uploads::pull::Allowed;
+pub use db::DatabaseUrl;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

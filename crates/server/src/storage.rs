@@ -4,6 +4,8 @@
 //! when it is complete (temporary name, then rename); [`PackageDir::sync`] makes a package durable in one
 //! pass.
 
+pub(crate) mod incoming;
+
 use crate::id;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;

@@ -173,15 +173,15 @@ impl Database {
     /// Begins an upload, durably, when it keeps the limits.
     pub(crate) async fn add_upload(&self, new: &NewUpload<'_>) -> Result<Admission> {
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let unfinished = query(
-                "SELECT COUNT(*), CAST(COALESCE(SUM(COALESCE(length, received)), 0) AS {bigint}) FROM uploads \
-                 WHERE state IN ('receiving', 'finishing')",
+                "SELECT COALESCE(length, received) FROM uploads WHERE state IN ('receiving', 'finishing')",
             );
-            let (count, bytes): (i64, i64) = tx.one(unfinished).await?;
-            if count >= i64::from(new.max_unfinished) {
+            let promised: Vec<(i64,)> = tx.all(unfinished).await?;
+            if promised.len() as u64 >= u64::from(new.max_unfinished) {
                 return Ok(Admission::TooMany);
             }
+            let bytes: i64 = promised.iter().map(|(bytes,)| bytes).sum();
             if bytes.saturating_add(new.length.unwrap_or(0)) > new.max_bytes {
                 return Ok(Admission::OverQuota);
             }
@@ -236,19 +236,18 @@ impl Database {
 
     /// Bytes that unfinished uploads were promised and that are not on the disk yet.
     pub(crate) async fn outstanding_upload_bytes(&self) -> Result<i64> {
-        let sum = query(
-            "SELECT CAST(COALESCE(SUM(length - received), 0) AS {bigint}) FROM uploads \
-             WHERE state = 'receiving' AND length IS NOT NULL",
+        let missing = query(
+            "SELECT length - received FROM uploads WHERE state = 'receiving' AND length IS NOT NULL",
         );
-        let found: Option<(i64,)> = self.optional(sum).await?;
-        Ok(found.map_or(0, |(bytes,)| bytes))
+        let missing: Vec<(i64,)> = self.all(missing).await?;
+        Ok(missing.iter().map(|(bytes,)| bytes).sum())
     }
 
     /// Notes the length of an upload whose length was not known, durably. False when it is known, or over.
     pub(crate) async fn set_upload_length(&self, id: &str, length: u64) -> Result<bool> {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let update = query(
                 "UPDATE uploads SET length = ?, updated_at_ms = ? \
                  WHERE id = ? AND length IS NULL AND received <= ? AND state = 'receiving'",
@@ -268,7 +267,7 @@ impl Database {
     ) -> Result<bool> {
         let length = length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let update = query(
                 "UPDATE uploads SET received = 0, length = ?, validator = ?, updated_at_ms = ? \
                  WHERE id = ? AND state = 'receiving'",
@@ -289,7 +288,7 @@ impl Database {
     ) -> Result<bool> {
         let received = i64::try_from(received).unwrap_or(i64::MAX);
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let update = query(
                 "UPDATE uploads SET received = ?, expires_at_ms = ?, updated_at_ms = ?, \
                  state = CASE WHEN length = ? THEN 'finishing' ELSE state END \
@@ -307,24 +306,24 @@ impl Database {
         .await
     }
 
-    /// Makes the asset of a whole upload, durably and once. Returns its id.
+    /// Makes the asset of a whole upload, durably and once.
     pub(crate) async fn finish_upload(
         &self,
         id: &str,
-        asset: NewAsset,
+        asset: &NewAsset,
         expires_at_ms: i64,
-    ) -> Result<String> {
+    ) -> Result<()> {
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let update = query(
                 "UPDATE uploads SET state = 'done', asset_id = ?, url = NULL, expires_at_ms = ?, updated_at_ms = ? \
                  WHERE id = ? AND state = 'finishing'",
             );
             let update = update.bind(&asset.id).bind(expires_at_ms).bind(now).bind(id);
             if tx.execute(update).await? > 0 {
-                super::assets::insert(tx, &asset).await?;
+                tx.execute(super::assets::insertion(asset)).await?;
             }
-            Ok(asset.id.clone())
+            Ok(())
         })
         .await
     }
@@ -338,7 +337,7 @@ impl Database {
         expires_at_ms: i64,
     ) -> Result<()> {
         let now = clock::now_ms();
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let update = query(
                 "UPDATE uploads SET state = ?, error = ?, url = NULL, expires_at_ms = ?, updated_at_ms = ? \
                  WHERE id = ? AND state IN ('receiving', 'finishing')",
@@ -358,7 +357,7 @@ impl Database {
     /// Lets an upload expire whose time is over: an unfinished one is remembered as expired until `until`, what
     /// is known of an ended one is forgotten. Whether its bytes are to be deleted.
     pub(crate) async fn expire_upload(&self, id: &str, now: i64, until: i64) -> Result<bool> {
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let expire = query(
                 "UPDATE uploads SET state = 'expired', url = NULL, expires_at_ms = ?, updated_at_ms = ? \
                  WHERE id = ? AND state = 'receiving' AND expires_at_ms <= ?",
@@ -378,10 +377,35 @@ impl Database {
 
     /// Forgets an upload, durably, unless it is just becoming an asset. False when there is none to forget.
     pub(crate) async fn delete_upload(&self, id: &str) -> Result<bool> {
-        self.durable(async |tx| {
+        self.durable(|tx| async move {
             let delete = query("DELETE FROM uploads WHERE id = ? AND state <> 'finishing'");
             Ok(tx.execute(delete.bind(id)).await? > 0)
         })
         .await
+    }
+
+    /// The oldest other asset that has the bytes of an asset, if that is older.
+    pub(crate) async fn duplicate_of(&self, asset: &str) -> Result<Option<String>> {
+        let of_one = query(
+            "SELECT older.id FROM assets later JOIN assets older ON older.sha256 = later.sha256 \
+             WHERE later.id = ? AND older.input_content_id < later.input_content_id \
+             ORDER BY older.input_content_id LIMIT 1",
+        );
+        let found: Option<(String,)> = self.optional(of_one.bind(asset)).await?;
+        Ok(found.map(|(id,)| id))
+    }
+
+    /// The same for many assets, by their numbers: ids of assets and of the oldest ones of the same bytes.
+    pub(crate) async fn duplicates_of(
+        &self,
+        numbers: impl IntoIterator<Item = i64>,
+    ) -> Result<Vec<(String, String)>> {
+        let of_many = query(
+            "SELECT later.id, older.id FROM (SELECT one.id AS id, MIN(other.input_content_id) AS first \
+             FROM assets one JOIN assets other ON other.sha256 = one.sha256 \
+             WHERE one.input_content_id IN ({list}) GROUP BY one.id) later \
+             JOIN assets older ON older.input_content_id = later.first WHERE older.id <> later.id",
+        );
+        self.all(of_many.bind_list(numbers)).await
     }
 }

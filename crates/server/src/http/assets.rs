@@ -41,6 +41,8 @@ pub(super) struct Asset {
     duration_seconds: f64,
     /// Hex digits.
     sha256: String,
+    /// The oldest asset of the same bytes, when that is another one.
+    duplicate_of: Option<String>,
     /// RFC 3339, UTC.
     created_at: String,
     updated_at: String,
@@ -103,7 +105,7 @@ pub(super) struct PullRequest {
 }
 
 impl Asset {
-    fn new(row: assets::Asset, packages: Vec<Package>) -> Self {
+    fn new(row: assets::Asset, packages: Vec<Package>, duplicate_of: Option<String>) -> Self {
         Self {
             id: row.id,
             input_content_id: row.input_content_id,
@@ -114,6 +116,7 @@ impl Asset {
             fragmented: row.fragmented,
             duration_seconds: row.duration_seconds,
             sha256: row.sha256,
+            duplicate_of,
             created_at: rfc3339(row.created_at_ms),
             updated_at: rfc3339(row.updated_at_ms),
             tracks: row.probe.0.tracks.into_iter().map(Track::from).collect(),
@@ -148,7 +151,7 @@ impl From<ProbedTrack> for Track {
 #[utoipa::path(post, path = "/api/v1/assets", tag = "assets",
     request_body(content((UploadForm = "multipart/form-data"), (PullRequest = "application/json"))),
     responses((status = 201, body = Asset, headers(("Location" = String))),
-    (status = 202, description = "the file is being pulled", body = uploads::Upload,
+    (status = 202, description = "the file is being pulled", body = uploads::resource::Upload,
     headers(("Location" = String))),
     (status = 400, description = "no file", body = ProblemBody),
     (status = 413, body = ProblemBody),
@@ -168,7 +171,8 @@ pub(super) async fn create(
     let form = form.map_err(|error| Problem::field("file", format_args!("is missing: {error}")))?;
     let row = upload::receive(&shared, form, Demand::AnyTrack).await?;
     let location = format!("{}/api/v1/assets/{}", base.0, row.id);
-    let asset = Asset::new(row, Vec::new());
+    let duplicate_of = shared.db.duplicate_of(&row.id).await?;
+    let asset = Asset::new(row, Vec::new(), duplicate_of);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, Json(asset)).into_response())
 }
@@ -249,9 +253,13 @@ async fn with_packages(
         let of_asset = by_asset.entry(package.asset_id().to_owned());
         of_asset.or_default().push(package);
     }
+    let numbers = rows.iter().map(|row| row.input_content_id);
+    let duplicates = shared.db.duplicates_of(numbers).await?;
+    let mut duplicates: HashMap<String, String> = duplicates.into_iter().collect();
     let wire = |row: assets::Asset| {
         let packages = by_asset.remove(&row.id).unwrap_or_default();
-        Asset::new(row, packages)
+        let duplicate_of = duplicates.remove(&row.id);
+        Asset::new(row, packages, duplicate_of)
     };
     Ok(rows.into_iter().map(wire).collect())
 }

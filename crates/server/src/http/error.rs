@@ -48,6 +48,7 @@ enum Kind {
     PackagingFailed,
     Internal,
     Stopping,
+    DatabaseAway,
     StorageFull,
     QuotaReached,
     TooManyUploads,
@@ -110,6 +111,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "The server is stopping",
+            ),
+            Self::DatabaseAway => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database_away",
+                "The database does not answer",
             ),
             Self::StorageFull => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -355,7 +361,7 @@ impl IntoResponse for Problem {
         let no_store = HeaderValue::from_static("no-store");
         headers.insert(header::CACHE_CONTROL, no_store);
         let pause = match self.kind {
-            Kind::Stopping => Some("5"),
+            Kind::Stopping | Kind::DatabaseAway => Some("5"),
             Kind::Locked => Some("1"),
             Kind::TooManyUploads => Some("60"),
             _ => None,
@@ -371,6 +377,11 @@ impl From<crate::db::Error> for Problem {
     fn from(error: crate::db::Error) -> Self {
         if crate::db::is_disk_full(&error) {
             return Self::storage_full();
+        }
+        if crate::db::is_passing(&error) {
+            tracing::warn!(%error, "the database is away or busy");
+            let text = "nothing was lost; try again in a moment";
+            return Self::new(Kind::DatabaseAway, text);
         }
         Self::internal(format_args!("database: {error}"))
     }

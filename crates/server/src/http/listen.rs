@@ -19,20 +19,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers requests until the server stops; those under way are finished first.
 pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) -> io::Result<()> {
-    let mut stopping = shared.stopping();
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(shared.uploads.limits.head_time);
-    // Connections may outlive this loop; it must not keep the rest of the server for them.
-    drop(shared);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
             stream = accept(&listener) => stream,
-            // An error says that the server is gone, which is a reason to stop, too.
-            _ = stopping.wait_for(|stop| *stop) => break,
+            () = shared.stopped() => break,
         };
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service);

@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::{assets, cors, first_api, jobs, library, license, media, packages, page, slow, uploads};
+use super::uploads::resource;
 use crate::app::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -43,8 +44,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
     let uploads = OpenApiRouter::new()
         .routes(routes!(assets::list, assets::create))
         .routes(routes!(first_api::success))
-        .routes(routes!(uploads::list, uploads::create, uploads::options))
-        .routes(routes!(uploads::get, uploads::head, uploads::patch))
+        .routes(routes!(resource::list, uploads::create, uploads::options))
+        .routes(routes!(resource::get, uploads::head, uploads::patch))
         .routes(routes!(uploads::delete, uploads::overridden, uploads::options_of_one))
         // Uploads are streamed and counted; all else keeps the small limit of the framework.
         .layer(DefaultBodyLimit::disable());

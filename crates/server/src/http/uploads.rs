@@ -5,9 +5,9 @@
 
 mod headers;
 mod receive;
-mod resource;
+pub(super) mod resource;
 
-pub(super) use resource::{Upload, created_pull, get, list};
+pub(super) use resource::created_pull;
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
@@ -15,7 +15,7 @@ use crate::app::Shared;
 use crate::db::uploads::{self as rows, Kind, State as Stage};
 use crate::uploads::sum;
 use crate::uploads::{Wanted, begin, examine};
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -242,7 +242,11 @@ async fn terminate(shared: &Arc<Shared>, id: &str) -> Result<Response> {
 
 /// Finds an upload that is not over its time.
 async fn find(shared: &Shared, id: &str) -> Result<rows::Upload> {
-    let row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+    let mut row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+    if row.state == Stage::Receiving && !shared.uploads.incoming.has(&row.id) {
+        // It may have ended just now: its bytes go after its row has changed.
+        row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+    }
     let text = match row.state {
         Stage::Expired => "nothing came for too long, so the upload expired; begin a new one",
         Stage::Receiving if row.expires_at_ms <= crate::clock::now_ms() => {

@@ -159,7 +159,7 @@ impl Partial {
 
     /// Waits until what was appended is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        fail::fail_point!("upload.before-sync");
+        crash_point!("tus.written");
         self.file.sync_data()
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn finish(
     let looked = looked.await.map_err(|error| Halt::Io(io::Error::other(error)))?;
     match looked {
         Ok((findings, sha256)) => {
-            fail::fail_point!("upload.before-asset");
+            crash_point!("tus.placed");
             let new = findings.into_asset(Delivered {
                 id: row.asset_to_be(),
                 name: row.name.clone(),
@@ -36,8 +36,9 @@ pub(crate) async fn finish(
                 sha256,
                 size: u64::try_from(row.received).unwrap_or(0),
             });
-            let asset = shared.db.finish_upload(&row.id, new, shared.uploads.expires_at_ms()).await?;
-            tracing::info!(upload = row.id, asset, size = row.received, "an upload became an asset");
+            let until = shared.uploads.expires_at_ms();
+            shared.db.finish_upload(&row.id, &new, until).await?;
+            tracing::info!(upload = row.id, asset = new.id, size = row.received, "an upload became an asset");
         }
         Err(Fault::Unusable(reason)) => {
             end(shared, &row.id, End::Refused, &reason).await?;
@@ -45,8 +46,8 @@ pub(crate) async fn finish(
         }
         Err(Fault::Io(error)) => return Err(error.into()),
     }
-    fail::fail_point!("upload.ended");
-    over(shared, &row.id);
+    crash_point!("tus.ended");
+    shared.uploads.slots.forget(&row.id);
     Ok(())
 }
 
@@ -55,13 +56,8 @@ pub(crate) async fn end(shared: &Shared, id: &str, end: End, reason: &str) -> Re
     let until = shared.uploads.expires_at_ms();
     shared.db.end_upload(id, end, reason, until).await?;
     shared.uploads.incoming.remove(id)?;
-    over(shared, id);
-    Ok(())
-}
-
-fn over(shared: &Shared, id: &str) {
     shared.uploads.slots.forget(id);
-    shared.uploads.ended.notify_waiters();
+    Ok(())
 }
 
 /// Hashes what was not hashed on its way in, examines the file, and puts it at its place.
@@ -80,6 +76,7 @@ fn look(
         ))));
     }
     let findings = examine(&file, Demand::AnyTrack)?;
+    crash_point!("tus.examined");
     let hash = match known {
         Some((at, hash)) if at == length => hash,
         _ => hash_of(file).map_err(Fault::Io)?,

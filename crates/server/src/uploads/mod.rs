@@ -18,7 +18,7 @@ mod writer;
 pub(crate) use begin::{Refusal, Wanted, begin};
 pub(crate) use finish::finish;
 pub use limits::UploadLimits;
-pub(crate) use sweep::{resume, start};
+pub(crate) use sweep::{resume, sources, start};
 pub(crate) use writer::Writer;
 
 use crate::clock;
@@ -27,7 +27,7 @@ use slots::Slots;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 /// How many uploads are hashed and examined at once.
 const FINISHING: usize = 2;
@@ -44,8 +44,6 @@ pub(crate) struct Uploads {
     /// Pulls from elsewhere.
     pub(crate) puller: pull::Puller,
     finishing: Semaphore,
-    /// Changes when an upload came to its end.
-    ended: Notify,
 }
 
 /// Why an upload does not go on just now, or not at all.
@@ -93,7 +91,6 @@ impl Uploads {
             puller: pull::Puller::new(&limits)?,
             limits,
             finishing: Semaphore::new(FINISHING),
-            ended: Notify::new(),
         })
     }
 
@@ -110,11 +107,6 @@ impl Uploads {
     /// When an upload ends that gets nothing more from now on.
     pub(crate) fn expires_at_ms(&self) -> i64 {
         clock::now_ms().saturating_add(milliseconds(self.limits.expiry))
-    }
-
-    /// Ready when some upload came to its end after this call.
-    pub(crate) fn ended(&self) -> tokio::sync::futures::Notified<'_> {
-        self.ended.notified()
     }
 }
 

@@ -1,9 +1,11 @@
 //! What goes on without a client: what a predecessor left is taken up, what is abandoned expires.
 
 use super::{Halt, finish, pull};
+use crate::ServeError;
 use crate::app::Shared;
 use crate::clock;
 use crate::db::uploads::{Kind, State, Upload};
+use crate::storage::incoming;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,18 +17,32 @@ const MIN_PAUSE: Duration = Duration::from_millis(200);
 /// When there is work that failed and may go now.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Where uploads are that a predecessor moved to the sources and did not get to name in the catalogue.
+pub(crate) async fn sources(shared: &Shared) -> Result<Vec<String>, ServeError> {
+    let rows = unfinished(shared).await?;
+    Ok(rows.iter().map(|row| incoming::origin(&row.id)).collect())
+}
+
 /// Deletes the files of uploads that no row names. To be called before anything else begins uploads.
-pub(crate) async fn resume(shared: &Shared) -> Result<usize, Halt> {
-    let rows = shared.db.unfinished_uploads().await?;
+pub(crate) async fn resume(shared: &Shared) -> Result<usize, ServeError> {
+    let rows = unfinished(shared).await?;
     let named: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let mut deleted = 0;
-    for id in shared.uploads.incoming.ids()? {
-        if !named.contains(id.as_str()) {
-            shared.uploads.incoming.remove(&id)?;
-            deleted += 1;
+    let sweep = || -> std::io::Result<usize> {
+        let mut deleted = 0;
+        for id in shared.uploads.incoming.ids()? {
+            if !named.contains(id.as_str()) {
+                shared.uploads.incoming.remove(&id)?;
+                deleted += 1;
+            }
         }
-    }
-    Ok(deleted)
+        Ok(deleted)
+    };
+    sweep().map_err(|error| ServeError(format!("the sweep of uploads failed: {error}")))
+}
+
+async fn unfinished(shared: &Shared) -> Result<Vec<Upload>, ServeError> {
+    let rows = shared.db.unfinished_uploads().await;
+    rows.map_err(|error| ServeError(format!("the database cannot be used: {error}")))
 }
 
 /// Takes up what is unfinished, and lets expire what is abandoned, until the server stops.

@@ -177,9 +177,10 @@ impl Writer {
     pub(crate) async fn check(&mut self) -> Result<(), Halt> {
         self.flush().await?;
         let sum = self.disk.as_mut().and_then(|disk| disk.sum.take());
-        match sum {
-            Some(sum) if !sum.is_right() => Err(Halt::WrongSum),
-            _ => Ok(()),
+        if sum.is_none_or(Sum::is_right) {
+            Ok(())
+        } else {
+            Err(Halt::WrongSum)
         }
     }
 
@@ -224,13 +225,13 @@ impl Writer {
         if end == self.recorded && self.length != Some(end) {
             return Ok(());
         }
-        fail::fail_point!("upload.before-record");
+        crash_point!("tus.synced");
         let expires_at_ms = self.uploads().expires_at_ms();
         let db = &self.shared.db;
         if !db.record_upload(&self.id, end, expires_at_ms).await? {
             return Err(Halt::Gone);
         }
-        fail::fail_point!("upload.recorded");
+        crash_point!("tus.recorded");
         self.recorded = end;
         let whole = self.disk.as_ref().and_then(|disk| disk.whole.clone());
         self.holding.memory().hash = whole.map(|hash| (end, hash));

@@ -12,4 +12,5 @@ mod parallel;
 mod restart;
 mod secrets;
 mod support;
+mod uploads;
 mod wrong_inputs;

@@ -97,7 +97,7 @@ async fn append(
     }
     let (whole, holding) = (writer.is_whole(), writer.into_holding());
     let row = super::find(shared, id).await?;
-    fail::fail_point!("upload.before-answer");
+    crash_point!("tus.kept");
     match ended {
         _ if whole => examined(shared, row, holding).await,
         Ok(Ended::Slow) => Err(Problem::too_slow("what came is kept; ask for the offset and go on")),
@@ -110,7 +110,8 @@ async fn append(
 
 async fn copy(shared: &Shared, writer: &mut Writer, body: Body) -> std::result::Result<Ended, Halt> {
     let mut body = body.into_data_stream();
-    let mut stopping = shared.stopping();
+    let stopped = shared.stopped();
+    tokio::pin!(stopped);
     loop {
         let due = writer.record_at();
         let record = async {
@@ -126,7 +127,7 @@ async fn copy(shared: &Shared, writer: &mut Writer, body: Body) -> std::result::
                 continue;
             }
             () = writer.holding().wanted() => return Ok(Ended::Wanted),
-            _ = stopping.wait_for(|stop| *stop) => return Ok(Ended::Stopping),
+            () = &mut stopped => return Ok(Ended::Stopping),
         };
         match piece {
             None => return Ok(Ended::Well),

@@ -68,7 +68,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         [192, 0, 0 | 2, _] | [192, 88, 99, _] => true,
         [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => true,
         // Multicast, reserved, broadcast.
-        [224.., ..] => true,
+        [224..=255, ..] => true,
         _ => false,
     };
     !special

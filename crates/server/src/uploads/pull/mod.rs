@@ -112,11 +112,10 @@ pub(crate) fn go_on(shared: &Arc<Shared>, row: Upload) {
 }
 
 async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(), Halt> {
-    let mut stopping = shared.stopping();
     let turn = tokio::select! {
         turn = shared.uploads.puller.turns.acquire() => turn,
         () = holding.wanted() => return Ok(()),
-        _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+        () = shared.stopped() => return Ok(()),
     };
     let mut pause = FIRST_PAUSE;
     loop {
@@ -154,7 +153,7 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = holding.wanted() => return Ok(()),
-            _ = stopping.wait_for(|stop| *stop) => return Ok(()),
+            () = shared.stopped() => return Ok(()),
         }
     }
 }
@@ -253,14 +252,15 @@ async fn copy(
     writer: &mut Writer,
     answer: &mut Response,
 ) -> Result<Copied, Halt> {
-    let mut stopping = shared.stopping();
+    let stopped = shared.stopped();
+    tokio::pin!(stopped);
     let limits = &shared.uploads.limits;
     let (mut since, mut count) = (Instant::now(), 0_u64);
     loop {
         let chunk = tokio::select! {
             chunk = timeout(limits.body_pause, answer.chunk()) => chunk,
             () = writer.holding().wanted() => return Ok(Copied::Stopped),
-            _ = stopping.wait_for(|stop| *stop) => return Ok(Copied::Stopped),
+            () = &mut stopped => return Ok(Copied::Stopped),
         };
         match chunk {
             Err(_) => return Ok(Copied::Broken("nothing came for too long".to_owned())),

@@ -2,12 +2,14 @@
 
 pub mod child;
 pub mod clips;
+pub mod film;
 pub mod sql;
+pub mod tus;
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use server::{App, Config};
+use server::{App, Config, UploadLimits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -211,6 +213,10 @@ pub fn config(data_dir: &Path) -> Config {
         data_dir: data_dir.to_owned(),
         public_url: None,
         workers: 2,
+        uploads: UploadLimits {
+            reserve: 0,
+            ..UploadLimits::default()
+        },
     }
 }
 
@@ -253,7 +259,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Files that uploads and packages left below the data folder.
 pub fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
-    let folders = ["incoming", "sources", "packages"].iter();
+    let folders = ["incoming", "uploads", "sources", "packages"].iter();
     folders
         .flat_map(|name| files(&data_dir.join(name)))
         .collect()
