@@ -25,9 +25,9 @@ mod uploads;
 
 pub use app::App;
 pub use config::Config;
+pub use db::DatabaseUrl;
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;
-pub use db::DatabaseUrl;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

@@ -224,8 +224,10 @@ impl Database {
 
     /// Uploads that wait for bytes or for their end, oldest first.
     pub(crate) async fn unfinished_uploads(&self) -> Result<Vec<Upload>> {
-        self.all(select!("WHERE state IN ('receiving', 'finishing') ORDER BY seq"))
-            .await
+        self.all(select!(
+            "WHERE state IN ('receiving', 'finishing') ORDER BY seq"
+        ))
+        .await
     }
 
     /// Uploads whose time is over.

@@ -95,7 +95,10 @@ pub(super) struct UploadForm {
 
 /// The wish that the server fetches a file itself.
 #[derive(ToSchema)]
-#[allow(dead_code, reason = "describes the request; the fields are read one by one")]
+#[allow(
+    dead_code,
+    reason = "describes the request; the fields are read one by one"
+)]
 pub(super) struct PullRequest {
     /// http or https, on the public internet.
     #[schema(example = "https://store.example/film.mp4")]

@@ -257,7 +257,9 @@ impl Problem {
     pub(super) fn quota_reached(most: u64) -> Self {
         Self::new(
             Kind::QuotaReached,
-            format!("unfinished uploads may be promised {most} bytes together; end some of them, or wait"),
+            format!(
+                "unfinished uploads may be promised {most} bytes together; end some of them, or wait"
+            ),
         )
     }
 
@@ -418,7 +420,9 @@ impl From<crate::uploads::Refusal> for Problem {
     fn from(refusal: crate::uploads::Refusal) -> Self {
         use crate::uploads::Refusal;
         match refusal {
-            Refusal::TooLarge(most) => Self::too_large(format!("a file may have {most} bytes at most")),
+            Refusal::TooLarge(most) => {
+                Self::too_large(format!("a file may have {most} bytes at most"))
+            }
             Refusal::TooMany(most) => Self::too_many_uploads(most),
             Refusal::OverQuota(most) => Self::quota_reached(most),
             Refusal::NoRoom(left) => Self::no_room(left),

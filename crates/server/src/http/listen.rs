@@ -18,7 +18,11 @@ use tokio::net::{TcpListener, TcpStream};
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Answers requests until the server stops; those under way are finished first.
-pub(crate) async fn serve(listener: TcpListener, router: Router, shared: Arc<Shared>) -> io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shared: Arc<Shared>,
+) -> io::Result<()> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()

@@ -1,8 +1,10 @@
 //! Which address is answered by what, and the document that describes it.
 
 use super::error::Problem;
-use super::{assets, cors, first_api, jobs, library, license, media, packages, page, slow, uploads};
 use super::uploads::resource;
+use super::{
+    assets, cors, first_api, jobs, library, license, media, packages, page, slow, uploads,
+};
 use crate::app::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -46,7 +48,11 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::success))
         .routes(routes!(resource::list, uploads::create, uploads::options))
         .routes(routes!(resource::get, uploads::head, uploads::patch))
-        .routes(routes!(uploads::delete, uploads::overridden, uploads::options_of_one))
+        .routes(routes!(
+            uploads::delete,
+            uploads::overridden,
+            uploads::options_of_one
+        ))
         // Uploads are streamed and counted; all else keeps the small limit of the framework.
         .layer(DefaultBodyLimit::disable());
     let api = OpenApiRouter::with_openapi(Document::openapi())

@@ -17,10 +17,15 @@ use tokio::time::{Instant, timeout};
 struct TooSlow(&'static str);
 
 /// Watches over the body of every request.
-pub(super) async fn watch(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+pub(super) async fn watch(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let limits = &shared.uploads.limits;
     let (pause, rate) = (limits.body_pause, limits.body_rate);
-    let request = request.map(|body| Body::from_stream(watched(body.into_data_stream(), pause, rate)));
+    let request =
+        request.map(|body| Body::from_stream(watched(body.into_data_stream(), pause, rate)));
     next.run(request).await
 }
 

@@ -24,7 +24,10 @@ pub(super) fn rfc3339(ms: i64) -> String {
 mod tests {
     #[test]
     fn times_are_rfc_3339_in_utc() {
-        assert_eq!(super::http_date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(
+            super::http_date(784_111_777_000),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
         assert_eq!(super::http_date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
         assert_eq!(super::rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(super::rfc3339(1_700_000_000_250), "2023-11-14T22:13:20.25Z");

@@ -53,7 +53,9 @@ async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
         let chunk = field.chunk().await.map_err(broken_form)?;
         batch.extend_from_slice(chunk.as_deref().unwrap_or_default());
         if upload.size() + batch.len() as u64 > most {
-            return Err(Problem::too_large(format!("a file may have {most} bytes at most")));
+            return Err(Problem::too_large(format!(
+                "a file may have {most} bytes at most"
+            )));
         }
         if batch.len() >= BATCH_BYTES || chunk.is_none() {
             let server = shared.clone();

@@ -83,7 +83,10 @@ pub(super) async fn create(
             length,
         };
         let row = begin(&shared, wanted).await?;
-        let location = [(header::LOCATION, format!("{}{COLLECTION}/{}", base.0, row.id))];
+        let location = [(
+            header::LOCATION,
+            format!("{}{COLLECTION}/{}", base.0, row.id),
+        )];
         if with_bytes || row.state == Stage::Finishing {
             let answer = receive(&shared, &row.id, 0, sum, tus.content_length(), body).await;
             // The upload has begun whatever became of the bytes: the client is told where it is.
@@ -174,7 +177,9 @@ pub(super) async fn overridden(
     id: Path<String>,
     body: Body,
 ) -> Response {
-    let method = headers.get("x-http-method-override").map(|method| method.as_bytes().to_vec());
+    let method = headers
+        .get("x-http-method-override")
+        .map(|method| method.as_bytes().to_vec());
     match method.as_deref().map(Method::from_bytes) {
         Some(Ok(Method::PATCH)) => patch(shared, headers, id, body).await,
         Some(Ok(Method::DELETE)) => delete(shared, headers, id).await,
@@ -214,7 +219,9 @@ async fn set_length(shared: &Shared, row: &rows::Upload, length: u64) -> Result<
     }
     let most = shared.uploads.limits.max_size;
     if length > most {
-        return Err(Problem::too_large(format!("a file may have {most} bytes at most")));
+        return Err(Problem::too_large(format!(
+            "a file may have {most} bytes at most"
+        )));
     }
     if row.length.is_some() || !shared.db.set_upload_length(&row.id, length).await? {
         let text = "is another one than was said before, or less than has come already";
@@ -232,7 +239,9 @@ async fn terminate(shared: &Arc<Shared>, id: &str) -> Result<Response> {
     };
     let _held = held.map_err(busy)?;
     if !shared.db.delete_upload(id).await? {
-        return Err(Problem::locked("the upload is just becoming an asset; ask again"));
+        return Err(Problem::locked(
+            "the upload is just becoming an asset; ask again",
+        ));
     }
     let (server, name) = (shared.clone(), id.to_owned());
     super::blocking(move || Ok(server.uploads.incoming.remove(&name)?)).await?;
@@ -291,7 +300,10 @@ async fn with_version(
     headers: &HeaderMap,
     work: impl Future<Output = Result<Response>>,
 ) -> Response {
-    if headers.get("tus-resumable").is_none_or(|version| version != VERSION) {
+    if headers
+        .get("tus-resumable")
+        .is_none_or(|version| version != VERSION)
+    {
         let mut answer = finished(Err(Problem::not_tus()));
         let version = header::HeaderValue::from_static(VERSION);
         answer.headers_mut().insert("tus-version", version);
@@ -311,4 +323,3 @@ fn finished(answer: Result<Response>) -> Response {
 fn unknown(id: &str) -> Problem {
     Problem::not_found(format_args!("the upload {id:?}"))
 }
-

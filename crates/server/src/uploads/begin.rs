@@ -69,7 +69,9 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
         name: &wanted.name,
         metadata: &wanted.metadata,
         url: wanted.url.as_deref(),
-        length: wanted.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX)),
+        length: wanted
+            .length
+            .map(|length| i64::try_from(length).unwrap_or(i64::MAX)),
         expires_at_ms: uploads.expires_at_ms(),
         max_unfinished: limits.max_unfinished,
         max_bytes: i64::try_from(limits.max_unfinished_bytes).unwrap_or(i64::MAX),

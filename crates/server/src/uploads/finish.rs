@@ -25,7 +25,9 @@ pub(crate) async fn finish(
     let known = holding.memory().hash.take();
     let (worker, id, size) = (shared.clone(), row.id.clone(), row.received);
     let looked = tokio::task::spawn_blocking(move || look(&worker, &id, size, known));
-    let looked = looked.await.map_err(|error| Halt::Io(io::Error::other(error)))?;
+    let looked = looked
+        .await
+        .map_err(|error| Halt::Io(io::Error::other(error)))?;
     match looked {
         Ok((findings, sha256)) => {
             crash_point!("tus.placed");
@@ -38,7 +40,12 @@ pub(crate) async fn finish(
             });
             let until = shared.uploads.expires_at_ms();
             shared.db.finish_upload(&row.id, &new, until).await?;
-            tracing::info!(upload = row.id, asset = new.id, size = row.received, "an upload became an asset");
+            tracing::info!(
+                upload = row.id,
+                asset = new.id,
+                size = row.received,
+                "an upload became an asset"
+            );
         }
         Err(Fault::Unusable(reason)) => {
             end(shared, &row.id, End::Refused, &reason).await?;
@@ -83,7 +90,10 @@ fn look(
     };
     incoming.place(id).map_err(Fault::Io)?;
     let digest = hash.finalize();
-    Ok((findings, digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((
+        findings,
+        digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    ))
 }
 
 fn hash_of(mut file: File) -> io::Result<Sha256> {

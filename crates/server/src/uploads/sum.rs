@@ -87,7 +87,14 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in ["", "sha1", "md5 AAAA", "sha1 !!!!", "sha1 AAAA", "SHA1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0="] {
+        for text in [
+            "",
+            "sha1",
+            "md5 AAAA",
+            "sha1 !!!!",
+            "sha1 AAAA",
+            "SHA1 qZk+NkcGgWq6PiVxeFDCbJzQ2J0=",
+        ] {
             assert!(Sum::parse(text).is_err(), "{text}");
         }
     }

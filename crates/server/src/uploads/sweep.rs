@@ -96,7 +96,11 @@ async fn take_up(shared: &Arc<Shared>, row: Upload) -> bool {
     match shared.db.upload(&row.id).await {
         Ok(Some(row)) if row.state == State::Finishing => {
             if let Err(error) = finish(shared, &row, holding).await {
-                tracing::error!(upload = row.id, ?error, "an upload could not be finished yet");
+                tracing::error!(
+                    upload = row.id,
+                    ?error,
+                    "an upload could not be finished yet"
+                );
                 return true;
             }
             false
@@ -112,9 +116,17 @@ async fn expire(shared: &Shared, row: &Upload) -> Result<(), Halt> {
     };
     // While it is held nobody adds to it; whether it has really expired is asked of the row itself.
     let until = shared.uploads.expires_at_ms();
-    if shared.db.expire_upload(&row.id, clock::now_ms(), until).await? {
+    if shared
+        .db
+        .expire_upload(&row.id, clock::now_ms(), until)
+        .await?
+    {
         shared.uploads.incoming.remove(&row.id)?;
-        tracing::info!(upload = row.id, received = row.received, "an upload expired");
+        tracing::info!(
+            upload = row.id,
+            received = row.received,
+            "an upload expired"
+        );
     }
     shared.uploads.slots.forget(&row.id);
     Ok(())

@@ -118,7 +118,10 @@ impl Writer {
 
     /// How many bytes came in so far.
     fn end(&self) -> u64 {
-        let written = self.disk.as_ref().map_or(self.recorded, |disk| disk.partial.end());
+        let written = self
+            .disk
+            .as_ref()
+            .map_or(self.recorded, |disk| disk.partial.end());
         written + self.batch.len() as u64
     }
 
@@ -216,7 +219,9 @@ impl Writer {
     }
 
     async fn sync(&mut self) -> Result<u64, Halt> {
-        let end = self.on_disk(|disk| disk.partial.sync().map(|()| disk.partial.end())).await?;
+        let end = self
+            .on_disk(|disk| disk.partial.sync().map(|()| disk.partial.end()))
+            .await?;
         Ok(end?)
     }
 

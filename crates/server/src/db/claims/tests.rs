@@ -1,5 +1,6 @@
 use super::*;
 use crate::db::assets::NewAsset;
+use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::packages::{NewPackage, Status};
 use crate::db::probe::Probe;
 use packager::EncryptScope;
@@ -9,9 +10,8 @@ const LEASE_MS: i64 = 60_000;
 const NO_LEASE_MS: i64 = -1;
 
 /// A catalogue with one asset and some queued packages of it.
-async fn with_queued(count: usize) -> (tempfile::TempDir, Database) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let db = Database::open(dir.path(), None).await.expect("a database");
+async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Database) {
+    let (dir, db) = open(engine).await;
     let asset = NewAsset {
         id: "ast_1".into(),
         name: "x.mp4".into(),
@@ -51,9 +51,9 @@ async fn publish(db: &Database, claim: &Claim) -> Settled {
     published.await.expect("an answer")
 }
 
-#[tokio::test]
-async fn each_job_is_claimed_once_and_in_order() {
-    let (_dir, db) = with_queued(3).await;
+on_all_engines! {
+async fn each_job_is_claimed_once_and_in_order(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 3).await;
     for number in 0..3 {
         let claim = claim(&db, LEASE_MS).await.expect("a job");
         assert_eq!(claim.id, format!("job_{number}"));
@@ -62,9 +62,8 @@ async fn each_job_is_claimed_once_and_in_order() {
     assert!(claim(&db, LEASE_MS).await.is_none());
 }
 
-#[tokio::test]
-async fn who_lost_the_lease_can_say_nothing_any_more() {
-    let (_dir, db) = with_queued(1).await;
+async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let late = claim(&db, NO_LEASE_MS).await.expect("a job");
     let new = claim(&db, LEASE_MS).await.expect("the same job");
     assert_eq!((&late.id, late.fence + 1), (&new.id, new.fence));
@@ -98,9 +97,8 @@ async fn who_lost_the_lease_can_say_nothing_any_more() {
     assert_eq!(package.status, Status::Ready);
 }
 
-#[tokio::test]
-async fn a_cancelled_job_is_not_published() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_cancelled_job_is_not_published(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let claim = claim(&db, LEASE_MS).await.expect("a job");
     db.cancel_job("job_0").await.expect("an answer");
     let beat = db.heartbeat(&claim, LEASE_MS, 0.5, None).await;
@@ -112,9 +110,8 @@ async fn a_cancelled_job_is_not_published() {
     assert_eq!((job.state, job.error), (JobState::Cancelled, None));
 }
 
-#[tokio::test]
-async fn a_job_that_is_put_back_counts_only_failures() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_job_that_is_put_back_counts_only_failures(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let first = claim(&db, LEASE_MS).await.expect("a job");
     db.release(&first, None).await.expect("put back");
     let second = claim(&db, LEASE_MS).await.expect("at once");
@@ -133,13 +130,13 @@ async fn a_job_that_is_put_back_counts_only_failures() {
     assert_eq!(third.attempts, 2);
 }
 
-#[tokio::test]
-async fn a_cancel_that_its_worker_did_not_live_to_see_counts_at_the_next_start() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_cancel_that_its_worker_did_not_live_to_see_counts_at_the_next_start(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     claim(&db, LEASE_MS).await.expect("a job");
     db.cancel_job("job_0").await.expect("an answer");
     assert_eq!(db.recover_jobs().await.expect("recovered"), 1);
     let job = db.job("job_0").await.expect("an answer").expect("there");
     assert_eq!(job.state, JobState::Cancelled);
     assert!(claim(&db, LEASE_MS).await.is_none());
+}
 }

@@ -82,16 +82,24 @@ impl<'a> Tus<'a> {
             return Ok(Metadata::default());
         };
         if text.len() > MAX_METADATA {
-            return Err(wrong(&format!("may have {MAX_METADATA} characters at most")));
+            return Err(wrong(&format!(
+                "may have {MAX_METADATA} characters at most"
+            )));
         }
         let mut name = None;
         let mut seen = HashSet::new();
-        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+        for pair in text
+            .split(',')
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+        {
             let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             if !seen.insert(key) {
                 return Err(wrong("names a key twice"));
             }
-            let value = STANDARD.decode(value.trim()).map_err(|_| wrong("has a value that is not base64"))?;
+            let value = STANDARD
+                .decode(value.trim())
+                .map_err(|_| wrong("has a value that is not base64"))?;
             if key == "filename" {
                 name = Some(String::from_utf8_lossy(&value).into_owned());
             }
@@ -107,7 +115,10 @@ impl<'a> Tus<'a> {
             return Ok(None);
         };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| digits && i64::try_from(*number).is_ok());
+        let number = text
+            .parse()
+            .ok()
+            .filter(|number| digits && i64::try_from(*number).is_ok());
         number
             .map(Some)
             .ok_or_else(|| Problem::field(name, "must be a number of bytes"))
@@ -121,7 +132,9 @@ impl<'a> Tus<'a> {
         if values.next().is_some() {
             return Err(Problem::field(header, "comes twice"));
         }
-        let text = value.to_str().map_err(|_| Problem::field(header, "must be plain text"))?;
+        let text = value
+            .to_str()
+            .map_err(|_| Problem::field(header, "must be plain text"))?;
         Ok(Some(text))
     }
 }
@@ -138,12 +151,18 @@ mod tests {
 
     #[test]
     fn metadata_are_read_and_what_is_wrong_is_refused() {
-        let headers = with("upload-metadata", "filename YSBiLm1wNA==,is_it,filetype dmlkZW8vbXA0");
+        let headers = with(
+            "upload-metadata",
+            "filename YSBiLm1wNA==,is_it,filetype dmlkZW8vbXA0",
+        );
         let metadata = Tus(&headers).metadata().expect("metadata");
         assert_eq!(metadata.name.as_deref(), Some("a b.mp4"));
         let long = format!("filename {}", "A".repeat(65_536));
         for wrong in ["filename !!", "a YQ==,a YQ==", long.as_str()] {
-            assert!(Tus(&with("upload-metadata", wrong)).metadata().is_err(), "{wrong:.20}");
+            assert!(
+                Tus(&with("upload-metadata", wrong)).metadata().is_err(),
+                "{wrong:.20}"
+            );
         }
     }
 
@@ -153,8 +172,20 @@ mod tests {
             let headers = with("upload-length", text);
             assert_eq!(Tus(&headers).length().expect("a number"), number);
         }
-        for wrong in ["", "-1", "+1", "1.0", "0x1", " ", "9223372036854775808", "1e3"] {
-            assert!(Tus(&with("upload-length", wrong)).length().is_err(), "{wrong}");
+        for wrong in [
+            "",
+            "-1",
+            "+1",
+            "1.0",
+            "0x1",
+            " ",
+            "9223372036854775808",
+            "1e3",
+        ] {
+            assert!(
+                Tus(&with("upload-length", wrong)).length().is_err(),
+                "{wrong}"
+            );
         }
     }
 }

@@ -76,7 +76,11 @@ async fn append(
     let partial = match shared.uploads.incoming.hold(id, row.received())? {
         Opened::Here(partial) => partial,
         Opened::Held => return Err(Problem::locked("another server appends to this upload")),
-        Opened::Gone => return Err(Problem::gone("the bytes of this upload are not on this server")),
+        Opened::Gone => {
+            return Err(Problem::gone(
+                "the bytes of this upload are not on this server",
+            ));
+        }
     };
     let mut writer = Writer::new(shared, &row, holding, partial, sum);
     let ended = copy(shared, &mut writer, body).await;
@@ -100,15 +104,23 @@ async fn append(
     crash_point!("tus.kept");
     match ended {
         _ if whole => examined(shared, row, holding).await,
-        Ok(Ended::Slow) => Err(Problem::too_slow("what came is kept; ask for the offset and go on")),
+        Ok(Ended::Slow) => Err(Problem::too_slow(
+            "what came is kept; ask for the offset and go on",
+        )),
         Ok(Ended::Broken) => Err(Problem::invalid("the body was cut off; what came is kept")),
-        Ok(Ended::Wanted) => Err(Problem::locked("another request took over; what came is kept")),
+        Ok(Ended::Wanted) => Err(Problem::locked(
+            "another request took over; what came is kept",
+        )),
         Ok(Ended::Stopping) => Err(Problem::stopping_transfer()),
         _ => Ok(row),
     }
 }
 
-async fn copy(shared: &Shared, writer: &mut Writer, body: Body) -> std::result::Result<Ended, Halt> {
+async fn copy(
+    shared: &Shared,
+    writer: &mut Writer,
+    body: Body,
+) -> std::result::Result<Ended, Halt> {
     let mut body = body.into_data_stream();
     let stopped = shared.stopped();
     tokio::pin!(stopped);
@@ -145,7 +157,11 @@ async fn examined(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result
         let done = finish(&server, &row, holding).await;
         if let Err(error) = &done {
             // The bytes are safe; the sweep tries again.
-            tracing::error!(upload = row.id, ?error, "an upload could not be finished yet");
+            tracing::error!(
+                upload = row.id,
+                ?error,
+                "an upload could not be finished yet"
+            );
         }
     });
     // Whoever asks is told how it stands; the rest is read later.

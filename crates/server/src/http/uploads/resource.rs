@@ -115,8 +115,15 @@ pub(in crate::http) async fn created_pull(
     let fields = Fields::parse(body, false)?;
     fields.only(&["url", "name"])?;
     let wrong = |trouble: pull::Trouble| Problem::field("url", trouble.reason);
-    let url = shared.uploads.puller.parse(fields.needed_text("url")?).map_err(wrong)?;
-    let in_url = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+    let url = shared
+        .uploads
+        .puller
+        .parse(fields.needed_text("url")?)
+        .map_err(wrong)?;
+    let in_url = url
+        .path_segments()
+        .and_then(|mut parts| parts.next_back())
+        .unwrap_or_default();
     let in_url = percent_encoding::percent_decode_str(in_url).decode_utf8_lossy();
     let name = fields.text("name")?.unwrap_or(&in_url);
     let wanted = Wanted {
@@ -127,9 +134,18 @@ pub(in crate::http) async fn created_pull(
         length: None,
     };
     let row = begin(shared, wanted).await?;
-    tracing::info!(upload = row.id, from = pull::shown(url.as_str()), "a pull begins");
+    tracing::info!(
+        upload = row.id,
+        from = pull::shown(url.as_str()),
+        "a pull begins"
+    );
     let location = format!("{}{COLLECTION}/{}", base.0, row.id);
     pull::go_on(shared, row.clone());
     let upload = Upload::of(shared, row).await?;
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(upload)).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, location)],
+        Json(upload),
+    )
+        .into_response())
 }

@@ -86,10 +86,14 @@ impl PullClient {
     pub(super) fn check(&self, url: &Url) -> Result<(), Trouble> {
         if !matches!(url.scheme(), "http" | "https") {
             let scheme = url.scheme();
-            return Err(Trouble::lasting(format!("{scheme}: is no scheme to pull from; http and https are")));
+            return Err(Trouble::lasting(format!(
+                "{scheme}: is no scheme to pull from; http and https are"
+            )));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Trouble::lasting("a user name or a password in a URL is not taken"));
+            return Err(Trouble::lasting(
+                "a user name or a password in a URL is not taken",
+            ));
         }
         let host = url.host_str().unwrap_or_default();
         let literal = host.trim_start_matches('[').trim_end_matches(']');
@@ -104,21 +108,27 @@ impl PullClient {
         let mut url = url.clone();
         for _ in 0..=MAX_REDIRECTS {
             self.check(&url)?;
-            let mut request = self.client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            let mut request = self
+                .client
+                .get(url.clone())
+                .header(ACCEPT_ENCODING, "identity");
             if let Some(from) = from {
                 request = request
                     .header(RANGE, format!("bytes={}-", from.offset))
                     .header(IF_RANGE, from.validator);
             }
             let answer = tokio::time::timeout(ANSWER_TIME, request.send()).await;
-            let answer = answer.map_err(|_| Trouble::passing("the answer did not begin in time"))?;
+            let answer =
+                answer.map_err(|_| Trouble::passing("the answer did not begin in time"))?;
             let answer = answer.map_err(trouble)?;
             match next(&url, &answer)? {
                 Some(there) => url = there,
                 None => return usable(answer),
             }
         }
-        Err(Trouble::lasting(format!("there are more than {MAX_REDIRECTS} redirections")))
+        Err(Trouble::lasting(format!(
+            "there are more than {MAX_REDIRECTS} redirections"
+        )))
     }
 }
 
@@ -127,7 +137,10 @@ fn next(url: &Url, answer: &Response) -> Result<Option<Url>, Trouble> {
     if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = answer
+        .headers()
+        .get(LOCATION)
+        .and_then(|value| value.to_str().ok());
     let there = location.and_then(|location| url.join(location).ok());
     let there = there.ok_or_else(|| Trouble::lasting("a redirection leads nowhere"))?;
     if url.scheme() == "https" && there.scheme() == "http" {
@@ -140,7 +153,9 @@ fn usable(answer: Response) -> Result<Response, Trouble> {
     let status = answer.status();
     let coding = answer.headers().get(CONTENT_ENCODING);
     if coding.is_some_and(|coding| coding != "identity") {
-        return Err(Trouble::lasting("the file came compressed, although that was not asked for"));
+        return Err(Trouble::lasting(
+            "the file came compressed, although that was not asked for",
+        ));
     }
     match status {
         StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(answer),
@@ -192,7 +207,11 @@ impl Lookup {
             Self::Fixed(answers) => {
                 let mut answers = answers.lock().expect("no panic");
                 let answers = answers.get_mut(host).ok_or(std::io::ErrorKind::NotFound)?;
-                Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
+                Ok(if answers.len() > 1 {
+                    answers.remove(0)
+                } else {
+                    answers[0].clone()
+                })
             }
         }
     }

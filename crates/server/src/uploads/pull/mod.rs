@@ -84,7 +84,8 @@ impl Puller {
 
     /// Reads the URL of a pull and checks what can be checked at once.
     pub(crate) fn parse(&self, text: &str) -> Result<Url, Trouble> {
-        let url = Url::parse(text).map_err(|error| Trouble::lasting(format!("is no URL: {error}")))?;
+        let url =
+            Url::parse(text).map_err(|error| Trouble::lasting(format!("is no URL: {error}")))?;
         self.client.check(&url)?;
         Ok(url)
     }
@@ -128,7 +129,9 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
         let before = row.received;
         let reason = match attempt(shared, row.clone(), holding).await? {
             Attempt::LetGo => return Ok(()),
-            Attempt::Never(reason) => return super::finish::end(shared, id, End::Failed, &reason).await,
+            Attempt::Never(reason) => {
+                return super::finish::end(shared, id, End::Failed, &reason).await;
+            }
             Attempt::Whole(held) => {
                 drop(turn);
                 let row = shared.db.upload(id).await?;
@@ -148,8 +151,16 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
             let reason = format!("it was tried for too long; at last: {reason}");
             return super::finish::end(shared, id, End::Failed, &reason).await;
         }
-        let after = shared.db.upload(id).await?.map_or(before, |row| row.received);
-        pause = if after > before { FIRST_PAUSE } else { (pause * 2).min(LAST_PAUSE) };
+        let after = shared
+            .db
+            .upload(id)
+            .await?
+            .map_or(before, |row| row.received);
+        pause = if after > before {
+            FIRST_PAUSE
+        } else {
+            (pause * 2).min(LAST_PAUSE)
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = holding.wanted() => return Ok(()),
@@ -162,10 +173,14 @@ async fn attempt(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<
     let Some(url) = row.url.as_deref().and_then(|url| Url::parse(url).ok()) else {
         return Ok(Attempt::Never("its URL is gone".to_owned()));
     };
-    let from = row.validator.as_deref().filter(|_| row.received > 0).map(|validator| From {
-        offset: row.received(),
-        validator,
-    });
+    let from = row
+        .validator
+        .as_deref()
+        .filter(|_| row.received > 0)
+        .map(|validator| From {
+            offset: row.received(),
+            validator,
+        });
     let answer = match shared.uploads.puller.client.get(&url, from).await {
         Ok(answer) => answer,
         Err(trouble) if trouble.passes => return Ok(Attempt::Again(holding, trouble.reason)),
@@ -177,11 +192,17 @@ async fn attempt(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<
             return Ok(Attempt::Never(reason));
         }
         let validator = strong_etag(&answer);
-        if !shared.db.restart_pull(&row.id, length, validator.as_deref()).await? {
+        if !shared
+            .db
+            .restart_pull(&row.id, length, validator.as_deref())
+            .await?
+        {
             return Ok(Attempt::LetGo);
         }
     } else if first_byte(&answer) != Some(row.received()) {
-        return Ok(Attempt::Never("the answer holds another part of the file than was asked for".to_owned()));
+        return Ok(Attempt::Never(
+            "the answer holds another part of the file than was asked for".to_owned(),
+        ));
     }
     let Some(row) = shared.db.upload(&row.id).await? else {
         return Ok(Attempt::LetGo);
@@ -199,7 +220,9 @@ async fn too_much(shared: &Shared, length: Option<u64>) -> Result<Option<String>
         Ok(()) => Ok(None),
         Err(begin::Refusal::Io(error)) => Err(error.into()),
         Err(begin::Refusal::Db(error)) => Err(error.into()),
-        Err(_) => Ok(Some("the file does not fit on this server's disk".to_owned())),
+        Err(_) => Ok(Some(
+            "the file does not fit on this server's disk".to_owned(),
+        )),
     }
 }
 
@@ -212,7 +235,11 @@ async fn receive(
     let partial = match shared.uploads.incoming.hold(&row.id, row.received())? {
         Opened::Here(partial) => partial,
         Opened::Held => return Ok(Attempt::LetGo),
-        Opened::Gone => return Ok(Attempt::Never("its bytes are gone from the disk".to_owned())),
+        Opened::Gone => {
+            return Ok(Attempt::Never(
+                "its bytes are gone from the disk".to_owned(),
+            ));
+        }
     };
     let mut writer = Writer::new(shared, row, holding, partial, None);
     let ended = copy(shared, &mut writer, &mut answer).await;
@@ -228,14 +255,20 @@ async fn receive(
             if writer.is_whole() {
                 return Ok(Attempt::Whole(writer.into_holding()));
             }
-            Ok(Attempt::Again(writer.into_holding(), "the file was cut off".to_owned()))
+            Ok(Attempt::Again(
+                writer.into_holding(),
+                "the file was cut off".to_owned(),
+            ))
         }
         (Ok(Copied::Stopped), _) | (_, Err(Halt::Gone)) => Ok(Attempt::LetGo),
-        (Err(Halt::TooLarge(most)), _) => Ok(Attempt::Never(format!("the file is larger than {most} bytes"))),
+        (Err(Halt::TooLarge(most)), _) => Ok(Attempt::Never(format!(
+            "the file is larger than {most} bytes"
+        ))),
         (Ok(Copied::Broken(reason)), Ok(())) => Ok(Attempt::Again(writer.into_holding(), reason)),
-        (Err(Halt::Full), _) | (_, Err(Halt::Full)) => {
-            Ok(Attempt::Again(writer.into_holding(), "the disk is full".to_owned()))
-        }
+        (Err(Halt::Full), _) | (_, Err(Halt::Full)) => Ok(Attempt::Again(
+            writer.into_holding(),
+            "the disk is full".to_owned(),
+        )),
         (Err(halt), _) | (_, Err(halt)) => Err(halt),
     }
 }
@@ -247,11 +280,7 @@ enum Copied {
     Stopped,
 }
 
-async fn copy(
-    shared: &Shared,
-    writer: &mut Writer,
-    answer: &mut Response,
-) -> Result<Copied, Halt> {
+async fn copy(shared: &Shared, writer: &mut Writer, answer: &mut Response) -> Result<Copied, Halt> {
     let stopped = shared.stopped();
     tokio::pin!(stopped);
     let limits = &shared.uploads.limits;
@@ -292,5 +321,11 @@ fn strong_etag(answer: &Response) -> Option<String> {
 /// The first byte of `Content-Range: bytes 5-9/10`.
 fn first_byte(answer: &Response) -> Option<u64> {
     let range = answer.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.trim().parse().ok()
+    range
+        .strip_prefix("bytes ")?
+        .split('-')
+        .next()?
+        .trim()
+        .parse()
+        .ok()
 }

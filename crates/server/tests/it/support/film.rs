@@ -53,7 +53,10 @@ impl Film {
             offset += bytes.len() as u64;
             hash.update(&bytes);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 

@@ -31,7 +31,9 @@ impl TestApp {
     pub async fn begin(&self, length: u64, name: &str) -> Tus<'_> {
         let metadata = format!("filename {}", STANDARD.encode(name));
         let request = self.tus("POST", "/api/v1/uploads");
-        let request = request.header("upload-length", length).header("upload-metadata", metadata);
+        let request = request
+            .header("upload-length", length)
+            .header("upload-metadata", metadata);
         let answer = request.send().await.expect("an answer");
         assert_eq!(answer.status(), 201);
         self.upload_at(&header(&answer, "location"))

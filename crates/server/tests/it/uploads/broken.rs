@@ -93,7 +93,10 @@ impl Scene {
     async fn break_off(&mut self, how: Break, piece: &[u8], sent: usize) {
         let mut stream = match how {
             Break::KillAcknowledged => {
-                let answer = self.upload().append(self.acknowledged, piece.to_vec()).await;
+                let answer = self
+                    .upload()
+                    .append(self.acknowledged, piece.to_vec())
+                    .await;
                 assert_eq!(answer.status(), 204);
                 self.acknowledged += piece.len() as u64;
                 return self.kill();
@@ -146,14 +149,25 @@ async fn upload_with_breaks(scene: &mut Scene, sizes: &Sizes) {
             let offset = scene.upload().offset().await;
             scene.back = scene.back.max(began.elapsed());
             let how = Break::number(number);
-            assert!(offset >= scene.acknowledged, "{how:?} took back what was acknowledged");
-            assert!(offset <= promised + piece.len() as u64, "{how:?} made bytes up");
-            scene.again = scene.again.max((promised + sent as u64).saturating_sub(offset));
+            assert!(
+                offset >= scene.acknowledged,
+                "{how:?} took back what was acknowledged"
+            );
+            assert!(
+                offset <= promised + piece.len() as u64,
+                "{how:?} made bytes up"
+            );
+            scene.again = scene
+                .again
+                .max((promised + sent as u64).saturating_sub(offset));
             scene.acknowledged = offset;
             number += 1;
             continue;
         }
-        let answer = scene.upload().append(scene.acknowledged, piece.clone()).await;
+        let answer = scene
+            .upload()
+            .append(scene.acknowledged, piece.clone())
+            .await;
         match answer.status().as_u16() {
             204 => scene.acknowledged += piece.len() as u64,
             // Something of the break before arrived after its answer.
@@ -280,7 +294,10 @@ async fn a_server_that_stops_keeps_what_came() {
     app.until(&path, some).await;
     let began = Instant::now();
     let app = app.restart(|_| ()).await;
-    assert!(began.elapsed() < Duration::from_secs(5), "it waited for the client");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "it waited for the client"
+    );
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
     let answer = String::from_utf8_lossy(&answer);

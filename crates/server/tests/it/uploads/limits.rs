@@ -22,7 +22,9 @@ async fn sizes_numbers_and_quotas_are_kept() {
     app.begin(900, "a.mp4").await;
     problem(app.ask_to_begin(601).await, 507, "upload_quota").await;
     let second = app.begin(600, "b.mp4").await;
-    let deferred = app.tus("POST", "/api/v1/uploads").header("upload-defer-length", 1);
+    let deferred = app
+        .tus("POST", "/api/v1/uploads")
+        .header("upload-defer-length", 1);
     let deferred = deferred.send().await.expect("an answer");
     let third = app.upload_at(&header(&deferred, "location"));
     let refused = app.ask_to_begin(0).await;
@@ -57,7 +59,10 @@ async fn who_lies_about_the_length_is_stopped_at_it() {
     }
     assert!(sent < 64 << 20, "{sent} bytes were taken");
     assert_eq!(upload.offset().await, 0);
-    let disk: u64 = stored_files(app.dir()).iter().map(|path| path.metadata().expect("a file").len()).sum();
+    let disk: u64 = stored_files(app.dir())
+        .iter()
+        .map(|path| path.metadata().expect("a file").len())
+        .sum();
     assert!(disk <= 1024, "{disk}");
 }
 
@@ -92,7 +97,10 @@ async fn abandoned_uploads_expire_and_leave_nothing() {
     let mut tick = tokio::time::interval(Duration::from_millis(50));
     while upload.head().await.status() == 200 {
         tick.tick().await;
-        assert!(began.elapsed() < Duration::from_secs(20), "it never expires");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it never expires"
+        );
     }
     problem(upload.append(500, vec![0; 500]).await, 410, "gone").await;
     while !stored_files(app.dir()).is_empty() {
@@ -102,7 +110,10 @@ async fn abandoned_uploads_expire_and_leave_nothing() {
     // After as long again nobody knows of it.
     while upload.head().await.status() != 404 {
         tick.tick().await;
-        assert!(began.elapsed() < Duration::from_secs(20), "it is never forgotten");
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "it is never forgotten"
+        );
     }
 }
 
@@ -123,7 +134,9 @@ impl SmallDisk {
         match mounted {
             Ok(output) if output.status.success() => Some(Self { dir: Some(dir) }),
             other => {
-                println!("no small disk can be mounted here, the failpoint upload.write stands in: {other:?}");
+                println!(
+                    "no small disk can be mounted here, the failpoint upload.write stands in: {other:?}"
+                );
                 None
             }
         }
@@ -157,10 +170,17 @@ async fn a_full_disk_interrupts_an_upload_and_loses_nothing() {
     assert!((2 << 20..6 << 20).contains(&offset), "{offset}");
     // The server goes on with everything else.
     app.get_json("/api/v1/assets").await;
-    problem(upload.append(offset, film.bytes(offset, 4 << 20)).await, 507, "storage_full").await;
+    problem(
+        upload.append(offset, film.bytes(offset, 4 << 20)).await,
+        507,
+        "storage_full",
+    )
+    .await;
     std::fs::remove_file(&ballast).expect("removed");
     let offset = upload.offset().await;
-    let answer = upload.append(offset, film.bytes(offset, film.size as usize)).await;
+    let answer = upload
+        .append(offset, film.bytes(offset, film.size as usize))
+        .await;
     assert_eq!(answer.status(), 204);
     let asset = header(&answer, "reelpack-asset");
     let asset = app.get_json(&format!("/api/v1/assets/{asset}")).await;
@@ -176,7 +196,9 @@ async fn a_full_disk_interrupts_an_upload_and_loses_nothing() {
     std::fs::remove_file(&ballast).expect("removed");
     let offset = upload.offset().await;
     assert!(offset >= 1 << 20, "{offset}");
-    let answer = upload.append(offset, film.bytes(offset, film.size as usize)).await;
+    let answer = upload
+        .append(offset, film.bytes(offset, film.size as usize))
+        .await;
     let asset = header(&answer, "reelpack-asset");
     let asset = app.get_json(&format!("/api/v1/assets/{asset}")).await;
     assert_eq!(asset["sha256"], film.sha256());
@@ -203,7 +225,10 @@ async fn trickle(address: String, head: String) -> (Duration, String) {
             }
         }
     }
-    (began.elapsed(), String::from_utf8_lossy(&answer).into_owned())
+    (
+        began.elapsed(),
+        String::from_utf8_lossy(&answer).into_owned(),
+    )
 }
 
 /// The slowest of a hundred questions but one.
@@ -257,9 +282,15 @@ async fn two_hundred_slow_clients_do_not_slow_the_others() {
     let mut slowest = Duration::ZERO;
     for (number, client) in clients.into_iter().enumerate() {
         let (time, answer) = client.await.expect("no panic");
-        assert!(time < Duration::from_secs(15), "client {number} was borne for {time:?}");
+        assert!(
+            time < Duration::from_secs(15),
+            "client {number} was borne for {time:?}"
+        );
         if number < 180 && !answer.is_empty() {
-            assert!(answer.starts_with("HTTP/1.1 408 "), "client {number}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 408 "),
+                "client {number}: {answer}"
+            );
         }
         slowest = slowest.max(time);
     }
@@ -267,5 +298,8 @@ async fn two_hundred_slow_clients_do_not_slow_the_others() {
         "p99 of a question: {idle:.1?} idle, {busy:.1?} beside 200 slow clients; 8 MiB in {transfer:.1?}; \
          the last slow one was gone after {slowest:.1?}"
     );
-    assert!(busy < idle * 2 + Duration::from_millis(100), "{idle:?} became {busy:?}");
+    assert!(
+        busy < idle * 2 + Duration::from_millis(100),
+        "{idle:?} became {busy:?}"
+    );
 }

@@ -13,7 +13,11 @@ async fn the_server_says_what_it_knows() {
     let app = TestApp::start().await;
     for path in ["/api/v1/uploads", "/api/v1/uploads/upl_x"] {
         // Only this request comes without a version.
-        let answer = app.client.request(reqwest::Method::OPTIONS, app.url(path)).send().await;
+        let answer = app
+            .client
+            .request(reqwest::Method::OPTIONS, app.url(path))
+            .send()
+            .await;
         let answer = answer.expect("an answer");
         assert_eq!(answer.status(), 204);
         assert_eq!(header(&answer, "tus-version"), "1.0.0");
@@ -21,7 +25,10 @@ async fn the_server_says_what_it_knows() {
             header(&answer, "tus-extension"),
             "creation,creation-with-upload,creation-defer-length,termination,expiration,checksum"
         );
-        assert_eq!(header(&answer, "tus-checksum-algorithm"), "sha1,sha256,crc32c");
+        assert_eq!(
+            header(&answer, "tus-checksum-algorithm"),
+            "sha1,sha256,crc32c"
+        );
         assert_eq!(number(&answer, "tus-max-size"), 256 << 30);
     }
 }
@@ -30,7 +37,10 @@ async fn the_server_says_what_it_knows() {
 async fn another_version_is_refused() {
     let app = TestApp::start().await;
     for version in [None, Some("0.2.2")] {
-        let mut request = app.client.post(app.url("/api/v1/uploads")).header("upload-length", 1);
+        let mut request = app
+            .client
+            .post(app.url("/api/v1/uploads"))
+            .header("upload-length", 1);
         if let Some(version) = version {
             request = request.header("tus-resumable", version);
         }
@@ -51,7 +61,10 @@ async fn a_file_in_pieces_becomes_an_asset() {
     assert_eq!(number(&answer, "upload-length"), bytes.len() as u64);
     assert_eq!(header(&answer, "cache-control"), "no-store");
     assert_eq!(header(&answer, "tus-resumable"), "1.0.0");
-    assert_eq!(header(&answer, "upload-metadata"), format!("filename {}", STANDARD.encode("a b.mp4")));
+    assert_eq!(
+        header(&answer, "upload-metadata"),
+        format!("filename {}", STANDARD.encode("a b.mp4"))
+    );
     assert!(header(&answer, "upload-expires").ends_with(" GMT"));
     let (first, rest) = bytes.split_at(1000);
     let answer = upload.append(0, first.to_vec()).await;
@@ -60,7 +73,10 @@ async fn a_file_in_pieces_becomes_an_asset() {
     assert_eq!(header(&answer, "reelpack-state"), "receiving");
     assert_eq!(upload.offset().await, 1000);
     let found = upload.json().await;
-    assert_eq!((&found["state"], &found["offset"]), (&"receiving".into(), &1000.into()));
+    assert_eq!(
+        (&found["state"], &found["offset"]),
+        (&"receiving".into(), &1000.into())
+    );
 
     let answer = upload.append(1000, rest.to_vec()).await;
     assert_eq!(answer.status(), 204);
@@ -70,13 +86,18 @@ async fn a_file_in_pieces_becomes_an_asset() {
     assert_eq!(asset["name"], "a b.mp4");
     assert_eq!(asset["sha256"], sha256(&bytes));
     let found = upload.json().await;
-    assert_eq!((&found["state"], &found["asset_id"]), (&"done".into(), &asset["id"]));
+    assert_eq!(
+        (&found["state"], &found["asset_id"]),
+        (&"done".into(), &asset["id"])
+    );
     assert_eq!(upload.offset().await, bytes.len() as u64);
     // Whoever did not hear the answer may ask again.
     let answer = upload.append(bytes.len() as u64, Vec::new()).await;
     assert_eq!(answer.status(), 204);
     assert_eq!(header(&answer, "reelpack-asset"), text(&asset["id"]));
-    let package = app.ended(&app.order(&asset, &serde_json::json!({})).await).await;
+    let package = app
+        .ended(&app.order(&asset, &serde_json::json!({})).await)
+        .await;
     assert_eq!(package["status"], "Ready", "{package}");
 }
 
@@ -96,7 +117,9 @@ async fn bytes_may_come_with_the_beginning_and_the_length_later() {
     let upload = app.upload_at(&header(&answer, "location"));
     assert_eq!(upload.json().await["state"], "done");
 
-    let request = app.tus("POST", "/api/v1/uploads").header("upload-defer-length", 1);
+    let request = app
+        .tus("POST", "/api/v1/uploads")
+        .header("upload-defer-length", 1);
     let answer = request.send().await.expect("an answer");
     assert_eq!(answer.status(), 201);
     let upload = app.upload_at(&header(&answer, "location"));
@@ -105,9 +128,18 @@ async fn bytes_may_come_with_the_beginning_and_the_length_later() {
     assert!(!answer.headers().contains_key("upload-length"));
     assert_eq!(upload.append(0, bytes.clone()).await.status(), 204);
     let end = bytes.len() as u64;
-    let too_short = upload.appending(end, Vec::new()).header("upload-length", end - 1);
-    problem(too_short.send().await.expect("an answer"), 400, "invalid_request").await;
-    let last = upload.appending(end, Vec::new()).header("upload-length", end);
+    let too_short = upload
+        .appending(end, Vec::new())
+        .header("upload-length", end - 1);
+    problem(
+        too_short.send().await.expect("an answer"),
+        400,
+        "invalid_request",
+    )
+    .await;
+    let last = upload
+        .appending(end, Vec::new())
+        .header("upload-length", end);
     let answer = last.send().await.expect("an answer");
     assert_eq!(answer.status(), 204);
     // The same bytes once more: both assets are there, and the later one says so.
@@ -127,13 +159,28 @@ async fn a_wrong_request_changes_nothing() {
     assert_eq!(upload.append(0, "abc").await.status(), 204);
     problem(upload.append(2, "x").await, 409, "conflict").await;
     problem(upload.append(4, "x").await, 409, "conflict").await;
-    let no_offset = app.tus("PATCH", &upload.path).header("content-type", "application/offset+octet-stream");
-    problem(no_offset.send().await.expect("an answer"), 400, "invalid_request").await;
-    let typed = app.tus("PATCH", &upload.path).header("upload-offset", 3).body("x");
+    let no_offset = app
+        .tus("PATCH", &upload.path)
+        .header("content-type", "application/offset+octet-stream");
+    problem(
+        no_offset.send().await.expect("an answer"),
+        400,
+        "invalid_request",
+    )
+    .await;
+    let typed = app
+        .tus("PATCH", &upload.path)
+        .header("upload-offset", 3)
+        .body("x");
     problem(typed.send().await.expect("an answer"), 415, "content_type").await;
     problem(upload.append(3, "12345678").await, 413, "too_large").await;
     let other_length = upload.appending(3, "x").header("upload-length", 11);
-    problem(other_length.send().await.expect("an answer"), 400, "invalid_request").await;
+    problem(
+        other_length.send().await.expect("an answer"),
+        400,
+        "invalid_request",
+    )
+    .await;
     assert_eq!(upload.offset().await, 3);
     for (name, value) in [
         ("upload-length", "-1"),
@@ -142,13 +189,23 @@ async fn a_wrong_request_changes_nothing() {
         ("upload-metadata", "a"),
     ] {
         let request = app.tus("POST", "/api/v1/uploads").header(name, value);
-        problem(request.send().await.expect("an answer"), 400, "invalid_request").await;
+        problem(
+            request.send().await.expect("an answer"),
+            400,
+            "invalid_request",
+        )
+        .await;
     }
     let nowhere = app.upload_at("/api/v1/uploads/upl_nobody");
     assert_eq!(nowhere.head().await.status(), 404);
     problem(nowhere.append(0, "x").await, 404, "not_found").await;
     problem(nowhere.end().await, 404, "not_found").await;
-    problem(app.get("/api/v1/uploads/..%2f..%2fetc").await, 404, "not_found").await;
+    problem(
+        app.get("/api/v1/uploads/..%2f..%2fetc").await,
+        404,
+        "not_found",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -159,7 +216,10 @@ async fn a_wrong_checksum_keeps_the_offset() {
     let right = [
         ("sha1", STANDARD.encode(sha1::Sha1::digest(&bytes))),
         ("sha256", STANDARD.encode(sha2::Sha256::digest(&bytes))),
-        ("crc32c", STANDARD.encode(crc32c::crc32c(&bytes).to_be_bytes())),
+        (
+            "crc32c",
+            STANDARD.encode(crc32c::crc32c(&bytes).to_be_bytes()),
+        ),
     ];
     let mut offset = 0;
     for (algorithm, sum) in right {
@@ -180,8 +240,15 @@ async fn a_wrong_checksum_keeps_the_offset() {
         assert_eq!(upload.offset().await, offset);
     }
     for wrong in ["md5 AAAA", "sha1 x", "sha1"] {
-        let request = upload.appending(offset, "x").header("upload-checksum", wrong);
-        problem(request.send().await.expect("an answer"), 400, "invalid_request").await;
+        let request = upload
+            .appending(offset, "x")
+            .header("upload-checksum", wrong);
+        problem(
+            request.send().await.expect("an answer"),
+            400,
+            "invalid_request",
+        )
+        .await;
     }
 }
 
@@ -196,7 +263,10 @@ async fn a_file_that_is_no_video_is_refused_and_the_reason_stays() {
         assert_eq!(found["state"], "refused");
         assert_eq!(found["error"], refused["detail"]);
         let head = upload.head().await;
-        assert_eq!((head.status(), header(&head, "reelpack-state").as_str()), (StatusCode::OK, "refused"));
+        assert_eq!(
+            (head.status(), header(&head, "reelpack-state").as_str()),
+            (StatusCode::OK, "refused")
+        );
         let again = upload.append(bytes.len() as u64, Vec::new()).await;
         problem(again, 422, "unusable_media").await;
     }
@@ -207,7 +277,9 @@ async fn a_file_that_is_no_video_is_refused_and_the_reason_stays() {
     let list = app.get_json("/api/v1/uploads?limit=2").await;
     assert_eq!(list["data"].as_array().map(Vec::len), Some(2));
     let next = text(&list["next_cursor"]);
-    let rest = app.get_json(&format!("/api/v1/uploads?cursor={next}")).await;
+    let rest = app
+        .get_json(&format!("/api/v1/uploads?cursor={next}"))
+        .await;
     assert_eq!(rest["data"].as_array().map(Vec::len), Some(1));
 }
 
@@ -240,9 +312,20 @@ async fn methods_may_be_named_in_a_header() {
         .header("content-type", "application/offset+octet-stream")
         .body("abc");
     let answer = patch.send().await.expect("an answer");
-    assert_eq!((answer.status().as_u16(), number(&answer, "upload-offset")), (204, 3));
-    assert_eq!(posted("DELETE").send().await.expect("an answer").status(), 204);
-    problem(posted("GET").send().await.expect("an answer"), 405, "method_not_allowed").await;
+    assert_eq!(
+        (answer.status().as_u16(), number(&answer, "upload-offset")),
+        (204, 3)
+    );
+    assert_eq!(
+        posted("DELETE").send().await.expect("an answer").status(),
+        204
+    );
+    problem(
+        posted("GET").send().await.expect("an answer"),
+        405,
+        "method_not_allowed",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -265,7 +348,9 @@ async fn names_are_text_and_never_paths() {
     let page = app.get("/videos/").await.text().await.expect("a page");
     assert!(!page.contains("script>"), "{page}");
     let long = STANDARD.encode("x".repeat(65_536));
-    let request = app.tus("POST", "/api/v1/uploads").header("upload-length", 1);
+    let request = app
+        .tus("POST", "/api/v1/uploads")
+        .header("upload-length", 1);
     let request = request.header("upload-metadata", format!("filename {long}"));
     let status = request.send().await.expect("an answer").status();
     assert!(matches!(status.as_u16(), 400 | 431), "{status}");
@@ -274,9 +359,14 @@ async fn names_are_text_and_never_paths() {
 #[tokio::test]
 async fn pages_of_other_sites_upload_nothing() {
     let app = TestApp::start().await;
-    let request = app.tus("POST", "/api/v1/uploads").header("upload-length", 1);
+    let request = app
+        .tus("POST", "/api/v1/uploads")
+        .header("upload-length", 1);
     let request = request.header("sec-fetch-site", "cross-site");
     problem(request.send().await.expect("an answer"), 403, "cross_site").await;
     let none = app.get("/api/v1/uploads").await;
-    assert_eq!(json_of(none, StatusCode::OK).await["data"], serde_json::json!([]));
+    assert_eq!(
+        json_of(none, StatusCode::OK).await["data"],
+        serde_json::json!([])
+    );
 }

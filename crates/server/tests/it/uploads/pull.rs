@@ -32,14 +32,22 @@ impl Store {
             .route("/a%20film.mp4", get(whole))
             .route("/steady", get(steady))
             .route("/changing", get(changing))
-            .route("/again", get(async || Redirect::temporary("/a%20film.mp4?token=secret")))
-            .route("/inside", get(async || Redirect::temporary("http://169.254.169.254/latest")))
+            .route(
+                "/again",
+                get(async || Redirect::temporary("/a%20film.mp4?token=secret")),
+            )
+            .route(
+                "/inside",
+                get(async || Redirect::temporary("http://169.254.169.254/latest")),
+            )
             .route("/endless", get(endless))
             .route("/drip", get(drip))
             .route("/short", get(short))
             .route("/away", get(async || StatusCode::SERVICE_UNAVAILABLE))
             .with_state(store.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
         (store, base)
@@ -52,8 +60,16 @@ async fn whole(State(store): State<Arc<Store>>) -> Vec<u8> {
 
 /// Sends the file, or the rest of it, at a few megabytes a second; it stays the same.
 async fn steady(State(store): State<Arc<Store>>, headers: HeaderMap) -> Response {
-    let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok());
-    let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+    let range = headers
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok());
+    let from = range.and_then(|range| {
+        range
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?
+            .parse()
+            .ok()
+    });
     slowly(store, from, "\"one\"")
 }
 
@@ -79,17 +95,25 @@ fn slowly(store: Arc<Store>, from: Option<u64>, etag: &str) -> Response {
         Some((Ok::<_, std::io::Error>(Bytes::from(bytes)), (store, next)))
     });
     let length = (size - start).to_string();
-    let status = if from.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let status = if from.is_some() {
+        StatusCode::PARTIAL_CONTENT
+    } else {
+        StatusCode::OK
+    };
     let headers = [
         (header::CONTENT_LENGTH, length),
         (header::ETAG, etag.to_owned()),
-        (header::CONTENT_RANGE, format!("bytes {start}-{}/{size}", size - 1)),
+        (
+            header::CONTENT_RANGE,
+            format!("bytes {start}-{}/{size}", size - 1),
+        ),
     ];
     (status, headers, Body::from_stream(pieces)).into_response()
 }
 
 async fn endless() -> Body {
-    let pieces = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 65_536])));
+    let pieces =
+        futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![0; 65_536])));
     Body::from_stream(pieces)
 }
 
@@ -104,7 +128,11 @@ async fn drip() -> Body {
 /// Says more than it sends.
 async fn short() -> Response {
     let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"abc"))]);
-    ([(header::CONTENT_LENGTH, "1000")], Body::from_stream(pieces)).into_response()
+    (
+        [(header::CONTENT_LENGTH, "1000")],
+        Body::from_stream(pieces),
+    )
+        .into_response()
 }
 
 async fn pulling(change: impl FnOnce(&mut server::Config)) -> TestApp {
@@ -116,10 +144,18 @@ async fn pulling(change: impl FnOnce(&mut server::Config)) -> TestApp {
 }
 
 async fn pull(app: &TestApp, url: &str) -> Value {
-    let answer = app.post_json("/api/v1/assets", &json!({ "url": url })).await;
-    let location = answer.headers()["location"].to_str().expect("text").to_owned();
+    let answer = app
+        .post_json("/api/v1/assets", &json!({ "url": url }))
+        .await;
+    let location = answer.headers()["location"]
+        .to_str()
+        .expect("text")
+        .to_owned();
     let upload = json_of(answer, StatusCode::ACCEPTED).await;
-    assert_eq!(location, app.url(&format!("/api/v1/uploads/{}", text(&upload["id"]))));
+    assert_eq!(
+        location,
+        app.url(&format!("/api/v1/uploads/{}", text(&upload["id"])))
+    );
     upload
 }
 
@@ -134,13 +170,25 @@ async fn a_file_is_pulled_through_a_redirection() {
     let (store, base) = Store::start(Film::of(3 << 20)).await;
     let app = pulling(|_| ()).await;
     let upload = pull(&app, &format!("{base}/again")).await;
-    assert_eq!((&upload["kind"], &upload["name"]), (&json!("pull"), &json!("again")));
+    assert_eq!(
+        (&upload["kind"], &upload["name"]),
+        (&json!("pull"), &json!("again"))
+    );
     let upload = ended(&app, &upload).await;
     assert_eq!(upload["state"], "done", "{upload}");
-    let asset = app.get_json(&format!("/api/v1/assets/{}", text(&upload["asset_id"]))).await;
+    let asset = app
+        .get_json(&format!("/api/v1/assets/{}", text(&upload["asset_id"])))
+        .await;
     assert_eq!(asset["sha256"], store.film.sha256());
-    let upload = ended(&app, &pull(&app, &format!("{base}/a%20film.mp4?sig=secret")).await).await;
-    assert_eq!((&upload["name"], &upload["duplicate_of"]), (&json!("a film.mp4"), &asset["id"]));
+    let upload = ended(
+        &app,
+        &pull(&app, &format!("{base}/a%20film.mp4?sig=secret")).await,
+    )
+    .await;
+    assert_eq!(
+        (&upload["name"], &upload["duplicate_of"]),
+        (&json!("a film.mp4"), &asset["id"])
+    );
     assert!(!upload.to_string().contains("secret"));
     let bytes = std::fs::read(clips::numbered(0)).expect("the clip");
     app.post_file("/api/v1/assets", "x.mp4", bytes).await;
@@ -184,7 +232,9 @@ async fn nothing_inside_is_pulled_unless_it_is_allowed() {
         "http://u:p@1.1.1.1/".to_owned(),
         "no url".to_owned(),
     ] {
-        let answer = app.post_json("/api/v1/assets", &json!({ "url": url })).await;
+        let answer = app
+            .post_json("/api/v1/assets", &json!({ "url": url }))
+            .await;
         let found = problem(answer, 400, "invalid_request").await;
         assert_eq!(found["field"], "url", "{url}");
     }
@@ -192,7 +242,11 @@ async fn nothing_inside_is_pulled_unless_it_is_allowed() {
     let local = base.replace("127.0.0.1", "localhost");
     let upload = ended(&app, &pull(&app, &local).await).await;
     assert!(text(&upload["error"]).contains("--pull-allow"), "{upload}");
-    for body in [json!({}), json!({"url": 1}), json!({"url": "http://1.1.1.1/", "x": 1})] {
+    for body in [
+        json!({}),
+        json!({"url": 1}),
+        json!({"url": "http://1.1.1.1/", "x": 1}),
+    ] {
         let answer = app.post_json("/api/v1/assets", &body).await;
         problem(answer, 400, "invalid_request").await;
     }
@@ -211,14 +265,17 @@ async fn a_pull_goes_on_after_a_restart() {
         let app = TestApp::of_process(&process.base, dir);
         let upload = pull(&app, &format!("{base}{path}")).await;
         let at = format!("/api/v1/uploads/{}", text(&upload["id"]));
-        app.until(&at, |found| found["offset"].as_u64() >= Some(8 << 20)).await;
+        app.until(&at, |found| found["offset"].as_u64() >= Some(8 << 20))
+            .await;
         process.kill();
         let dir = app.stop().await;
         let process = ServerProcess::start(dir.path());
         let app = TestApp::of_process(&process.base, dir);
         let upload = ended(&app, &upload).await;
         assert_eq!(upload["state"], "done", "{upload}");
-        let asset = app.get_json(&format!("/api/v1/assets/{}", text(&upload["asset_id"]))).await;
+        let asset = app
+            .get_json(&format!("/api/v1/assets/{}", text(&upload["asset_id"])))
+            .await;
         assert_eq!(asset["sha256"], sha256, "{path}");
         let sent = store.sent.load(Ordering::Relaxed);
         assert!(sent <= size + again, "{path}: {sent} bytes for {size}");
@@ -232,7 +289,8 @@ async fn a_pull_can_be_ended() {
     let app = pulling(|_| ()).await;
     let upload = pull(&app, &format!("{base}/steady")).await;
     let path = format!("/api/v1/uploads/{}", text(&upload["id"]));
-    app.until(&path, |found| found["offset"].as_u64() >= Some(1)).await;
+    app.until(&path, |found| found["offset"].as_u64() >= Some(1))
+        .await;
     let by_hand = app.upload_at(&path).append(0, "x").await;
     problem(by_hand, 409, "conflict").await;
     assert_eq!(app.delete(&path).await.status(), 204);

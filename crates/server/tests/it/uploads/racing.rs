@@ -17,7 +17,9 @@ async fn of_racing_requests_one_wins() {
     let mut last = None;
     while offset < film.size {
         let piece = film.bytes(offset, 1 << 19);
-        let requests: Vec<_> = (0..8).map(|_| tokio::spawn(upload.appending(offset, piece.clone()).send())).collect();
+        let requests: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(upload.appending(offset, piece.clone()).send()))
+            .collect();
         let mut won = 0;
         for request in requests {
             let answer = request.await.expect("no panic").expect("an answer");
@@ -67,12 +69,19 @@ async fn who_asks_for_the_offset_frees_it_from_a_connection_that_is_dead() {
     let began = Instant::now();
     // A question may come before the bytes, and one that comes with them finds a connection at work.
     while upload.offset().await != 3 {
-        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(
+            began.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            began.elapsed()
+        );
     }
     assert_eq!(upload.append(3, vec![0; 100]).await.status(), 204);
     // Ending an upload waits for nobody.
     let mut stream = TcpStream::connect(address).await.expect("a connection");
-    stream.write_all(head.replace("Offset: 0", "Offset: 103").as_bytes()).await.expect("sent");
+    stream
+        .write_all(head.replace("Offset: 0", "Offset: 103").as_bytes())
+        .await
+        .expect("sent");
     assert_eq!(upload.end().await.status(), 204);
     assert_eq!(upload.head().await.status(), 404);
 }

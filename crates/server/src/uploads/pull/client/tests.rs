@@ -62,7 +62,10 @@ async fn no_spelling_of_a_host_leads_inside() {
         "[fd00:ec2::254]",
     ] {
         let reason = reason(client.get(&url(&format!("http://{host}:9/x")), None).await);
-        assert!(reason.contains("no address of the public internet"), "{host}: {reason}");
+        assert!(
+            reason.contains("no address of the public internet"),
+            "{host}: {reason}"
+        );
     }
 }
 
@@ -77,7 +80,10 @@ async fn only_http_without_credentials() {
         ("http://1.1.1.1:secret@127.0.0.1/", "user name"),
     ] {
         let reason = reason(client.get(&url(text), None).await);
-        assert!(reason.contains(says) && !reason.contains("secret"), "{text}: {reason}");
+        assert!(
+            reason.contains(says) && !reason.contains("secret"),
+            "{text}: {reason}"
+        );
     }
 }
 
@@ -86,16 +92,35 @@ async fn redirections_are_judged_at_every_hop() {
     let allow = ["127.0.0.1".parse().expect("allowed")];
     let client = PullClient::new(&allow).expect("a client");
     for (answer, says) in [
-        ("HTTP/1.1 302 x\r\nlocation: http://[::1]:9/\r\ncontent-length: 0\r\n\r\n", "public internet"),
-        ("HTTP/1.1 307 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", "public internet"),
-        ("HTTP/1.1 301 x\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n", "no scheme"),
-        ("HTTP/1.1 302 x\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n", "more than 5"),
+        (
+            "HTTP/1.1 302 x\r\nlocation: http://[::1]:9/\r\ncontent-length: 0\r\n\r\n",
+            "public internet",
+        ),
+        (
+            "HTTP/1.1 307 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
+            "public internet",
+        ),
+        (
+            "HTTP/1.1 301 x\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\n\r\n",
+            "no scheme",
+        ),
+        (
+            "HTTP/1.1 302 x\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n",
+            "more than 5",
+        ),
         ("HTTP/1.1 302 x\r\ncontent-length: 0\r\n\r\n", "nowhere"),
-        ("HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n", "compressed"),
+        (
+            "HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: 0\r\n\r\n",
+            "compressed",
+        ),
         ("HTTP/1.1 404 x\r\ncontent-length: 0\r\n\r\n", "404"),
     ] {
         let port = server(answer).await;
-        let reason = reason(client.get(&url(&format!("http://127.0.0.1:{port}/")), None).await);
+        let reason = reason(
+            client
+                .get(&url(&format!("http://127.0.0.1:{port}/")), None)
+                .await,
+        );
         assert!(reason.contains(says), "{answer}: {reason}");
     }
 }
@@ -107,16 +132,28 @@ async fn a_name_that_changes_its_address_is_judged_each_time() {
     let outside: IpAddr = "192.0.32.8".parse().expect("an address");
     // The first answer is allowed, the second leads elsewhere.
     let names = [
-        ("rebinding.example", vec![vec![inside], vec!["127.0.0.2".parse().expect("an address")]]),
-        ("mixed.example", vec![vec![outside, "10.0.0.1".parse().expect("an address")]]),
+        (
+            "rebinding.example",
+            vec![vec![inside], vec!["127.0.0.2".parse().expect("an address")]],
+        ),
+        (
+            "mixed.example",
+            vec![vec![outside, "10.0.0.1".parse().expect("an address")]],
+        ),
     ];
-    let names: HashMap<String, Vec<Vec<IpAddr>>> =
-        names.into_iter().map(|(name, answers)| (name.to_owned(), answers)).collect();
+    let names: HashMap<String, Vec<Vec<IpAddr>>> = names
+        .into_iter()
+        .map(|(name, answers)| (name.to_owned(), answers))
+        .collect();
     let lookup = Lookup::Fixed(Arc::new(Mutex::new(names)));
     let allow = ["127.0.0.1".parse().expect("allowed")];
     let client = PullClient::with(&allow, lookup).expect("a client");
     for host in ["rebinding.example", "mixed.example"] {
-        let reason = reason(client.get(&url(&format!("http://{host}:{port}/")), None).await);
+        let reason = reason(
+            client
+                .get(&url(&format!("http://{host}:{port}/")), None)
+                .await,
+        );
         assert!(reason.contains("public internet"), "{reason}");
     }
     let named = ["rebinding.example".parse().expect("allowed")];
