@@ -1,5 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
+mod limits;
+
 use crate::failure::Failure;
 use crate::{text, urls};
 use clap::Args;
@@ -41,6 +43,8 @@ pub struct ServeArgs {
     /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    #[command(flatten)]
+    limits: limits::LimitArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -70,6 +74,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         data_dir,
         public_url,
         workers: args.workers.unwrap_or_else(cores),
+        uploads: args.limits.limits(),
     })
     .map_err(|error| Failure::Io(error.to_string()))
 }

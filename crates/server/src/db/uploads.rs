@@ -134,7 +134,7 @@ pub(crate) struct NewUpload<'a> {
 #[derive(Debug)]
 pub(crate) enum Admission {
     /// It has begun.
-    Begun(Upload),
+    Begun(Box<Upload>),
     /// There are too many unfinished ones.
     TooMany,
     /// Unfinished ones were promised too many bytes.
@@ -205,8 +205,8 @@ impl Database {
                 .bind(now)
                 .bind(now);
             tx.insert("seq", insert).await?;
-            let row = tx.one(select!("WHERE id = ?").bind(new.id)).await?;
-            Ok(Admission::Begun(row))
+            let row: Upload = tx.one(select!("WHERE id = ?").bind(new.id)).await?;
+            Ok(Admission::Begun(Box::new(row)))
         })
         .await
     }

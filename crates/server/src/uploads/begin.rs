@@ -77,7 +77,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
         max_bytes: i64::try_from(limits.max_unfinished_bytes).unwrap_or(i64::MAX),
     };
     let refusal = match shared.db.add_upload(&new).await {
-        Ok(Admission::Begun(row)) => return Ok(row),
+        Ok(Admission::Begun(row)) => return Ok(*row),
         Ok(Admission::TooMany) => Refusal::TooMany(limits.max_unfinished),
         Ok(Admission::OverQuota) => Refusal::OverQuota(limits.max_unfinished_bytes),
         Err(error) => error.into(),

@@ -53,7 +53,7 @@ impl Sum {
     }
 
     /// Whether the bytes that came are those that were sent.
-    pub(crate) fn is_right(self) -> bool {
+    pub(crate) fn agrees(self) -> bool {
         match self.state {
             State::Sha1(hash) => hash.finalize()[..] == self.expected[..],
             State::Sha256(hash) => hash.finalize()[..] == self.expected[..],
@@ -80,7 +80,7 @@ mod tests {
                 let (first, second) = bytes.split_at(1);
                 sum.update(first.as_bytes());
                 sum.update(second.as_bytes());
-                assert_eq!(sum.is_right(), right, "{bytes}");
+                assert_eq!(sum.agrees(), right, "{bytes}");
             }
         }
     }

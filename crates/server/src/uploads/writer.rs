@@ -180,7 +180,7 @@ impl Writer {
     pub(crate) async fn check(&mut self) -> Result<(), Halt> {
         self.flush().await?;
         let sum = self.disk.as_mut().and_then(|disk| disk.sum.take());
-        if sum.is_none_or(Sum::is_right) {
+        if sum.is_none_or(Sum::agrees) {
             Ok(())
         } else {
             Err(Halt::WrongSum)
