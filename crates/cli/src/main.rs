@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod client;
 mod decrypt;
 mod failure;
 mod input;
@@ -10,6 +11,7 @@ mod keys;
 mod output;
 mod package;
 mod progress;
+mod push;
 mod random;
 mod serve;
 mod text;
@@ -43,6 +45,7 @@ enum Command {
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeArgs),
+    Push(push::PushArgs),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Push(args) => push::run(&args, cli.quiet),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
