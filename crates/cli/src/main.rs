@@ -2,6 +2,7 @@
 //! out. Results are on stdout, everything else is on stderr.
 
 mod client;
+mod database;
 mod decrypt;
 mod failure;
 mod input;
@@ -14,6 +15,7 @@ mod progress;
 mod push;
 mod random;
 mod serve;
+mod storage;
 mod text;
 mod urls;
 mod verify;

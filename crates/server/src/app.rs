@@ -4,19 +4,22 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
-use crate::uploads::{self, UploadLimits, Uploads};
-use crate::{ServeError, http, jobs};
+use crate::uploads::{self, Uploads};
+use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long it is remembered what happened: 90 days.
+const EVENTS_ARE_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// What all parts of a server share.
 #[derive(Debug)]
@@ -93,6 +96,7 @@ pub struct App {
     shared: Arc<Shared>,
     workers: JoinSet<()>,
     listeners: JoinSet<std::io::Result<()>>,
+    _sweeper: AbortOnDropHandle<()>,
 }
 
 impl App {
@@ -110,13 +114,13 @@ impl App {
             None => None,
         };
         let media_addr = media.as_ref().map(|(_, addr)| *addr);
-        let shared = open(&config.data_dir, public_url, config.uploads).await?;
-        let shared = Arc::new(shared);
+        let shared = Arc::new(open(&config, public_url).await?);
         resume(&shared).await?;
 
         let mut workers = jobs::start(&shared, config.workers)
             .map_err(|error| ServeError(format!("the workers cannot start: {error}")))?;
         workers.spawn(uploads::start(shared.clone()));
+        let sweeper = tokio::spawn(sweep::repeat(shared.clone()));
         let mut listeners = JoinSet::new();
         let router = http::main_router(&shared);
         listeners.spawn(http::serve(listener, router, shared.clone()));
@@ -130,6 +134,7 @@ impl App {
             shared,
             workers,
             listeners,
+            _sweeper: AbortOnDropHandle::new(sweeper),
         })
     }
 
@@ -179,11 +184,8 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeEr
     Ok((listener, addr))
 }
 
-async fn open(
-    data_dir: &Path,
-    public_url: Option<String>,
-    limits: UploadLimits,
-) -> Result<Shared, ServeError> {
+async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
+    let data_dir = &config.data_dir;
     // Only its owner may look into it: it holds the clear videos.
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -193,10 +195,11 @@ async fn open(
             let path = data_dir.display();
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
-    let storage = Storage::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
-    let db = Database::open(storage.root(), None)
-        .await
-        .map_err(database)?;
+    let storage = Storage::open(data_dir, &config.storage);
+    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
+    tracing::info!(storage = storage.place(), "sources and packages are kept");
+    let db = Database::open(storage.root(), config.database.as_ref()).await;
+    let db = db.map_err(ServeError)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(
@@ -206,7 +209,7 @@ async fn open(
         )));
     }
     let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
-    let uploads = Uploads::open(storage.root(), limits)
+    let uploads = Uploads::open(storage.root(), config.uploads.clone())
         .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
         db,
@@ -226,13 +229,10 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
     crash_point!("start.recovered");
-    let mut sources = shared.db.origins().await.map_err(database)?;
-    sources.extend(uploads::sources(shared).await?);
-    let codes = shared.db.codes_with_files().await.map_err(database)?;
-    let failed = |error| ServeError(format!("the sweep failed: {error}"));
-    let swept = shared.storage.sweep(&sources, &codes).map_err(failed)?;
-    let swept = swept + uploads::resume(shared).await?;
+    let swept = sweep::at_start(shared).await? + uploads::resume(shared).await?;
     crash_point!("start.swept");
+    let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
+    shared.db.forget_events(old).await.map_err(database)?;
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");
     }

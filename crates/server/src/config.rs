@@ -1,5 +1,7 @@
 //! What a server needs to know to start.
 
+use crate::db::DatabaseUrl;
+use crate::storage::StorageConfig;
 use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,8 +13,12 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the media alone are served besides, for old links (`/CODE/dash/stream.mpd`).
     pub media_listen: Option<SocketAddr>,
-    /// Holds the database, the storage and the key file.
+    /// Holds the embedded database, the storage and the key file.
     pub data_dir: PathBuf,
+    /// The database of the catalogue, when it is not the embedded one.
+    pub database: Option<DatabaseUrl>,
+    /// Where sources and packages are kept, if not in the data folder.
+    pub storage: StorageConfig,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
     /// How many packagings run at once; with 0, orders are queued and wait.

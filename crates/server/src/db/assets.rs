@@ -1,8 +1,9 @@
 //! Assets: delivered files and what was found in them.
 
+use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::Probe;
-use super::{Database, Page, Query, Result, query};
+use super::{Database, Page, Result, Transaction, query};
 use crate::clock;
 use sqlx::types::Json;
 use std::collections::HashSet;
@@ -72,8 +73,8 @@ macro_rules! select {
     };
 }
 
-/// Writes the row of a new asset.
-pub(super) fn insertion(new: &NewAsset) -> Query {
+/// Adds an asset as a part of a transaction.
+pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     let now = clock::now_ms();
     let size = i64::try_from(new.size).unwrap_or(i64::MAX);
     let bitrate = if new.duration_seconds > 0.0 {
@@ -81,7 +82,7 @@ pub(super) fn insertion(new: &NewAsset) -> Query {
     } else {
         0
     };
-    query(
+    let row = query(
         "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
          fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
          created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -100,14 +101,27 @@ pub(super) fn insertion(new: &NewAsset) -> Query {
     .bind(new.probe.video_track())
     .bind_json(&new.probe)
     .bind(now)
+    .bind(now);
+    let number = tx.insert("input_content_id", row).await?;
+    let source = query(
+        "INSERT INTO sources (input_content_id, path, sha256, size, created_at_ms, \
+         updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(number)
+    .bind(&new.input_content_origin)
+    .bind(&new.sha256)
+    .bind(size)
     .bind(now)
+    .bind(now);
+    tx.execute(source).await?;
+    events::note(tx, EventKind::AssetCreated, &new.id, None).await
 }
 
 impl Database {
     /// Adds an asset, durably.
     pub(crate) async fn add_asset(&self, new: &NewAsset) -> Result<Asset> {
         self.durable(|tx| async move {
-            tx.execute(insertion(new)).await?;
+            insert(&tx, new).await?;
             tx.one(query(select!("WHERE id = ?")).bind(&new.id)).await
         })
         .await
@@ -144,7 +158,7 @@ impl Database {
 
     /// Paths of all delivered files, below the data folder.
     pub(crate) async fn origins(&self) -> Result<HashSet<String>> {
-        let origins = self.all::<(String,)>(query("SELECT input_content_origin FROM assets"));
+        let origins = self.all::<(String,)>(query("SELECT path FROM sources"));
         Ok(origins.await?.into_iter().map(|(path,)| path).collect())
     }
 
@@ -167,6 +181,7 @@ impl Database {
             let codes: Vec<(String,)> = tx.all(codes.bind(number)).await?;
             let gone = query("DELETE FROM assets WHERE input_content_id = ?");
             tx.execute(gone.bind(number)).await?;
+            events::note(&tx, EventKind::AssetDeleted, id, None).await?;
             Ok(Deleted::Done(AssetFiles {
                 origin,
                 codes: codes.into_iter().map(|(code,)| code).collect(),

@@ -308,13 +308,13 @@ impl Database {
         .await
     }
 
-    /// Makes the asset of a whole upload, durably and once.
+    /// Makes the asset of a whole upload, durably and once. Whether it was this time.
     pub(crate) async fn finish_upload(
         &self,
         id: &str,
         asset: &NewAsset,
         expires_at_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let now = clock::now_ms();
         self.durable(|tx| async move {
             let update = query(
@@ -322,10 +322,11 @@ impl Database {
                  WHERE id = ? AND state = 'finishing'",
             );
             let update = update.bind(&asset.id).bind(expires_at_ms).bind(now).bind(id);
-            if tx.execute(update).await? > 0 {
-                tx.execute(super::assets::insertion(asset)).await?;
+            if tx.execute(update).await? == 0 {
+                return Ok(false);
             }
-            Ok(())
+            super::assets::insert(&tx, asset).await?;
+            Ok(true)
         })
         .await
     }

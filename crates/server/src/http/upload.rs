@@ -86,8 +86,8 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
             id: id::tagged("ast")?,
             name,
             origin: kept.origin.clone(),
-            sha256: kept.sha256.clone(),
-            size: kept.size,
+            sha256: kept.recorded.sha256.clone(),
+            size: kept.recorded.size,
         });
         Ok((new, kept))
     })

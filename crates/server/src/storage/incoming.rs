@@ -1,212 +1,170 @@
-//! Uploads that are not whole yet: one file each, in a folder of their own.
-//!
-//! What counts of a file is the offset that the catalogue has recorded; bytes behind it were never promised to
-//! anybody and are cut off before the next ones come. A file is held by a lock of the operating system (`flock`),
-//! which ends with the process that has it and so cannot be left behind.
+//! Uploads under way. They lie on this machine, whatever the storage: an acknowledged byte is on this disk.
 
-use super::SOURCES;
-use std::fs::{self, File, TryLockError};
-use std::io;
-use std::os::unix::fs::FileExt;
+use super::hashes::{Recorded, Tally};
+use super::remote::{Pending, Remote};
+use super::writer::ObjectWriter;
+use super::{Back, INCOMING, SOURCES, Storage, absent_is_fine};
+use crate::id;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-const FOLDER: &str = "uploads";
+/// How much of a file is copied at once.
+const PIECE: usize = 1 << 20;
 
-/// The folder of unfinished uploads.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    root: PathBuf,
-}
-
-/// What came of the wish to open an unfinished upload.
-#[derive(Debug)]
-pub(crate) enum Opened {
-    /// It is held now.
-    Here(Partial),
-    /// Another process holds it.
-    Held,
-    /// Its bytes are not in this data folder, or fewer than were recorded.
-    Gone,
-}
-
-impl Incoming {
-    /// The folder below a data folder; it is made when missing.
-    pub(crate) fn open(root: &Path) -> io::Result<Self> {
-        fs::create_dir_all(root.join(FOLDER))?;
-        Ok(Self {
-            root: root.to_owned(),
+impl Storage {
+    /// A new file for an upload that begins.
+    pub(crate) fn receive(&self) -> io::Result<Upload> {
+        let path = self.incoming(&id::code()?);
+        Ok(Upload {
+            file: File::options()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .open(&path)?,
+            partial: Partial(path),
+            tally: Tally::default(),
+            size: 0,
         })
     }
 
-    /// A new, empty file for the upload of this id, there also after a power cut.
-    pub(crate) fn create(&self, id: &str) -> io::Result<()> {
-        File::create_new(self.path(id))?.sync_all()?;
-        sync_folder(&self.root.join(FOLDER))
+    /// Path of an upload under way.
+    pub(crate) fn incoming(&self, name: &str) -> PathBuf {
+        self.root.join(INCOMING).join(name)
     }
 
-    /// Opens the file of an upload of which `recorded` bytes count, and holds it.
-    pub(crate) fn hold(&self, id: &str, recorded: u64) -> io::Result<Opened> {
-        let file = match File::options().read(true).write(true).open(self.path(id)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Opened::Gone),
-            Err(error) => return Err(error),
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Opened::Held),
-            Err(TryLockError::Error(error)) => return Err(error),
+    /// Puts a received file, which lies on this machine, durably among the sources. The file itself stays where it
+    /// is: whoever is killed before the catalogue names the source begins again with it.
+    ///
+    /// The catalogue must then name the source, and [`KeptSource::done`] be called, or it is deleted again.
+    pub(crate) fn adopt(&self, received: &Path, recorded: Recorded) -> io::Result<KeptSource> {
+        let origin = format!("{SOURCES}/{}", id::code()?);
+        match &self.back {
+            Back::Folder(folder) => folder.adopt(received, &origin)?,
+            Back::Remote(remote) => self.send(remote, received, &origin, &recorded)?,
         }
-        let length = file.metadata()?.len();
-        if length < recorded {
-            // A folder that was restored from a copy, say. To go on would leave a hole.
-            return Ok(Opened::Gone);
-        }
-        if length > recorded {
-            file.set_len(recorded)?;
-        }
-        Ok(Opened::Here(Partial {
-            file,
-            end: recorded,
-        }))
+        Ok(KeptSource {
+            back: self.back.clone(),
+            origin,
+            recorded,
+            keep: false,
+        })
     }
 
-    /// Whether the bytes of an upload are in this data folder.
-    pub(crate) fn has(&self, id: &str) -> bool {
-        self.path(id).exists()
-    }
-
-    /// The bytes of a whole upload, to be read, wherever an interrupted [`Incoming::place`] left them.
-    pub(crate) fn whole(&self, id: &str) -> io::Result<File> {
-        match File::open(self.path(id)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                File::open(self.root.join(origin(id)))
-            }
-            opened => opened,
-        }
-    }
-
-    /// Moves a whole upload to the sources, durably; doing it again changes nothing.
-    pub(crate) fn place(&self, id: &str) -> io::Result<()> {
-        match fs::rename(self.path(id), self.root.join(origin(id))) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::metadata(self.root.join(origin(id)))?;
-            }
-            moved => moved?,
-        }
-        sync_folder(&self.root.join(SOURCES))?;
-        sync_folder(&self.root.join(FOLDER))
-    }
-
-    /// Removes the bytes of an upload; one that is gone already is no error.
-    pub(crate) fn remove(&self, id: &str) -> io::Result<()> {
-        super::absent_is_fine(fs::remove_file(self.path(id)))
-    }
-
-    /// Ids of the uploads whose bytes are here.
-    pub(crate) fn ids(&self) -> io::Result<Vec<String>> {
-        let entries = super::entries(&self.root.join(FOLDER))?;
-        let name = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-        Ok(entries.into_iter().map(name).collect())
-    }
-
-    /// Free bytes on the disk of the data folder, as far as this process may use them.
-    pub(crate) fn free(&self) -> io::Result<u64> {
-        let disk = rustix::fs::statvfs(&self.root)?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
-    }
-
-    /// Ids are the server's own, so that they are safe as names.
-    fn path(&self, id: &str) -> PathBuf {
-        self.root.join(FOLDER).join(id)
-    }
-}
-
-/// Where the bytes of an upload are once they are a source. The same for each attempt, so that an interrupted one
-/// is taken up.
-pub(crate) fn origin(id: &str) -> String {
-    let code = id.rsplit('_').next().unwrap_or(id);
-    format!("{SOURCES}/{code}")
-}
-
-/// The file of an unfinished upload, held.
-#[derive(Debug)]
-pub(crate) struct Partial {
-    file: File,
-    end: u64,
-}
-
-impl Partial {
-    /// Where the next byte goes.
-    pub(crate) fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// Appends some of these bytes; returns how many.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        fail::fail_point!("upload.write", |_| Err(io::ErrorKind::StorageFull.into()));
+    fn send(
+        &self,
+        remote: &Remote,
+        received: &Path,
+        key: &str,
+        recorded: &Recorded,
+    ) -> io::Result<()> {
+        let mut file = File::open(received)?;
+        let pending = Arc::new(Pending::default());
+        let mut writer = ObjectWriter::begin(&self.back, key, recorded.size, &pending)?;
+        let mut piece = vec![0; PIECE];
         loop {
-            match self.file.write_at(bytes, self.end) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => {
-                    self.end += count as u64;
-                    return Ok(count);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            match file.read(&mut piece)? {
+                0 => break,
+                read => writer.write_all(piece.get(..read).unwrap_or_default())?,
+            }
+        }
+        let sent = writer.finish()?;
+        pending.settle(remote)?;
+        if sent == *recorded {
+            return Ok(());
+        }
+        remote.remove(key)?;
+        Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "a received file changed on this disk before it reached the storage",
+        ))
+    }
+}
+
+/// An upload under way. Dropped before [`Upload::keep`], it leaves nothing behind.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    file: File,
+    partial: Partial,
+    tally: Tally,
+    size: u64,
+}
+
+impl Upload {
+    /// Appends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.tally.add(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// What was received so far, to be probed.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes received so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Puts the file among the sources (see [`Storage::adopt`]).
+    pub(crate) fn keep(mut self, storage: &Storage) -> io::Result<KeptSource> {
+        let recorded = std::mem::take(&mut self.tally).recorded();
+        storage.adopt(&self.partial.0, recorded)
+    }
+}
+
+/// A delivered file at its place, which the catalogue does not name yet.
+#[derive(Debug)]
+pub(crate) struct KeptSource {
+    back: Back,
+    /// Path below the storage.
+    pub(crate) origin: String,
+    /// Size and hash.
+    pub(crate) recorded: Recorded,
+    keep: bool,
+}
+
+impl KeptSource {
+    /// The catalogue names the file now: it stays.
+    pub(crate) fn done(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for KeptSource {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        match &self.back {
+            Back::Folder(folder) => warn(&self.origin, folder.remove(&self.origin)),
+            Back::Remote(remote) => {
+                // A destructor may run where nobody may wait.
+                let (remote, origin) = (remote.clone(), self.origin.clone());
+                let spawn = remote.clone();
+                spawn.spawn(async move { warn(&origin, remote.remove_now(&origin).await) });
             }
         }
     }
+}
 
-    /// Waits until what was appended is on the disk.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        crash_point!("tus.written");
-        self.file.sync_data()
+fn warn(what: &str, removed: io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(what, %error, "a file that nobody needs stays until the sweep");
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
+/// A file that is deleted when it is dropped.
+#[derive(Debug)]
+struct Partial(PathBuf);
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn held(incoming: &Incoming, recorded: u64) -> Partial {
-        match incoming.hold("upl_a", recorded).expect("opened") {
-            Opened::Here(partial) => partial,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_was_not_recorded_is_cut_off_and_what_is_missing_is_said() {
-        let root = tempfile::tempdir().expect("a folder");
-        let incoming = Incoming::open(root.path()).expect("opened");
-        incoming.create("upl_a").expect("made");
-        let mut partial = held(&incoming, 0);
-        assert_eq!(partial.append(b"promised and not").expect("written"), 16);
-        assert!(matches!(incoming.hold("upl_a", 0), Ok(Opened::Held)));
-        drop(partial);
-        drop(held(&incoming, 8));
-        let path = root.path().join("uploads/upl_a");
-        assert_eq!(fs::read(&path).expect("read"), b"promised");
-        assert!(matches!(incoming.hold("upl_a", 9), Ok(Opened::Gone)));
-        assert!(matches!(incoming.hold("upl_b", 0), Ok(Opened::Gone)));
-    }
-
-    #[test]
-    fn placing_can_be_interrupted_and_done_again() {
-        let root = tempfile::tempdir().expect("a folder");
-        fs::create_dir(root.path().join(SOURCES)).expect("made");
-        let incoming = Incoming::open(root.path()).expect("opened");
-        incoming.create("upl_a").expect("made");
-        incoming.place("upl_a").expect("placed");
-        incoming.place("upl_a").expect("placed again");
-        assert_eq!(origin("upl_a"), "sources/a");
-        assert!(incoming.whole("upl_a").is_ok());
-        assert!(incoming.place("upl_b").is_err());
-        assert!(incoming.ids().expect("listed").is_empty());
-        assert!(incoming.free().expect("asked") > 0);
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let removed = absent_is_fine(fs::remove_file(&self.0));
+        warn(&self.0.to_string_lossy(), removed);
     }
 }

@@ -5,7 +5,7 @@ use super::examine::{Delivered, Demand, Fault, Findings, examine};
 use super::slots::Holding;
 use crate::app::Shared;
 use crate::db::uploads::{End, Upload};
-use crate::storage::incoming;
+use crate::storage::{KeptSource, Recorded};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,17 +29,21 @@ pub(crate) async fn finish(
         .await
         .map_err(|error| Halt::Io(io::Error::other(error)))?;
     match looked {
-        Ok((findings, sha256)) => {
+        Ok((findings, kept)) => {
             crash_point!("tus.placed");
             let new = findings.into_asset(Delivered {
                 id: row.asset_to_be(),
                 name: row.name.clone(),
-                origin: incoming::origin(&row.id),
-                sha256,
-                size: u64::try_from(row.received).unwrap_or(0),
+                origin: kept.origin.clone(),
+                sha256: kept.recorded.sha256.clone(),
+                size: kept.recorded.size,
             });
             let until = shared.uploads.expires_at_ms();
-            shared.db.finish_upload(&row.id, &new, until).await?;
+            if shared.db.finish_upload(&row.id, &new, until).await? {
+                kept.done();
+            }
+            crash_point!("tus.named");
+            shared.uploads.incoming.remove(&row.id)?;
             tracing::info!(
                 upload = row.id,
                 asset = new.id,
@@ -67,13 +71,13 @@ pub(crate) async fn end(shared: &Shared, id: &str, end: End, reason: &str) -> Re
     Ok(())
 }
 
-/// Hashes what was not hashed on its way in, examines the file, and puts it at its place.
+/// Hashes what was not hashed on its way in, examines the file, and gives it a place among the sources.
 fn look(
     shared: &Shared,
     id: &str,
     size: i64,
     known: Option<(u64, Sha256)>,
-) -> Result<(Findings, String), Fault> {
+) -> Result<(Findings, KeptSource), Fault> {
     let incoming = &shared.uploads.incoming;
     let file = incoming.whole(id).map_err(Fault::Io)?;
     let length = file.metadata().map_err(Fault::Io)?.len();
@@ -88,12 +92,13 @@ fn look(
         Some((at, hash)) if at == length => hash,
         _ => hash_of(file).map_err(Fault::Io)?,
     };
-    incoming.place(id).map_err(Fault::Io)?;
     let digest = hash.finalize();
-    Ok((
-        findings,
-        digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    ))
+    let recorded = Recorded {
+        size: length,
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+    };
+    let kept = shared.storage.adopt(&incoming.path(id), recorded);
+    Ok((findings, kept.map_err(Fault::Io)?))
 }
 
 fn hash_of(mut file: File) -> io::Result<Sha256> {

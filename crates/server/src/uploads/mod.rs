@@ -18,11 +18,11 @@ mod writer;
 pub(crate) use begin::{Refusal, Wanted, begin};
 pub(crate) use finish::finish;
 pub use limits::UploadLimits;
-pub(crate) use sweep::{resume, sources, start};
+pub(crate) use sweep::{resume, start};
 pub(crate) use writer::Writer;
 
 use crate::clock;
-use crate::storage::incoming::Incoming;
+use crate::storage::resumable::Incoming;
 use slots::Slots;
 use std::io;
 use std::path::Path;

@@ -5,7 +5,6 @@ use crate::ServeError;
 use crate::app::Shared;
 use crate::clock;
 use crate::db::uploads::{Kind, State, Upload};
-use crate::storage::incoming;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +16,10 @@ const MIN_PAUSE: Duration = Duration::from_millis(200);
 /// When there is work that failed and may go now.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Where uploads are that a predecessor moved to the sources and did not get to name in the catalogue.
-pub(crate) async fn sources(shared: &Shared) -> Result<Vec<String>, ServeError> {
-    let rows = unfinished(shared).await?;
-    Ok(rows.iter().map(|row| incoming::origin(&row.id)).collect())
-}
-
 /// Deletes the files of uploads that no row names. To be called before anything else begins uploads.
 pub(crate) async fn resume(shared: &Shared) -> Result<usize, ServeError> {
-    let rows = unfinished(shared).await?;
+    let rows = shared.db.unfinished_uploads().await;
+    let rows = rows.map_err(|error| ServeError(format!("the database cannot be used: {error}")))?;
     let named: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let sweep = || -> std::io::Result<usize> {
         let mut deleted = 0;
@@ -38,11 +32,6 @@ pub(crate) async fn resume(shared: &Shared) -> Result<usize, ServeError> {
         Ok(deleted)
     };
     sweep().map_err(|error| ServeError(format!("the sweep of uploads failed: {error}")))
-}
-
-async fn unfinished(shared: &Shared) -> Result<Vec<Upload>, ServeError> {
-    let rows = shared.db.unfinished_uploads().await;
-    rows.map_err(|error| ServeError(format!("the database cannot be used: {error}")))
 }
 
 /// Takes up what is unfinished, and lets expire what is abandoned, until the server stops.
@@ -68,7 +57,7 @@ pub(crate) async fn start(shared: Arc<Shared>) {
 async fn look(shared: &Arc<Shared>) -> Result<bool, Halt> {
     let mut again = false;
     for row in shared.db.unfinished_uploads().await? {
-        if !shared.uploads.incoming.has(&row.id) && row.state == State::Receiving {
+        if !shared.uploads.incoming.has(&row.id) {
             // Another server's, or its bytes were lost; when it is nobody's it expires below.
             continue;
         }
@@ -89,9 +78,6 @@ async fn take_up(shared: &Arc<Shared>, row: Upload) -> bool {
     let Ok(holding) = shared.uploads.slots.try_hold(&row.id) else {
         return true;
     };
-    if shared.uploads.incoming.whole(&row.id).is_err() {
-        return false;
-    }
     // The row may be older than the holding.
     match shared.db.upload(&row.id).await {
         Ok(Some(row)) if row.state == State::Finishing => {

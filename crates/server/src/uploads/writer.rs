@@ -7,7 +7,7 @@ use super::sum::Sum;
 use super::{Halt, Uploads};
 use crate::app::Shared;
 use crate::db::uploads::Upload;
-use crate::storage::incoming::Partial;
+use crate::storage::resumable::Partial;
 use crate::uploads::slots::Holding;
 use axum::body::Bytes;
 use sha2::{Digest, Sha256};

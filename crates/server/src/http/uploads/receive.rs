@@ -4,7 +4,7 @@ use crate::app::Shared;
 use crate::db::uploads::{State, Upload};
 use crate::http::error::{Problem, Result};
 use crate::http::slow;
-use crate::storage::incoming::Opened;
+use crate::storage::resumable::Opened;
 use crate::uploads::slots::Holding;
 use crate::uploads::sum::Sum;
 use crate::uploads::{Halt, Writer, finish};

@@ -13,7 +13,7 @@ use super::{Halt, UploadLimits, Writer, begin, finish};
 use crate::app::Shared;
 use crate::clock;
 use crate::db::uploads::{End, State, Upload};
-use crate::storage::incoming::Opened;
+use crate::storage::resumable::Opened;
 use client::{From, PullClient};
 use reqwest::header::{CONTENT_RANGE, ETAG};
 use reqwest::{Response, StatusCode, Url};

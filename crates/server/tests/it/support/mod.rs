@@ -3,6 +3,7 @@
 pub mod child;
 pub mod clips;
 pub mod film;
+pub mod s3;
 pub mod sql;
 pub mod tus;
 
@@ -211,6 +212,8 @@ pub fn config(data_dir: &Path) -> Config {
         listen: "127.0.0.1:0".parse().expect("an address"),
         media_listen: None,
         data_dir: data_dir.to_owned(),
+        database: None,
+        storage: server::StorageConfig::default(),
         public_url: None,
         workers: 2,
         uploads: UploadLimits {
