@@ -72,6 +72,7 @@ mod query;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod uploads;
 mod url;
 mod words;
 
