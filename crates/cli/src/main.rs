@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod client;
 mod database;
 mod decrypt;
 mod failure;
@@ -11,6 +12,7 @@ mod keys;
 mod output;
 mod package;
 mod progress;
+mod push;
 mod random;
 mod serve;
 mod storage;
@@ -44,7 +46,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
+    Push(push::PushArgs),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Push(args) => push::run(&args, cli.quiet),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

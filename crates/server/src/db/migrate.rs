@@ -24,7 +24,11 @@ macro_rules! file {
 pub(super) type MigrationFile = (&'static str, &'static str, &'static str);
 
 /// Every migration, in order.
-pub(super) const FILES: &[MigrationFile] = &[file!("0001", "catalogue"), file!("0002", "rows")];
+pub(super) const FILES: &[MigrationFile] = &[
+    file!("0001", "catalogue"),
+    file!("0002", "rows"),
+    file!("0004", "uploads"),
+];
 
 /// The migrations as an engine reads them.
 ///

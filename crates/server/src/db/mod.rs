@@ -72,6 +72,7 @@ mod query;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod uploads;
 mod url;
 mod words;
 
@@ -233,3 +234,6 @@ pub(crate) struct Page {
     /// How many rows.
     pub(crate) limit: i64,
 }
+
+#[cfg(test)]
+mod tests;
