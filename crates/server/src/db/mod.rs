@@ -234,3 +234,6 @@ pub(crate) struct Page {
     /// How many rows.
     pub(crate) limit: i64,
 }
+
+#[cfg(test)]
+mod tests;
