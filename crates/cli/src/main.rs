@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod database;
 mod decrypt;
 mod failure;
 mod input;

@@ -1,5 +1,6 @@
 //! `reelpack serve`: flags in, a running server out.
 
+use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
 use crate::{text, urls};
@@ -16,11 +17,14 @@ Examples:
       behind a reverse proxy
   reelpack serve --media-listen 127.0.0.1:8080
       old links to media keep working
+  reelpack serve --database-url-file /etc/reelpack/database-url
+      the catalogue in PostgreSQL or MySQL: the file holds postgres://USER:PASSWORD@HOST/DATABASE
 
 Content keys are stored encrypted under DATA-DIR/content-keys.key: keep a copy of that file, apart from the
 copies of the database. Nobody logs in yet: whoever reaches the address has everything, keys included.
 
-Exit codes: 0 ended by SIGINT or SIGTERM · 2 wrong usage · 74 the address or the data folder cannot be used.";
+Exit codes: 0 ended by SIGINT or SIGTERM · 2 wrong usage · 74 the address, the data folder or the
+database cannot be used.";
 
 /// Serve the page, the HTTP API, the packages and the licences.
 #[derive(Args)]
@@ -32,10 +36,12 @@ pub struct ServeArgs {
     /// A second address for media alone, as old links want it.
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     media_listen: Option<SocketAddr>,
-    /// Folder of the database, the sources, the packages and the key file [default:
+    /// Folder of the embedded database, the sources, the packages and the key file [default:
     /// $XDG_DATA_HOME/reelpack, else ~/.local/share/reelpack].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// What links and licence URLs begin with; the Host of each request unless given.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -71,6 +77,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         listen: args.listen,
         media_listen: args.media_listen,
         data_dir,
+        database: args.database.url()?,
         storage: args.storage.config(),
         public_url,
         workers: args.workers.unwrap_or_else(cores),

@@ -4,7 +4,7 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
-use crate::{ServeError, http, jobs, sweep};
+use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
@@ -16,6 +16,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How long it is remembered what happened: 90 days.
+const EVENTS_ARE_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 
 /// What all parts of a server share.
 #[derive(Debug)]
@@ -183,9 +186,8 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
     let storage = Storage::open(data_dir, &config.storage);
     let storage = storage.map_err(|error| ServeError(error.to_string()))?;
     tracing::info!(storage = storage.place(), "sources and packages are kept");
-    let db = Database::open(storage.root(), None)
-        .await
-        .map_err(database)?;
+    let db = Database::open(storage.root(), config.database.as_ref()).await;
+    let db = db.map_err(ServeError)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(
@@ -214,6 +216,8 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     crash_point!("start.recovered");
     let swept = sweep::at_start(shared).await?;
     crash_point!("start.swept");
+    let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
+    shared.db.forget_events(old).await.map_err(database)?;
     if interrupted > 0 || swept > 0 {
         tracing::info!(interrupted, swept, "took up what a predecessor left");
     }
