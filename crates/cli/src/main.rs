@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod backup;
 mod database;
 mod decrypt;
 mod failure;
@@ -10,8 +11,10 @@ mod interrupt;
 mod keys;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod random;
+mod scrub;
 mod serve;
 mod storage;
 mod text;
@@ -45,6 +48,9 @@ enum Command {
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeArgs),
+    Scrub(scrub::ScrubArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +61,9 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Scrub(args) => scrub::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

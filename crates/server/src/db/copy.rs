@@ -58,8 +58,11 @@ impl Database {
     pub(crate) async fn copy_into(&self, target: &Self) -> Result<()> {
         let tables = migrate::tables();
         for table in tables.iter().rev() {
-            let all = Query::of(format!("DELETE FROM {table}"));
-            target.once(all).await?;
+            let emptied = target.durable(|tx| async move {
+                let all = Query::of(format!("DELETE FROM {table}"));
+                tx.execute(all).await.map(|_| ())
+            });
+            emptied.await?;
         }
         let mut source = self.reader().await?;
         // It is not handed back with a transaction in it, whatever happens here.
@@ -78,13 +81,6 @@ impl Database {
             copy_table(&mut source, target, table).await?;
         }
         Ok(())
-    }
-
-    /// Runs one statement in a transaction of its own.
-    async fn once(&self, query: Query) -> Result<()> {
-        let query = &query;
-        self.durable(|tx| async move { tx.execute(query.clone()).await.map(|_| ()) })
-            .await
     }
 }
 

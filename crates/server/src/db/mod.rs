@@ -58,6 +58,7 @@
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
+mod copy;
 mod dialect;
 mod error;
 pub(crate) mod events;
@@ -67,6 +68,7 @@ mod open;
 pub(crate) mod packages;
 pub(crate) mod probe;
 mod query;
+pub(crate) mod storage;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod test_engines;
@@ -75,6 +77,7 @@ mod words;
 
 pub(crate) use connection::{Record, Transaction};
 pub(crate) use error::{is_disk_full, is_passing};
+pub(crate) use open::DATABASE_FILE;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
@@ -104,7 +107,7 @@ use tokio::sync::Mutex;
 
 /// A failure of the database.
 pub(crate) type Error = sqlx::Error;
-type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// How long a database on the network may take for a transaction before it counts as away.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -2,6 +2,7 @@
 //! package that another one replaces.
 
 use super::claims::{Claim, Settled};
+use super::packages::WrappedKey;
 use super::{Database, Result, Transaction, query};
 use crate::clock;
 use std::collections::HashSet;
@@ -19,7 +20,6 @@ pub(crate) struct KeptSource {
 /// A published package whose objects are kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct KeptPackage {
-    pub(crate) packaged_content_id: i64,
     pub(crate) id: String,
     pub(crate) code: String,
     /// SHA-256 of its list of hashes; an older server wrote none.
@@ -51,7 +51,7 @@ impl Database {
             return Ok(Behind::Nothing);
         };
         let successor = match replaced_by {
-            Some(number) => self.newest(number).await?,
+            Some(number) => self.newest(number).await?.map(|(_, code)| code),
             None => None,
         };
         let kept = retire_at_ms.is_none_or(|at| at > clock::now_ms());
@@ -62,26 +62,26 @@ impl Database {
         })
     }
 
-    /// The code of a package, or of what replaced it last.
-    async fn newest(&self, number: i64) -> Result<Option<String>> {
+    /// The number and the code of a published package, or of what replaced it last.
+    pub(crate) async fn newest(&self, number: i64) -> Result<Option<(i64, String)>> {
         let mut number = number;
-        let mut code = None;
+        let mut newest = None;
         for _ in 0..LONGEST_CHAIN {
             let next = query(
                 "SELECT code, replaced_by FROM packages \
                  WHERE packaged_content_id = ? AND status = 'Ready'",
             );
             let next: Option<(String, Option<i64>)> = self.optional(next.bind(number)).await?;
-            let Some((found, replaced_by)) = next else {
+            let Some((code, replaced_by)) = next else {
                 break;
             };
-            code = Some(found);
+            newest = Some((number, code));
             match replaced_by {
                 Some(successor) => number = successor,
                 None => break,
             }
         }
-        Ok(code)
+        Ok(newest)
     }
 
     /// Codes of the packages that may have objects: published and not retired, or still to be made.
@@ -94,6 +94,13 @@ impl Database {
         Ok(codes.into_iter().map(|(code,)| code).collect())
     }
 
+    /// Codes of the packages that will not be.
+    pub(crate) async fn failed_codes(&self) -> Result<HashSet<String>> {
+        let codes = query("SELECT code FROM packages WHERE status = 'Failed'");
+        let codes = self.all::<(String,)>(codes).await?;
+        Ok(codes.into_iter().map(|(code,)| code).collect())
+    }
+
     /// All delivered files.
     pub(crate) async fn kept_sources(&self) -> Result<Vec<KeptSource>> {
         self.all(query(
@@ -102,15 +109,35 @@ impl Database {
         .await
     }
 
-    /// All packages whose objects are to be there, or that of a code.
-    pub(crate) async fn kept_packages(&self, code: Option<&str>) -> Result<Vec<KeptPackage>> {
+    /// All packages whose objects are to be there.
+    pub(crate) async fn kept_packages(&self) -> Result<Vec<KeptPackage>> {
         let kept = query(
-            "SELECT packaged_content_id, id, code, hashes_sha256 FROM packages WHERE status = 'Ready' \
-             AND (retire_at_ms IS NULL OR retire_at_ms > ?) AND (? IS NULL OR code = ?) \
-             ORDER BY packaged_content_id",
+            "SELECT id, code, hashes_sha256 FROM packages WHERE status = 'Ready' \
+             AND (retire_at_ms IS NULL OR retire_at_ms > ?) ORDER BY packaged_content_id",
         );
-        self.all(kept.bind(clock::now_ms()).bind(code).bind(code))
-            .await
+        self.all(kept.bind(clock::now_ms())).await
+    }
+
+    /// Any wrapped content key, to see whether the key file opens it.
+    pub(crate) async fn some_wrapped_key(&self) -> Result<Option<WrappedKey>> {
+        self.optional(query(
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key FROM content_keys k \
+             JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
+             ORDER BY k.content_key_id LIMIT 1",
+        ))
+        .await
+    }
+
+    /// Takes an asset or a package out of a copy of the catalogue, by its id.
+    pub(crate) async fn forget(&self, id: &str) -> Result<()> {
+        self.durable(|tx| async move {
+            tx.execute(query("DELETE FROM packages WHERE id = ?").bind(id))
+                .await?;
+            tx.execute(query("DELETE FROM assets WHERE id = ?").bind(id))
+                .await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Notes the hash of a package's list of hashes, before the package is published.
@@ -133,19 +160,29 @@ impl Database {
 
 /// A package is published: what it replaces points to it from now on, and keeps its objects for a while.
 pub(super) async fn replace(tx: &Transaction, published: i64, now: i64) -> Result<()> {
-    let replaces = query(
-        "SELECT replaces, retire_after_ms FROM packages WHERE packaged_content_id = ?",
-    );
+    let replaces =
+        query("SELECT replaces, retire_after_ms FROM packages WHERE packaged_content_id = ?");
     let (replaces, after): (Option<i64>, Option<i64>) = tx.one(replaces.bind(published)).await?;
-    let Some(replaces) = replaces else {
+    let Some(mut old) = replaces else {
         return Ok(());
     };
     // Another replacement may have been quicker; then this one replaces that.
-    let old = query(
+    for _ in 0..LONGEST_CHAIN {
+        let next =
+            query("SELECT replaced_by FROM packages WHERE packaged_content_id = ? {for_update}");
+        match tx.optional::<(Option<i64>,)>(next.bind(old)).await? {
+            Some((Some(successor),)) if successor != published => old = successor,
+            _ => break,
+        }
+    }
+    let retire = query(
         "UPDATE packages SET replaced_by = ?, retire_at_ms = ?, updated_at_ms = ? \
-         WHERE packaged_content_id = ?",
+         WHERE packaged_content_id = ? AND packaged_content_id <> ?",
     );
-    let old = old.bind(published).bind(now + after.unwrap_or(0)).bind(now);
-    tx.execute(old.bind(replaces)).await?;
+    let retire = retire
+        .bind(published)
+        .bind(now + after.unwrap_or(0))
+        .bind(now);
+    tx.execute(retire.bind(old).bind(published)).await?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use super::upload::{self, Demand};
 use crate::app::Shared;
 use crate::db::assets::{self, Deleted};
 use crate::db::probe::ProbedTrack;
+use crate::sweep;
 use axum::Json;
 use axum::extract::multipart::{Multipart, MultipartRejection};
 use axum::extract::{Path, Query, State};
@@ -201,10 +202,11 @@ pub(super) async fn delete(
     let storage = shared.clone();
     super::blocking(move || {
         for code in &files.codes {
-            storage.storage.package(code).remove()?;
+            sweep::settle(code, storage.storage.package(code).remove());
             crash_point!("delete-asset.package-gone");
         }
-        storage.storage.remove_source(&files.origin)?;
+        let origin = &files.origin;
+        sweep::settle(origin, storage.storage.remove_source(origin));
         crash_point!("delete-asset.source-gone");
         Ok(())
     })

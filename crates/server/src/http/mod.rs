@@ -15,6 +15,7 @@ mod packages;
 mod page;
 mod paging;
 mod range;
+mod replace;
 mod router;
 mod time;
 mod upload;

@@ -1,7 +1,7 @@
 //! Which address is answered by what, and the document that describes it.
 
 use super::error::Problem;
-use super::{assets, cors, first_api, jobs, library, license, media, packages, page};
+use super::{assets, cors, first_api, jobs, library, license, media, packages, page, replace};
 use crate::app::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -50,6 +50,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(packages::create))
         .routes(routes!(packages::list))
         .routes(routes!(packages::get, packages::delete))
+        .routes(routes!(replace::create))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(jobs::cancel))

@@ -4,7 +4,7 @@ use super::hashes::{HASHES, Hashes, Recorded};
 use super::remote::{Fetched, Pending};
 use super::source::StoredObject;
 use super::writer::ObjectWriter;
-use super::{Back, DASH, PACKAGES};
+use super::{Back, DASH, PACKAGES, WORK};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct PackageStore {
     back: Back,
     code: String,
+    keep_work: bool,
     work: Arc<Work>,
 }
 
@@ -55,10 +56,11 @@ pub(crate) struct Sealed {
 }
 
 impl PackageStore {
-    pub(super) fn new(back: Back, code: &str) -> Self {
+    pub(super) fn new(back: Back, code: &str, keep_work: bool) -> Self {
         Self {
             back,
             code: code.to_owned(),
+            keep_work,
             work: Arc::default(),
         }
     }
@@ -169,7 +171,6 @@ impl PackageStore {
         })
     }
 
-    #[allow(dead_code, reason = "the scrub comes next")]
     /// The list of hashes, with its own; `None` when the package has none.
     pub(crate) async fn hashes(&self) -> io::Result<Option<(Hashes, Recorded)>> {
         let json = self.read(&format!("{}/{HASHES}", self.prefix())).await?;
@@ -177,9 +178,23 @@ impl PackageStore {
             .transpose()
     }
 
+    /// Path in the storage of what [`Hashes`] call `path`.
+    pub(crate) fn key_of(&self, path: &str) -> String {
+        format!("{}/{path}", self.prefix())
+    }
+
     /// Deletes the package's objects; what is gone already is no error.
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.back.remove_prefix(&self.prefix())
+    }
+
+    /// Deletes the objects of a package that will not be, or puts them where nothing is served from, as configured.
+    pub(crate) fn abandon(&self) -> io::Result<()> {
+        if self.keep_work {
+            let aside = format!("{WORK}/{}", self.code);
+            return self.back.rename_prefix(&self.prefix(), &aside);
+        }
+        self.remove()
     }
 
     /// Objects below the package's prefix with their sizes.

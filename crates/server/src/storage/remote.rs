@@ -125,6 +125,17 @@ impl Remote {
         })
     }
 
+    pub(super) fn rename_prefix(&self, from: &str, to: &str) -> io::Result<()> {
+        self.wait(async {
+            for path in self.list(from).await?.into_keys() {
+                let old = Key::from(format!("{from}/{path}"));
+                let new = Key::from(format!("{to}/{path}"));
+                self.again(&path, || self.store.rename(&old, &new)).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// The objects below a prefix with their sizes, by their paths below it.
     pub(super) async fn list(&self, prefix: &str) -> io::Result<BTreeMap<String, u64>> {
         let location = Key::from(prefix);

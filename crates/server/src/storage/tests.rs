@@ -108,6 +108,7 @@ fn the_sweep_deletes_what_nobody_names() {
     let known = Known {
         origins: HashSet::new(),
         codes: HashSet::from(["kept".to_owned()]),
+        failed: HashSet::new(),
     };
     let candidates = storage.candidates(60_000).expect("listed");
     assert_eq!(storage.sweep(&candidates, &known).expect("swept"), 1);
