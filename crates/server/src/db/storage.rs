@@ -186,3 +186,6 @@ pub(super) async fn replace(tx: &Transaction, published: i64, now: i64) -> Resul
     tx.execute(retire.bind(old).bind(published)).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,7 @@ enum Kind {
     Stopping,
     DatabaseAway,
     StorageFull,
+    StorageUnavailable,
 }
 
 /// The result of a handler.
@@ -108,6 +109,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_away",
                 "The database does not answer",
+            ),
+            Self::StorageUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage_unavailable",
+                "The storage does not answer",
             ),
             Self::StorageFull => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -262,6 +268,11 @@ impl From<std::io::Error> for Problem {
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Self::storage_full()
+            }
+            std::io::ErrorKind::TimedOut => {
+                tracing::error!(%error, "the storage does not answer");
+                let text = "the object store failed or did not answer in time; try again";
+                Self::new(Kind::StorageUnavailable, text)
             }
             _ => Self::internal(format_args!("storage: {error}")),
         }

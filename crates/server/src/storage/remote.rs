@@ -203,7 +203,8 @@ impl Remote {
             ),
             Error::InvalidPath { .. } => (Kind::InvalidInput, ""),
             Error::NotSupported { .. } | Error::NotImplemented { .. } => (Kind::Unsupported, ""),
-            _ => (Kind::Other, ""),
+            // The client has waited and tried again by itself.
+            _ => (Kind::TimedOut, ""),
         };
         io::Error::new(kind, format!("{self}: {key}: {error}{hint}"))
     }

@@ -4,6 +4,7 @@ mod assets;
 mod backup;
 mod catalogue;
 mod disk;
+mod engines;
 mod first_api;
 mod jobs;
 mod licenses;
