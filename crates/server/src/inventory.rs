@@ -150,7 +150,13 @@ pub(crate) async fn objects_of(storage: &Storage, package: &KeptPackage) -> List
                 ..Listed::default()
             };
         }
-        Ok(None) => return fault(FaultKind::Missing, "is not there, so the objects that it lists cannot be checked; package it anew".into()),
+        Ok(None) => {
+            return fault(
+                FaultKind::Missing,
+                "is not there, so the objects that it lists cannot be checked; package it anew"
+                    .into(),
+            );
+        }
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             return fault(FaultKind::Altered, format!("is no list of hashes: {error}"));
         }

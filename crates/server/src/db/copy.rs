@@ -163,11 +163,9 @@ fn fit(value: Value, kind: Kind) -> Value {
         (Kind::Boolean, Value::Integer(value)) => Value::Boolean(value.map(|value| value != 0)),
         (Kind::Real, Value::Integer(value)) => Value::Real(value.map(|value| value as f64)),
         (Kind::Text, Value::Json(value)) => Value::Text(value.map(|value| value.to_string())),
-        (Kind::Json, Value::Text(Some(text))) => {
-            // What is no JSON was a text already.
-            let json = serde_json::from_str(&text);
-            Value::Json(Some(json.unwrap_or(serde_json::Value::String(text))))
-        }
+        (Kind::Text, Value::Blob(Some(bytes))) => Value::Text(Some(utf8(bytes))),
+        (Kind::Json, Value::Text(Some(text))) => Value::Json(Some(json(text))),
+        (Kind::Json, Value::Blob(Some(bytes))) => Value::Json(Some(json(utf8(bytes)))),
         (Kind::Integer, value) if is_null(&value) => Value::Integer(None),
         (Kind::Real, value) if is_null(&value) => Value::Real(None),
         (Kind::Boolean, value) if is_null(&value) => Value::Boolean(None),
@@ -176,6 +174,16 @@ fn fit(value: Value, kind: Kind) -> Value {
         (Kind::Json, value) if is_null(&value) => Value::Json(None),
         (_, value) => value,
     }
+}
+
+/// A text that came as bytes; it was bound as a text once.
+fn utf8(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What is no JSON was a text already.
+fn json(text: String) -> serde_json::Value {
+    serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
 }
 
 fn is_null(value: &Value) -> bool {
@@ -224,7 +232,9 @@ cells!(PgRow,
 );
 cells!(MySqlRow,
     "BIGINT" => Integer, "DOUBLE" => Real, "BOOLEAN" => Boolean,
-    "VARCHAR" | "TEXT" | "LONGTEXT" | "CHAR" => Text, "BLOB" | "LONGBLOB" => Blob, "JSON" => Json,
+    "VARCHAR" | "CHAR" | "TEXT" | "LONGTEXT" => Text, "JSON" => Json,
+    // So it calls texts that compare byte by byte, too.
+    "VARBINARY" | "BINARY" | "BLOB" | "LONGBLOB" => Blob,
 );
 
 #[cfg(test)]

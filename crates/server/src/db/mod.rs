@@ -70,10 +70,10 @@ mod open;
 pub(crate) mod packages;
 pub(crate) mod probe;
 mod query;
-pub(crate) mod storage;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod storage;
 mod url;
 mod words;
 

@@ -242,7 +242,10 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, json);
         let no_store = HeaderValue::from_static("no-store");
         headers.insert(header::CACHE_CONTROL, no_store);
-        if matches!(self.kind, Kind::Stopping | Kind::DatabaseAway) {
+        if matches!(
+            self.kind,
+            Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable
+        ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response

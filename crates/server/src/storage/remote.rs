@@ -103,6 +103,13 @@ impl Remote {
         absent_is_none(recorded.await)
     }
 
+    /// Size of an object; `None` when it is not there.
+    async fn size(&self, key: &str) -> io::Result<Option<u64>> {
+        let location = Key::from(key);
+        let found = self.again(key, || self.store.head(&location)).await;
+        Ok(absent_is_none(found)?.map(|found| found.size))
+    }
+
     pub(super) fn remove(&self, key: &str) -> io::Result<()> {
         self.wait(self.remove_now(key))
     }

@@ -181,7 +181,9 @@ async fn large_objects_go_in_parts_through_a_storm() {
     });
     let mut refused = 0;
     let asset = loop {
-        let answer = app.post_file("/api/v1/assets", "large.mp4", file.clone()).await;
+        let answer = app
+            .post_file("/api/v1/assets", "large.mp4", file.clone())
+            .await;
         if answer.status() == StatusCode::CREATED {
             break crate::support::json_of(answer, StatusCode::CREATED).await;
         }

@@ -45,14 +45,21 @@ async fn rows(db: &Database) -> Vec<String> {
     let mut found = Vec::new();
     for table in migrate::tables() {
         let columns: Vec<(String, String)> = db.all(columns(table)).await.expect("columns");
-        let mut names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        let list = names.join(", ");
+        let mut names: Vec<(&str, Kind)> = columns
+            .iter()
+            .map(|(name, of_type)| (name.as_str(), kind(of_type)))
+            .collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        let list: Vec<&str> = names.iter().map(|(name, _)| *name).collect();
+        let list = list.join(", ");
         let first = columns.first().expect("a column").0.as_str();
         let all = format!("SELECT {list} FROM {table} ORDER BY {first}");
         let cells: Vec<Cells> = db.all(Query::of(all)).await.expect("rows");
         for row in cells {
-            let texts: Vec<String> = row.0.into_iter().map(text).collect();
+            let cells = row.0.into_iter().zip(&names);
+            let texts: Vec<String> = cells
+                .map(|(cell, (_, kind))| text(fit(cell, *kind)))
+                .collect();
             found.push(format!("{table}: {}", texts.join("|")));
         }
     }

@@ -20,7 +20,10 @@ async fn asset(db: &Database) -> i64 {
         duration_seconds: 1.0,
         probe: Probe { tracks: Vec::new() },
     };
-    db.add_asset(&asset).await.expect("an asset").input_content_id
+    db.add_asset(&asset)
+        .await
+        .expect("an asset")
+        .input_content_id
 }
 
 /// Orders a package and publishes it.
