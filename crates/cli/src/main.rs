@@ -2,6 +2,7 @@
 //! out. Results are on stdout, everything else is on stderr.
 
 mod backup;
+mod client;
 mod database;
 mod decrypt;
 mod failure;
@@ -13,6 +14,7 @@ mod output;
 mod package;
 mod place;
 mod progress;
+mod push;
 mod random;
 mod scrub;
 mod serve;
@@ -47,7 +49,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
+    Push(push::PushArgs),
     Scrub(scrub::ScrubArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Push(args) => push::run(&args, cli.quiet),
         Command::Scrub(args) => scrub::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

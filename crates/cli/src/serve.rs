@@ -1,5 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
+mod limits;
+
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
@@ -49,6 +51,8 @@ pub struct ServeArgs {
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
     #[command(flatten)]
+    limits: limits::LimitArgs,
+    #[command(flatten)]
     storage: StorageArgs,
 }
 
@@ -81,6 +85,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         storage: args.storage.config(),
         public_url,
         workers: args.workers.unwrap_or_else(cores),
+        uploads: args.limits.limits(),
     })
     .map_err(|error| Failure::Io(error.to_string()))
 }

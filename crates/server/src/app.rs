@@ -4,6 +4,7 @@ use crate::config::{self, Config};
 use crate::db::Database;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
+use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) db: Database,
     /// The local folder.
     pub(crate) storage: Storage,
+    /// Uploads that may be interrupted.
+    pub(crate) uploads: Uploads,
     /// Opens content keys.
     pub(crate) keys: Keys,
     /// What links begin with, when the configuration says so.
@@ -73,6 +76,12 @@ impl Shared {
         self.ended.subscribe()
     }
 
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        // An error says that the server is gone, which is a stop, too.
+        let _ = self.stopping().wait_for(|stop| *stop).await;
+    }
+
     /// Becomes true when the server stops.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
@@ -108,13 +117,16 @@ impl App {
         let shared = Arc::new(open(&config, public_url).await?);
         resume(&shared).await?;
 
-        let workers = jobs::start(&shared, config.workers)
+        let mut workers = jobs::start(&shared, config.workers)
             .map_err(|error| ServeError(format!("the workers cannot start: {error}")))?;
+        workers.spawn(uploads::start(shared.clone()));
         let sweeper = tokio::spawn(sweep::repeat(shared.clone()));
         let mut listeners = JoinSet::new();
-        listeners.spawn(http::serve(listener, http::main_router(&shared), &shared));
+        let router = http::main_router(&shared);
+        listeners.spawn(http::serve(listener, router, shared.clone()));
         if let Some((listener, _)) = media {
-            listeners.spawn(http::serve(listener, http::media_router(&shared), &shared));
+            let router = http::media_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone()));
         }
         Ok(Self {
             addr,
@@ -197,9 +209,12 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         )));
     }
     let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
+    let uploads = Uploads::open(storage.root(), config.uploads.clone())
+        .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
         db,
         storage,
+        uploads,
         keys,
         public_url,
         work: Notify::new(),
@@ -214,7 +229,7 @@ async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
     crash_point!("start.opened");
     let interrupted = shared.db.recover_jobs().await.map_err(database)?;
     crash_point!("start.recovered");
-    let swept = sweep::at_start(shared).await?;
+    let swept = sweep::at_start(shared).await? + uploads::resume(shared).await?;
     crash_point!("start.swept");
     let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
     shared.db.forget_events(old).await.map_err(database)?;

@@ -26,6 +26,7 @@ mod scrub;
 mod storage;
 mod sweep;
 mod telemetry;
+mod uploads;
 
 pub use app::App;
 pub use backup::{BackupReport, backup};
@@ -35,6 +36,8 @@ pub use inventory::{Fault, FaultKind, Place};
 pub use restore::restore;
 pub use scrub::{ScrubReport, scrub};
 pub use storage::StorageConfig;
+pub use uploads::UploadLimits;
+pub use uploads::pull::Allowed;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! The files of a package behind an HTTP server, and what the server does with requests of players.
 
+use crate::client;
 use crate::failure::Failure;
 use packager::{Delivery, Error, MemorySource, PackageFiles, Served, Source};
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Body};
 use url::Url;
 
@@ -21,6 +21,8 @@ const HEAD: u64 = 16 << 10;
 const MAX_REDIRECTS: u32 = 5;
 /// How many kinds of files the server is asked about.
 const MAX_KINDS: usize = 8;
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Whose page a player would be on.
 const ORIGIN: &str = "https://player.example";
 
@@ -48,7 +50,7 @@ impl Server {
             return Err(Failure::Usage(what.into()));
         }
         Ok(Self {
-            agent: agent(url.scheme() == "https"),
+            agent: client::agent(url.scheme() == "https", PATIENCE),
             name: name.to_owned(),
             url: url.clone(),
             seen: Mutex::default(),
@@ -186,31 +188,6 @@ impl Server {
             path,
         })
     }
-}
-
-/// A client that follows no redirections by itself and gives up in a minute.
-fn agent(with_tls: bool) -> Agent {
-    let mut config = Agent::config_builder()
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(10)))
-        .timeout_global(Some(Duration::from_secs(60)))
-        .user_agent(concat!("reelpack/", env!("CARGO_PKG_VERSION")));
-    if with_tls {
-        let roots = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<Certificate<'static>> = roots
-            .iter()
-            .map(|root| Certificate::from_der(root).to_owned())
-            .collect();
-        let provider = rustls::crypto::aws_lc_rs::default_provider();
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(provider))
-            .root_certs(RootCerts::new_with_certs(&roots));
-        config = config.tls_config(tls.build());
-    }
-    config.build().into()
 }
 
 impl PackageFiles for Server {

@@ -74,6 +74,7 @@ mod query;
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
 pub(crate) mod storage;
+pub(crate) mod uploads;
 mod url;
 mod words;
 

@@ -18,4 +18,5 @@ mod retention;
 mod scrub;
 mod secrets;
 mod support;
+mod uploads;
 mod wrong_inputs;
