@@ -49,7 +49,7 @@ impl Opened {
 /// A package whose objects are all there and durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sealed {
-    /// Bytes of all files that are served.
+    /// Bytes of all objects, the list of hashes among them.
     pub(crate) bytes: u64,
     /// Hex digits of the SHA-256 of the package's list of hashes.
     pub(crate) hashes_sha256: String,
@@ -166,7 +166,7 @@ impl PackageStore {
             self.back.remove(&format!("{prefix}/{path}"))?;
         }
         Ok(Sealed {
-            bytes: hashes.bytes(),
+            bytes: hashes.bytes() + of_list.size,
             hashes_sha256: of_list.sha256,
         })
     }

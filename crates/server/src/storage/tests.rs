@@ -130,8 +130,8 @@ async fn a_sealed_package_lists_its_hashes() {
     put(&package, "video/1.m4s", b"abc");
     std::fs::write(dir.path().join("packages/code/dash/other"), "x").expect("written");
     let sealed = package.seal().expect("sealed");
-    assert_eq!(sealed.bytes, 6);
     let (hashes, of_list) = package.hashes().await.expect("read").expect("a list");
+    assert_eq!(sealed.bytes, 6 + of_list.size);
     assert_eq!(of_list.sha256, sealed.hashes_sha256);
     let names: Vec<_> = hashes.objects.keys().collect();
     assert_eq!(names, ["dash/stream.mpd", "dash/video/1.m4s"]);
