@@ -44,7 +44,7 @@ pub(super) async fn create(
     let number = shared.order(old.input_content_id, order).await?;
     let number = number.ok_or_else(unknown)?;
     let row = shared.db.package_by_number(number).await?;
-    let package = packages::one(&shared, &base, row.ok_or_else(unknown)?).await?;
+    let package = Package::new(row.ok_or_else(unknown)?, &base);
     let location = format!("{}/api/v1/packages/{}", base.0, package.id());
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
