@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod backup;
 mod client;
 mod database;
 mod decrypt;
@@ -11,9 +12,11 @@ mod interrupt;
 mod keys;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod push;
 mod random;
+mod scrub;
 mod serve;
 mod storage;
 mod text;
@@ -48,6 +51,9 @@ enum Command {
     Verify(verify::VerifyArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
+    Scrub(scrub::ScrubArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +65,9 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Scrub(args) => scrub::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
