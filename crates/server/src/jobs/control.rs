@@ -1,5 +1,8 @@
 //! What a running job and its heartbeat tell each other.
 
+use packager::Source;
+use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -68,6 +71,28 @@ impl Control {
     /// Path of the newest object below the data folder.
     pub(super) fn newest(&self) -> Option<String> {
         self.newest.lock().ok()?.clone()
+    }
+}
+
+/// A delivered file that cannot be read any more once its job is to stop.
+///
+/// Even the largest object is read in pieces, so that work on it ends soon, too.
+#[derive(Debug)]
+pub(super) struct StoppableSource {
+    pub(super) file: File,
+    pub(super) control: Arc<Control>,
+}
+
+impl Source for StoppableSource {
+    fn len(&self) -> u64 {
+        Source::len(&self.file)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if self.control.stopped().is_some() {
+            return Err(io::Error::other("the job is to stop"));
+        }
+        Source::read_at(&self.file, offset, buffer)
     }
 }
 

@@ -84,6 +84,8 @@ async fn run(shared: &Arc<Shared>, claim: Claim) {
     let _dies_with_this_task = AbortOnDropHandle::new(heart);
     let _stops_with_this_task = StopOnDrop(control.clone());
     let outcome = package::make(shared, &claim, &control).await;
+    // What was to stop may have failed at any place, and for no other reason.
+    let outcome = outcome.map_err(|failure| control.stopped().map_or(failure, Failure::Stopped));
     let settled = settle(shared, &claim, outcome).await;
     let took_ms = clock::monotonic_ms() - began;
     match settled {

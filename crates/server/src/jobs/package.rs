@@ -1,7 +1,7 @@
 //! The job that makes a package: probe, plan, render, describe, check, publish.
 
 use super::Failure;
-use super::control::Control;
+use super::control::{Control, StoppableSource};
 use super::render::{self, Written};
 use super::verify;
 use crate::app::Shared;
@@ -29,7 +29,11 @@ pub(super) async fn make(
 
     let origin = asset.input_content_origin.clone();
     let storage = shared.clone();
-    let source = blocking(move || open(&storage, &origin, asset.size)).await?;
+    let file = blocking(move || open(&storage, &origin, asset.size)).await?;
+    let source = StoppableSource {
+        file,
+        control: control.clone(),
+    };
     let (plan, source) = blocking(move || {
         let movie = packager::probe(&source)?;
         Ok((packager::plan(&[movie], &options)?, source))
@@ -185,7 +189,7 @@ fn names(plan: &Plan) -> Vec<&str> {
 fn finish(
     plan: &Plan,
     objects: &Written,
-    source: &File,
+    source: &StoppableSource,
     folder: &PackageDir,
 ) -> Result<(String, u64), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
