@@ -1,11 +1,13 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod client;
 mod decrypt;
 mod failure;
 mod input;
 mod inspect;
 mod interrupt;
+mod jobs;
 mod keys;
 mod output;
 mod package;
@@ -43,6 +45,7 @@ enum Command {
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeArgs),
+    Jobs(jobs::JobsArgs),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Jobs(args) => jobs::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

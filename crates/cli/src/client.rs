@@ -1,0 +1,31 @@
+//! The HTTP client of the commands that speak with a server.
+
+use std::sync::Arc;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+
+/// A client that follows no redirections by itself and gives up in a minute.
+pub fn agent(with_tls: bool) -> Agent {
+    let mut config = Agent::config_builder()
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(10)))
+        .timeout_global(Some(Duration::from_secs(60)))
+        .user_agent(concat!("reelpack/", env!("CARGO_PKG_VERSION")));
+    if with_tls {
+        let roots = rustls_native_certs::load_native_certs().certs;
+        let roots: Vec<Certificate<'static>> = roots
+            .iter()
+            .map(|root| Certificate::from_der(root).to_owned())
+            .collect();
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(provider))
+            .root_certs(RootCerts::new_with_certs(&roots));
+        config = config.tls_config(tls.build());
+    }
+    config.build().into()
+}
