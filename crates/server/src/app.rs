@@ -151,12 +151,7 @@ impl App {
             tracing::warn!("requests were still under way after 10 s and are cut off");
             listeners.shutdown().await;
         }
-        // A request that was cut off may still hold its share; then the database closes with it.
-        if let Some(shared) = Arc::into_inner(shared)
-            && let Err(error) = shared.db.close().await
-        {
-            tracing::error!(%error, "the database did not close");
-        }
+        shared.db.close().await;
     }
 }
 
@@ -182,7 +177,9 @@ async fn open(data_dir: &Path, public_url: Option<String>) -> Result<Shared, Ser
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
     let storage = Storage::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
-    let db = Database::open(storage.root()).await.map_err(database)?;
+    let db = Database::open(storage.root(), None)
+        .await
+        .map_err(database)?;
     let has_file = storage.root().join(KEY_FILE).exists();
     if !has_file && db.holds_keys().await.map_err(database)? {
         return Err(ServeError(format!(

@@ -24,6 +24,7 @@ mod telemetry;
 
 pub use app::App;
 pub use config::Config;
+pub use db::DatabaseUrl;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

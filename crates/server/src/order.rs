@@ -71,7 +71,7 @@ impl Shared {
             iv_seed: id::random()?,
         };
         crash_point!("order.made");
-        let number = self.db.add_package(new).await?;
+        let number = self.db.add_package(&new).await?;
         crash_point!("order.queued");
         self.wake_workers();
         Ok(number)

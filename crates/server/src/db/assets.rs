@@ -1,7 +1,8 @@
 //! Assets: delivered files and what was found in them.
 
+use super::jobs::JobState;
 use super::probe::Probe;
-use super::{Database, Page, Result};
+use super::{Database, Page, Result, query};
 use crate::clock;
 use sqlx::types::Json;
 use std::collections::HashSet;
@@ -73,7 +74,7 @@ macro_rules! select {
 
 impl Database {
     /// Adds an asset, durably.
-    pub(crate) async fn add_asset(&self, new: NewAsset) -> Result<Asset> {
+    pub(crate) async fn add_asset(&self, new: &NewAsset) -> Result<Asset> {
         let now = clock::now_ms();
         let size = i64::try_from(new.size).unwrap_or(i64::MAX);
         let bitrate = if new.duration_seconds > 0.0 {
@@ -81,113 +82,92 @@ impl Database {
         } else {
             0
         };
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let row = sqlx::query_as(
-            "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
-             fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, created_at_ms, \
-             updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
-        )
-        .bind(new.id)
-        .bind(new.name)
-        .bind(new.input_content_origin)
-        .bind(new.sha256)
-        .bind(size)
-        .bind(new.container)
-        .bind(new.brand)
-        .bind(new.fragmented)
-        .bind(new.duration_seconds)
-        .bind(new.probe.codecs())
-        .bind(bitrate)
-        .bind(new.probe.video_track())
-        .bind(Json(new.probe))
-        .bind(now)
-        .bind(now)
-        .fetch_one(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(row)
+        self.durable(|tx| async move {
+            let row = query(
+                "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
+                 fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
+                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(&new.id)
+            .bind(&new.name)
+            .bind(&new.input_content_origin)
+            .bind(&new.sha256)
+            .bind(size)
+            .bind(&new.container)
+            .bind(&new.brand)
+            .bind(new.fragmented)
+            .bind(new.duration_seconds)
+            .bind(new.probe.codecs())
+            .bind(bitrate)
+            .bind(new.probe.video_track())
+            .bind_json(&new.probe)
+            .bind(now)
+            .bind(now);
+            tx.execute(row).await?;
+            tx.one(query(select!("WHERE id = ?")).bind(&new.id)).await
+        })
+        .await
     }
 
     /// An asset by its id.
     pub(crate) async fn asset(&self, id: &str) -> Result<Option<Asset>> {
-        sqlx::query_as(select!("WHERE id = ?"))
-            .bind(id)
-            .fetch_optional(&self.readers)
-            .await
+        self.optional(query(select!("WHERE id = ?")).bind(id)).await
     }
 
     /// An asset by its number.
     pub(crate) async fn asset_by_number(&self, number: i64) -> Result<Option<Asset>> {
-        sqlx::query_as(select!("WHERE input_content_id = ?"))
-            .bind(number)
-            .fetch_optional(&self.readers)
+        self.optional(query(select!("WHERE input_content_id = ?")).bind(number))
             .await
     }
 
     /// A page of all assets, newest first.
     pub(crate) async fn assets(&self, page: Page) -> Result<Vec<Asset>> {
-        sqlx::query_as(select!(
+        let found = query(select!(
             "WHERE input_content_id < ? ORDER BY input_content_id DESC LIMIT ?"
-        ))
-        .bind(page.before)
-        .bind(page.limit)
-        .fetch_all(&self.readers)
-        .await
+        ));
+        self.all(found.bind(page.before).bind(page.limit)).await
     }
 
     /// Numbers of the assets of a name that are older than `before`, oldest first.
     pub(crate) async fn earlier_of_name(&self, name: &str, before: i64) -> Result<Vec<i64>> {
-        sqlx::query_scalar(
+        let found = query(
             "SELECT input_content_id FROM assets WHERE name = ? AND input_content_id < ? \
              ORDER BY input_content_id",
-        )
-        .bind(name)
-        .bind(before)
-        .fetch_all(&self.readers)
-        .await
+        );
+        let numbers = self.all::<(i64,)>(found.bind(name).bind(before)).await?;
+        Ok(numbers.into_iter().map(|(number,)| number).collect())
     }
 
     /// Paths of all delivered files, below the data folder.
     pub(crate) async fn origins(&self) -> Result<HashSet<String>> {
-        let origins: Vec<String> = sqlx::query_scalar("SELECT input_content_origin FROM assets")
-            .fetch_all(&self.readers)
-            .await?;
-        Ok(origins.into_iter().collect())
+        let origins = self.all::<(String,)>(query("SELECT input_content_origin FROM assets"));
+        Ok(origins.await?.into_iter().map(|(path,)| path).collect())
     }
 
     /// Deletes an asset with its packages and jobs, durably, unless one of the jobs runs.
     pub(crate) async fn delete_asset(&self, id: &str) -> Result<Deleted<AssetFiles>> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let found: Option<(i64, String)> = sqlx::query_as(
-            "SELECT input_content_id, input_content_origin FROM assets WHERE id = ?",
-        )
-        .bind(id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some((number, origin)) = found else {
-            return Ok(Deleted::Unknown);
-        };
-        let running: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM jobs JOIN packages USING (packaged_content_id) \
-             WHERE input_content_id = ? AND state = 'running'",
-        )
-        .bind(number)
-        .fetch_one(&mut *transaction)
-        .await?;
-        if running > 0 {
-            return Ok(Deleted::Busy);
-        }
-        let codes = sqlx::query_scalar("SELECT code FROM packages WHERE input_content_id = ?")
-            .bind(number)
-            .fetch_all(&mut *transaction)
-            .await?;
-        sqlx::query("DELETE FROM assets WHERE input_content_id = ?")
-            .bind(number)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(Deleted::Done(AssetFiles { origin, codes }))
+        self.durable(|tx| async move {
+            let found = query("SELECT input_content_id, input_content_origin FROM assets WHERE id = ?");
+            let Some((number, origin)) = tx.optional::<(i64, String)>(found.bind(id)).await? else {
+                return Ok(Deleted::Unknown);
+            };
+            let jobs = query(
+                "SELECT state FROM jobs WHERE packaged_content_id IN \
+                 (SELECT packaged_content_id FROM packages WHERE input_content_id = ?) {for_update}",
+            );
+            let jobs: Vec<(JobState,)> = tx.all(jobs.bind(number)).await?;
+            if jobs.contains(&(JobState::Running,)) {
+                return Ok(Deleted::Busy);
+            }
+            let codes = query("SELECT code FROM packages WHERE input_content_id = ? {for_update}");
+            let codes: Vec<(String,)> = tx.all(codes.bind(number)).await?;
+            let gone = query("DELETE FROM assets WHERE input_content_id = ?");
+            tx.execute(gone.bind(number)).await?;
+            Ok(Deleted::Done(AssetFiles {
+                origin,
+                codes: codes.into_iter().map(|(code,)| code).collect(),
+            }))
+        })
+        .await
     }
 }

@@ -3,9 +3,8 @@
 
 use super::jobs::{CANCELLED, JobState, end};
 use super::packages::StoredRendition;
-use super::{Database, Result};
+use super::{Database, Result, Transaction, query};
 use crate::clock;
-use sqlx::types::Json;
 
 /// A job whose process died this often is given up.
 const MAX_DEATHS: i64 = 3;
@@ -51,57 +50,57 @@ pub(crate) enum Settled {
 impl Database {
     /// Takes back every claim of processes that died, when this one starts. Returns how many.
     pub(crate) async fn recover_jobs(&self) -> Result<u64> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let found = sqlx::query(
-            "UPDATE jobs SET deaths = deaths + 1, worker = NULL, lease_until_ms = NULL, \
-             run_at_ms = 0, state = 'queued' WHERE state = 'running'",
-        )
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        // The monotonic clock of the process that chose these times is gone.
-        sqlx::query("UPDATE jobs SET run_at_ms = 0 WHERE run_at_ms <> 0")
-            .execute(&mut *transaction)
-            .await?;
-        let ended: Vec<(i64, bool)> = sqlx::query_as(
-            "SELECT seq, cancel_requested FROM jobs \
-             WHERE state = 'queued' AND (cancel_requested OR deaths >= ?)",
-        )
-        .bind(MAX_DEATHS)
-        .fetch_all(&mut *transaction)
-        .await?;
-        for (seq, cancelled) in ended {
-            if cancelled {
-                end(&mut transaction, seq, JobState::Cancelled, CANCELLED).await?;
-            } else {
-                end(&mut transaction, seq, JobState::Failed, POISON).await?;
+        self.durable(|tx| async move {
+            let found = query(
+                "UPDATE jobs SET deaths = deaths + 1, worker = NULL, lease_until_ms = NULL, \
+                 run_at_ms = 0, state = 'queued' WHERE state = 'running'",
+            );
+            let found = tx.execute(found).await?;
+            // The monotonic clock of the process that chose these times is gone.
+            tx.execute(query("UPDATE jobs SET run_at_ms = 0 WHERE run_at_ms <> 0"))
+                .await?;
+            let ended = query(
+                "SELECT seq, cancel_requested FROM jobs \
+                 WHERE state = 'queued' AND (cancel_requested OR deaths >= ?) {for_update}",
+            );
+            let ended: Vec<(i64, bool)> = tx.all(ended.bind(MAX_DEATHS)).await?;
+            for (seq, cancelled) in ended {
+                if cancelled {
+                    end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
+                } else {
+                    end(&tx, seq, JobState::Failed, POISON).await?;
+                }
             }
-        }
-        transaction.commit().await?;
-        Ok(found)
+            Ok(found)
+        })
+        .await
     }
 
     /// Claims the oldest job that waits, or whose worker let its lease run out.
     pub(crate) async fn claim_job(&self, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
-        let now = clock::monotonic_ms();
-        let mut writers = self.writers().await;
-        let mut transaction = writers.quick().await?;
-        let claim = sqlx::query_as(
-            "UPDATE jobs SET state = 'running', worker = ?1, lease_until_ms = ?2, fence = fence + 1, \
-             attempts = attempts + 1, started_at_ms = COALESCE(started_at_ms, ?3) \
-             WHERE seq = (SELECT seq FROM jobs WHERE (state = 'queued' AND run_at_ms <= ?4) \
-             OR (state = 'running' AND lease_until_ms < ?4) ORDER BY seq LIMIT 1) \
-             RETURNING seq, id, packaged_content_id, fence, attempts, iv_seed, boot_id",
-        )
-        .bind(worker)
-        .bind(now + lease_ms)
-        .bind(clock::now_ms())
-        .bind(now)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(claim)
+        self.quick(|tx| async move {
+            let free = query(
+                "SELECT seq FROM jobs WHERE (state = 'queued' AND run_at_ms <= {lease_now}) \
+                 OR (state = 'running' AND lease_until_ms < {lease_now}) \
+                 ORDER BY seq LIMIT 1 {skip_locked}",
+            );
+            let Some((seq,)) = tx.optional::<(i64,)>(free).await? else {
+                return Ok(None);
+            };
+            let claim = query(
+                "UPDATE jobs SET state = 'running', worker = ?, lease_until_ms = {lease_now} + ?, \
+                 fence = fence + 1, attempts = attempts + 1, \
+                 started_at_ms = COALESCE(started_at_ms, ?) WHERE seq = ?",
+            );
+            let claim = claim.bind(worker).bind(lease_ms).bind(clock::now_ms());
+            tx.execute(claim.bind(seq)).await?;
+            let claimed = query(
+                "SELECT seq, id, packaged_content_id, fence, attempts, iv_seed, boot_id \
+                 FROM jobs WHERE seq = ?",
+            );
+            tx.optional(claimed.bind(seq)).await
+        })
+        .await
     }
 
     /// Renews a lease and notes the progress (0 to 1) and the newest object of the package.
@@ -112,91 +111,77 @@ impl Database {
         progress: f64,
         newest: Option<&str>,
     ) -> Result<Beat> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.quick().await?;
-        let cancel: Option<bool> = sqlx::query_scalar(
-            "UPDATE jobs SET lease_until_ms = ?, progress = ? \
-             WHERE seq = ? AND fence = ? AND state = 'running' RETURNING cancel_requested",
-        )
-        .bind(clock::monotonic_ms() + lease_ms)
-        .bind(progress)
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if cancel.is_some() && newest.is_some() {
-            sqlx::query(
-                "UPDATE packages SET output_file_path = ?1 \
-                 WHERE packaged_content_id = ?2 AND output_file_path IS NOT ?1",
-            )
-            .bind(newest)
-            .bind(claim.packaged_content_id)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(match cancel {
-            None => Beat::Lost,
-            Some(true) => Beat::CancelRequested,
-            Some(false) => Beat::Held,
+        self.quick(|tx| async move {
+            let held = query(
+                "UPDATE jobs SET lease_until_ms = {lease_now} + ?, progress = ? \
+                 WHERE seq = ? AND fence = ? AND state = 'running'",
+            );
+            let held = held.bind(lease_ms).bind(progress);
+            if tx.execute(held.bind(claim.seq).bind(claim.fence)).await? == 0 {
+                return Ok(Beat::Lost);
+            }
+            if let Some(newest) = newest {
+                let package = query(
+                    "UPDATE packages SET output_file_path = ? WHERE packaged_content_id = ? \
+                     AND (output_file_path IS NULL OR output_file_path <> ?)",
+                );
+                let package = package.bind(newest).bind(claim.packaged_content_id);
+                tx.execute(package.bind(newest)).await?;
+            }
+            let cancel = query("SELECT cancel_requested FROM jobs WHERE seq = ?");
+            Ok(match tx.one::<(bool,)>(cancel.bind(claim.seq)).await? {
+                (true,) => Beat::CancelRequested,
+                (false,) => Beat::Held,
+            })
         })
+        .await
     }
 
     /// Notes that the plan is fixed, and the boot in which objects are written from now on.
     pub(crate) async fn set_fragmented(
         &self,
         claim: &Claim,
-        renditions: Vec<StoredRendition>,
-        warnings: Vec<String>,
+        renditions: &[StoredRendition],
+        warnings: &[String],
         boot_id: Option<&str>,
     ) -> Result<Settled> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.quick().await?;
-        let held = sqlx::query(
-            "UPDATE jobs SET boot_id = ? WHERE seq = ? AND fence = ? AND state = 'running'",
-        )
-        .bind(boot_id)
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        if held == 0 {
-            return Ok(Settled::Refused);
-        }
-        sqlx::query(
-            "UPDATE packages SET status = 'Fragmented', renditions = ?, warnings = ?, \
-             updated_at_ms = ? WHERE packaged_content_id = ?",
-        )
-        .bind(Json(renditions))
-        .bind(Json(warnings))
-        .bind(clock::now_ms())
-        .bind(claim.packaged_content_id)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Settled::Yes)
+        self.quick(|tx| async move {
+            let held = query(
+                "UPDATE jobs SET boot_id = ? WHERE seq = ? AND fence = ? AND state = 'running'",
+            );
+            let held = held.bind(boot_id).bind(claim.seq).bind(claim.fence);
+            if tx.execute(held).await? == 0 {
+                return Ok(Settled::Refused);
+            }
+            let package = query(
+                "UPDATE packages SET status = 'Fragmented', renditions = ?, warnings = ?, \
+                 updated_at_ms = ? WHERE packaged_content_id = ?",
+            );
+            let package = package.bind_json(renditions).bind_json(warnings);
+            let package = package
+                .bind(clock::now_ms())
+                .bind(claim.packaged_content_id);
+            tx.execute(package).await?;
+            Ok(Settled::Yes)
+        })
+        .await
     }
 
     /// Notes that all media are written, `newest` last.
     pub(crate) async fn set_encrypted(&self, claim: &Claim, newest: &str) -> Result<Settled> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.quick().await?;
-        let held = sqlx::query(
-            "UPDATE packages SET status = 'Encrypted', output_file_path = ?, updated_at_ms = ? \
-             WHERE packaged_content_id = ? AND EXISTS \
-             (SELECT 1 FROM jobs WHERE seq = ? AND fence = ? AND state = 'running')",
-        )
-        .bind(newest)
-        .bind(clock::now_ms())
-        .bind(claim.packaged_content_id)
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        transaction.commit().await?;
-        Ok(settled(held))
+        self.quick(|tx| async move {
+            if !holds(&tx, claim).await? {
+                return Ok(Settled::Refused);
+            }
+            let package = query(
+                "UPDATE packages SET status = 'Encrypted', output_file_path = ?, updated_at_ms = ? \
+                 WHERE packaged_content_id = ?",
+            );
+            let package = package.bind(newest).bind(clock::now_ms());
+            tx.execute(package.bind(claim.packaged_content_id)).await?;
+            Ok(Settled::Yes)
+        })
+        .await
     }
 
     /// Publishes the package, durably, if the lease still holds and nobody cancelled the job.
@@ -208,58 +193,42 @@ impl Database {
         size: u64,
     ) -> Result<Settled> {
         let now = clock::now_ms();
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let held = sqlx::query(
-            "UPDATE jobs SET state = 'done', progress = 1, finished_at_ms = ?, error = NULL, \
-             worker = NULL, lease_until_ms = NULL \
-             WHERE seq = ? AND fence = ? AND state = 'running' AND NOT cancel_requested",
-        )
-        .bind(now)
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        if held == 0 {
-            return Ok(Settled::Refused);
-        }
-        sqlx::query(
-            "UPDATE packages SET status = 'Ready', error = NULL, url = ?1, output_file_path = ?2, \
-             size = ?3, updated_at_ms = ?4, ready_at_ms = ?4 WHERE packaged_content_id = ?5",
-        )
-        .bind(url)
-        .bind(newest)
-        .bind(i64::try_from(size).unwrap_or(i64::MAX))
-        .bind(now)
-        .bind(claim.packaged_content_id)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Settled::Yes)
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        self.durable(|tx| async move {
+            let held = query(
+                "UPDATE jobs SET state = 'done', progress = 1, finished_at_ms = ?, error = NULL, \
+                 worker = NULL, lease_until_ms = NULL \
+                 WHERE seq = ? AND fence = ? AND state = 'running' AND NOT cancel_requested",
+            );
+            let held = held.bind(now).bind(claim.seq).bind(claim.fence);
+            if tx.execute(held).await? == 0 {
+                return Ok(Settled::Refused);
+            }
+            let package = query(
+                "UPDATE packages SET status = 'Ready', error = NULL, url = ?, output_file_path = ?, \
+                 size = ?, updated_at_ms = ?, ready_at_ms = ? WHERE packaged_content_id = ?",
+            );
+            let package = package.bind(url).bind(newest).bind(size).bind(now).bind(now);
+            tx.execute(package.bind(claim.packaged_content_id)).await?;
+            Ok(Settled::Yes)
+        })
+        .await
     }
 
     /// Ends a claimed job without a package: failed, with the reason, or cancelled.
     pub(crate) async fn give_up(&self, claim: &Claim, failure: Option<&str>) -> Result<Settled> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let held: Option<i64> = sqlx::query_scalar(
-            "SELECT seq FROM jobs WHERE seq = ? AND fence = ? AND state = 'running'",
-        )
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if held.is_none() {
-            return Ok(Settled::Refused);
-        }
         let (state, reason) = match failure {
             Some(reason) => (JobState::Failed, reason),
             None => (JobState::Cancelled, CANCELLED),
         };
-        end(&mut transaction, claim.seq, state, reason).await?;
-        transaction.commit().await?;
-        Ok(Settled::Yes)
+        self.durable(|tx| async move {
+            if !holds(&tx, claim).await? {
+                return Ok(Settled::Refused);
+            }
+            end(&tx, claim.seq, state, reason).await?;
+            Ok(Settled::Yes)
+        })
+        .await
     }
 
     /// Puts a claimed job back: after `delay_ms` with the reason why, or at once, uncounted, without one.
@@ -268,25 +237,30 @@ impl Database {
         claim: &Claim,
         retry: Option<(&str, i64)>,
     ) -> Result<Settled> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.quick().await?;
-        let run_at = retry.map_or(0, |(_, delay_ms)| clock::monotonic_ms() + delay_ms);
-        let held = sqlx::query(
-            "UPDATE jobs SET state = 'queued', worker = NULL, lease_until_ms = NULL, \
-             run_at_ms = ?, error = ?, attempts = attempts - ? \
-             WHERE seq = ? AND fence = ? AND state = 'running'",
-        )
-        .bind(run_at)
-        .bind(retry.map(|(reason, _)| reason))
-        .bind(i64::from(retry.is_none()))
-        .bind(claim.seq)
-        .bind(claim.fence)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-        transaction.commit().await?;
-        Ok(settled(held))
+        self.quick(|tx| async move {
+            let held = query(
+                "UPDATE jobs SET state = 'queued', worker = NULL, lease_until_ms = NULL, \
+                 run_at_ms = {lease_now} + ?, error = ?, attempts = attempts - ? \
+                 WHERE seq = ? AND fence = ? AND state = 'running'",
+            );
+            let held = held
+                .bind(retry.map_or(0, |(_, delay_ms)| delay_ms))
+                .bind(retry.map(|(reason, _)| reason))
+                .bind(i64::from(retry.is_none()));
+            let held = tx.execute(held.bind(claim.seq).bind(claim.fence)).await?;
+            Ok(settled(held))
+        })
+        .await
     }
+}
+
+/// Whether the lease of a claim still holds; until the transaction ends nobody else takes it.
+async fn holds(tx: &Transaction, claim: &Claim) -> Result<bool> {
+    let held = query(
+        "SELECT seq FROM jobs WHERE seq = ? AND fence = ? AND state = 'running' {for_update}",
+    );
+    let held = held.bind(claim.seq).bind(claim.fence);
+    Ok(tx.optional::<(i64,)>(held).await?.is_some())
 }
 
 fn settled(rows: u64) -> Settled {

@@ -1,12 +1,10 @@
 //! Jobs, as clients see them and change them. What workers do with them is in `claims`.
 
-use super::{Database, Page, Result, json_list};
+use super::{Database, Page, Result, Transaction, query, words};
 use crate::clock;
-use sqlx::{Sqlite, Transaction};
 
 /// Where a job is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JobState {
     /// Waits for a worker.
     Queued,
@@ -47,6 +45,8 @@ impl JobState {
     }
 }
 
+words!(JobState);
+
 /// A row of `jobs`, with the ids of its package and asset.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Job {
@@ -81,8 +81,9 @@ macro_rules! select {
         concat!(
             "SELECT j.seq, j.id, j.kind, j.packaged_content_id, p.id AS package_id, a.id AS asset_id, \
              j.state, j.progress, j.attempts, j.error, j.created_at_ms, j.started_at_ms, \
-             j.finished_at_ms FROM jobs j JOIN packages p USING (packaged_content_id) \
-             JOIN assets a USING (input_content_id) ",
+             j.finished_at_ms FROM jobs j \
+             JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
+             JOIN assets a ON a.input_content_id = p.input_content_id ",
             $tail
         )
     };
@@ -92,147 +93,108 @@ macro_rules! select {
 impl Database {
     /// A job by its id.
     pub(crate) async fn job(&self, id: &str) -> Result<Option<Job>> {
-        sqlx::query_as(select!("WHERE j.id = ?"))
-            .bind(id)
-            .fetch_optional(&self.readers)
+        self.optional(query(select!("WHERE j.id = ?")).bind(id))
             .await
     }
 
     /// A page of the jobs, of all or of one state, newest first.
     pub(crate) async fn jobs(&self, state: Option<JobState>, page: Page) -> Result<Vec<Job>> {
-        sqlx::query_as(select!(
-            "WHERE j.seq < ?1 AND (?2 IS NULL OR j.state = ?2) ORDER BY j.seq DESC LIMIT ?3"
-        ))
-        .bind(page.before)
-        .bind(state)
-        .bind(page.limit)
-        .fetch_all(&self.readers)
-        .await
+        let found = query(select!(
+            "WHERE j.seq < ? AND (? IS NULL OR j.state = ?) ORDER BY j.seq DESC LIMIT ?"
+        ));
+        let found = found.bind(page.before).bind(state).bind(state);
+        self.all(found.bind(page.limit)).await
     }
 
     /// The jobs of these packages.
     pub(crate) async fn jobs_of(&self, packages: impl Iterator<Item = i64>) -> Result<Vec<Job>> {
-        sqlx::query_as(select!(
-            "WHERE j.packaged_content_id IN (SELECT value FROM json_each(?))"
-        ))
-        .bind(json_list(packages))
-        .fetch_all(&self.readers)
-        .await
+        let found = query(select!("WHERE j.packaged_content_id IN ({list})"));
+        self.all(found.bind_list(packages)).await
     }
 
     /// Stops a job: at once when it waits, by a flag for its worker when it runs.
     pub(crate) async fn cancel_job(&self, id: &str) -> Result<Wish> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let wish = match state_of(&mut transaction, id).await? {
-            None => return Ok(Wish::Unknown),
-            Some((seq, JobState::Queued)) => {
-                end(&mut transaction, seq, JobState::Cancelled, CANCELLED).await?;
-                Wish::Granted
+        self.durable(|tx| async move {
+            match state_of(&tx, id).await? {
+                None => return Ok(Wish::Unknown),
+                Some((seq, JobState::Queued)) => {
+                    end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
+                }
+                Some((seq, JobState::Running)) => {
+                    let flag = query("UPDATE jobs SET cancel_requested = TRUE WHERE seq = ?");
+                    tx.execute(flag.bind(seq)).await?;
+                }
+                Some((_, state)) => return Ok(Wish::Refused(state)),
             }
-            Some((seq, JobState::Running)) => {
-                sqlx::query("UPDATE jobs SET cancel_requested = 1 WHERE seq = ?")
-                    .bind(seq)
-                    .execute(&mut *transaction)
-                    .await?;
-                Wish::Granted
-            }
-            Some((_, state)) => return Ok(Wish::Refused(state)),
-        };
-        transaction.commit().await?;
-        Ok(wish)
+            Ok(Wish::Granted)
+        })
+        .await
     }
 
     /// Puts a job that failed or was cancelled back into the queue, with its count of attempts at zero.
     pub(crate) async fn retry_job(&self, id: &str) -> Result<Wish> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let seq = match state_of(&mut transaction, id).await? {
-            None => return Ok(Wish::Unknown),
-            Some((seq, JobState::Failed | JobState::Cancelled)) => seq,
-            Some((_, state)) => return Ok(Wish::Refused(state)),
-        };
-        sqlx::query(
-            "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, deaths = 0, error = NULL, \
-             cancel_requested = 0, run_at_ms = 0, started_at_ms = NULL, finished_at_ms = NULL \
-             WHERE seq = ?",
-        )
-        .bind(seq)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "UPDATE packages SET status = 'Ingested', error = NULL, updated_at_ms = ? \
-             WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
-        )
-        .bind(clock::now_ms())
-        .bind(seq)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Wish::Granted)
+        self.durable(|tx| async move {
+            let seq = match state_of(&tx, id).await? {
+                None => return Ok(Wish::Unknown),
+                Some((seq, JobState::Failed | JobState::Cancelled)) => seq,
+                Some((_, state)) => return Ok(Wish::Refused(state)),
+            };
+            let job = query(
+                "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, deaths = 0, \
+                 error = NULL, cancel_requested = FALSE, run_at_ms = 0, started_at_ms = NULL, \
+                 finished_at_ms = NULL WHERE seq = ?",
+            );
+            tx.execute(job.bind(seq)).await?;
+            let package = query(
+                "UPDATE packages SET status = 'Ingested', error = NULL, updated_at_ms = ? \
+                 WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
+            );
+            tx.execute(package.bind(clock::now_ms()).bind(seq)).await?;
+            Ok(Wish::Granted)
+        })
+        .await
     }
 
     /// Deletes the record of a job that has ended; its package stays.
     pub(crate) async fn delete_job(&self, id: &str) -> Result<Wish> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        match state_of(&mut transaction, id).await? {
-            None => return Ok(Wish::Unknown),
-            Some((_, state)) if !state.is_final() => return Ok(Wish::Refused(state)),
-            Some((seq, _)) => {
-                sqlx::query("DELETE FROM jobs WHERE seq = ?")
-                    .bind(seq)
-                    .execute(&mut *transaction)
-                    .await?;
+        self.durable(|tx| async move {
+            match state_of(&tx, id).await? {
+                None => Ok(Wish::Unknown),
+                Some((_, state)) if !state.is_final() => Ok(Wish::Refused(state)),
+                Some((seq, _)) => {
+                    tx.execute(query("DELETE FROM jobs WHERE seq = ?").bind(seq))
+                        .await?;
+                    Ok(Wish::Granted)
+                }
             }
-        }
-        transaction.commit().await?;
-        Ok(Wish::Granted)
+        })
+        .await
     }
 }
 
 /// Why a package of a cancelled job failed.
 pub(super) const CANCELLED: &str = "the packaging was cancelled";
 
-async fn state_of(
-    transaction: &mut Transaction<'_, Sqlite>,
-    id: &str,
-) -> Result<Option<(i64, JobState)>> {
-    sqlx::query_as("SELECT seq, state FROM jobs WHERE id = ?")
-        .bind(id)
-        .fetch_optional(&mut **transaction)
-        .await
+async fn state_of(tx: &Transaction, id: &str) -> Result<Option<(i64, JobState)>> {
+    let found = query("SELECT seq, state FROM jobs WHERE id = ? {for_update}");
+    tx.optional(found.bind(id)).await
 }
 
 /// Ends a job; its package counts as failed, for there will be none.
-pub(super) async fn end(
-    transaction: &mut Transaction<'_, Sqlite>,
-    seq: i64,
-    state: JobState,
-    reason: &str,
-) -> Result<()> {
+pub(super) async fn end(tx: &Transaction, seq: i64, state: JobState, reason: &str) -> Result<()> {
     let now = clock::now_ms();
     // What a client reads as the job's error is why it failed; a cancelled job did not fail.
     let error = (state == JobState::Failed).then_some(reason);
-    sqlx::query(
+    let job = query(
         "UPDATE jobs SET state = ?, error = ?, finished_at_ms = ?, worker = NULL, \
          lease_until_ms = NULL WHERE seq = ?",
-    )
-    .bind(state)
-    .bind(error)
-    .bind(now)
-    .bind(seq)
-    .execute(&mut **transaction)
-    .await?;
-    sqlx::query(
-        "UPDATE packages SET status = 'Failed', error = ?, output_file_path = NULL, \
-         updated_at_ms = ? \
+    );
+    tx.execute(job.bind(state).bind(error).bind(now).bind(seq))
+        .await?;
+    let package = query(
+        "UPDATE packages SET status = 'Failed', error = ?, output_file_path = NULL, updated_at_ms = ? \
          WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
-    )
-    .bind(reason)
-    .bind(now)
-    .bind(seq)
-    .execute(&mut **transaction)
-    .await?;
+    );
+    tx.execute(package.bind(reason).bind(now).bind(seq)).await?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Packages: one row for each packaging of an asset.
 
 use super::assets::Deleted;
-use super::{Database, Page, Result, json_list};
+use super::jobs::JobState;
+use super::{Database, Page, Result, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use sqlx::types::Json;
 use std::collections::HashSet;
 
 /// How far a package is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     /// The source is stored and probed.
     Ingested,
@@ -23,7 +24,18 @@ pub(crate) enum Status {
     Failed,
 }
 
+words!(Status);
+
 impl Status {
+    /// Every status.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Ingested,
+        Self::Fragmented,
+        Self::Encrypted,
+        Self::Ready,
+        Self::Failed,
+    ];
+
     /// The word that clients see.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -119,7 +131,8 @@ macro_rules! select {
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, p.video_key, p.kid, p.given_key, p.given_kid, \
              p.segment_duration_ms, p.renditions, p.warnings, p.size, p.url, p.created_at_ms, \
-             p.updated_at_ms, p.ready_at_ms FROM packages p JOIN assets a USING (input_content_id) ",
+             p.updated_at_ms, p.ready_at_ms FROM packages p \
+             JOIN assets a ON a.input_content_id = p.input_content_id ",
             $tail
         )
     };
@@ -129,75 +142,62 @@ impl Database {
     /// Adds a package and the job that makes it, in one durable transaction.
     ///
     /// `None` when the asset is gone. Returns the package's number.
-    pub(crate) async fn add_package(&self, new: NewPackage) -> Result<Option<i64>> {
+    pub(crate) async fn add_package(&self, new: &NewPackage) -> Result<Option<i64>> {
         let now = clock::now_ms();
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
         let keys = new.keys.as_ref();
-        let number: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, video_key, \
-             kid, given_key, given_kid, segment_duration_ms, created_at_ms, updated_at_ms) \
-             SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ?, ? \
-             FROM assets WHERE input_content_id = ? RETURNING packaged_content_id",
-        )
-        .bind(new.id)
-        .bind(new.code)
-        .bind(new.scheme.map_or("none", Scheme::fourcc))
-        .bind(encrypt_word(new.encrypt))
-        .bind(keys.map(|keys| &keys.video_key))
-        .bind(keys.map(|keys| &keys.kid))
-        .bind(keys.map(|keys| &keys.given_key))
-        .bind(keys.map(|keys| &keys.given_kid))
-        .bind(new.segment_duration_ms)
-        .bind(now)
-        .bind(now)
-        .bind(new.input_content_id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(number) = number else {
-            return Ok(None);
-        };
-        sqlx::query(
-            "INSERT INTO jobs (id, kind, packaged_content_id, state, iv_seed, created_at_ms) \
-             VALUES (?, 'package', ?, 'queued', ?, ?)",
-        )
-        .bind(new.job_id)
-        .bind(number)
-        .bind(new.iv_seed.as_slice())
-        .bind(now)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(Some(number))
+        self.durable(|tx| async move {
+            let package = query(
+                "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, video_key, \
+                 kid, given_key, given_kid, segment_duration_ms, created_at_ms, updated_at_ms) \
+                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ?, ? \
+                 FROM assets WHERE input_content_id = ?",
+            )
+            .bind(&new.id)
+            .bind(&new.code)
+            .bind(new.scheme.map_or("none", Scheme::fourcc))
+            .bind(encrypt_word(new.encrypt))
+            .bind(keys.map(|keys| &keys.video_key))
+            .bind(keys.map(|keys| &keys.kid))
+            .bind(keys.map(|keys| &keys.given_key))
+            .bind(keys.map(|keys| &keys.given_kid))
+            .bind(new.segment_duration_ms)
+            .bind(now)
+            .bind(now)
+            .bind(new.input_content_id);
+            let Some(number) = tx.insert("packaged_content_id", package).await? else {
+                return Ok(None);
+            };
+            let job = query(
+                "INSERT INTO jobs (id, kind, packaged_content_id, state, iv_seed, created_at_ms) \
+                 VALUES (?, 'package', ?, 'queued', ?, ?)",
+            );
+            let job = job.bind(&new.job_id).bind(number).bind(&new.iv_seed[..]);
+            tx.execute(job.bind(now)).await?;
+            Ok(Some(number))
+        })
+        .await
     }
 
     /// A package by its id.
     pub(crate) async fn package(&self, id: &str) -> Result<Option<Package>> {
-        sqlx::query_as(select!("WHERE p.id = ?"))
-            .bind(id)
-            .fetch_optional(&self.readers)
+        self.optional(query(select!("WHERE p.id = ?")).bind(id))
             .await
     }
 
     /// A package by its number.
     pub(crate) async fn package_by_number(&self, number: i64) -> Result<Option<Package>> {
-        sqlx::query_as(select!("WHERE p.packaged_content_id = ?"))
-            .bind(number)
-            .fetch_optional(&self.readers)
+        self.optional(query(select!("WHERE p.packaged_content_id = ?")).bind(number))
             .await
     }
 
     /// A page of all packages, or of one asset's, newest first.
     pub(crate) async fn packages(&self, asset: Option<&str>, page: Page) -> Result<Vec<Package>> {
-        sqlx::query_as(select!(
-            "WHERE p.packaged_content_id < ?1 AND (?2 IS NULL OR a.id = ?2) \
-             ORDER BY p.packaged_content_id DESC LIMIT ?3"
-        ))
-        .bind(page.before)
-        .bind(asset)
-        .bind(page.limit)
-        .fetch_all(&self.readers)
-        .await
+        let found = query(select!(
+            "WHERE p.packaged_content_id < ? AND (? IS NULL OR a.id = ?) \
+             ORDER BY p.packaged_content_id DESC LIMIT ?"
+        ));
+        let found = found.bind(page.before).bind(asset).bind(asset);
+        self.all(found.bind(page.limit)).await
     }
 
     /// All packages of these assets, newest first.
@@ -205,32 +205,24 @@ impl Database {
         &self,
         assets: impl Iterator<Item = i64>,
     ) -> Result<Vec<Package>> {
-        sqlx::query_as(select!(
-            "WHERE p.input_content_id IN (SELECT value FROM json_each(?)) \
-             ORDER BY p.packaged_content_id DESC"
-        ))
-        .bind(json_list(assets))
-        .fetch_all(&self.readers)
-        .await
+        let found = query(select!(
+            "WHERE p.input_content_id IN ({list}) ORDER BY p.packaged_content_id DESC"
+        ));
+        self.all(found.bind_list(assets)).await
     }
 
     /// Whether a published package has this code.
     pub(crate) async fn is_published(&self, code: &str) -> Result<bool> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM packages WHERE code = ? AND status = 'Ready'")
-                .bind(code)
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(found.is_some())
+        let found =
+            query("SELECT packaged_content_id FROM packages WHERE code = ? AND status = 'Ready'");
+        Ok(self.optional::<(i64,)>(found.bind(code)).await?.is_some())
     }
 
     /// Codes of the packages that may have files: published, or still to be made.
     pub(crate) async fn codes_with_files(&self) -> Result<HashSet<String>> {
-        let codes: Vec<String> =
-            sqlx::query_scalar("SELECT code FROM packages WHERE status <> 'Failed'")
-                .fetch_all(&self.readers)
-                .await?;
-        Ok(codes.into_iter().collect())
+        let codes = query("SELECT code FROM packages WHERE status <> 'Failed'");
+        let codes = self.all::<(String,)>(codes).await?;
+        Ok(codes.into_iter().map(|(code,)| code).collect())
     }
 
     /// The wrapped keys of published packages for some KIDs (hex digits), newest first.
@@ -241,49 +233,41 @@ impl Database {
         kids: &[String],
         code: Option<&str>,
     ) -> Result<Vec<WrappedKey>> {
-        sqlx::query_as(
-            "SELECT id, kid, video_key FROM packages \
-             WHERE kid IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR code = ?2) \
-             AND status = 'Ready' AND video_key IS NOT NULL ORDER BY packaged_content_id DESC",
-        )
-        .bind(Json(kids))
-        .bind(code)
-        .fetch_all(&self.readers)
-        .await
+        let found = query(
+            "SELECT id, kid, video_key FROM packages WHERE kid IN ({list}) \
+             AND (? IS NULL OR code = ?) AND status = 'Ready' AND video_key IS NOT NULL \
+             ORDER BY packaged_content_id DESC",
+        );
+        self.all(found.bind_list(kids).bind(code).bind(code)).await
     }
 
     /// Whether the catalogue holds any wrapped key, which the key file alone can open.
     pub(crate) async fn holds_keys(&self) -> Result<bool> {
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT 1 FROM packages WHERE video_key IS NOT NULL LIMIT 1")
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(found.is_some())
+        let found =
+            query("SELECT packaged_content_id FROM packages WHERE video_key IS NOT NULL LIMIT 1");
+        Ok(self.optional::<(i64,)>(found).await?.is_some())
     }
 
     /// Deletes a package and its job, durably, unless the job runs. Returns the package's code.
     pub(crate) async fn delete_package(&self, id: &str) -> Result<Deleted<String>> {
-        let mut writers = self.writers().await;
-        let mut transaction = writers.durable().await?;
-        let found: Option<(String, bool)> = sqlx::query_as(
-            "SELECT code, EXISTS (SELECT 1 FROM jobs j WHERE j.state = 'running' \
-             AND j.packaged_content_id = p.packaged_content_id) FROM packages p WHERE id = ?",
-        )
-        .bind(id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        match found {
-            None => Ok(Deleted::Unknown),
-            Some((_, true)) => Ok(Deleted::Busy),
-            Some((code, false)) => {
-                sqlx::query("DELETE FROM packages WHERE id = ?")
-                    .bind(id)
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await?;
-                Ok(Deleted::Done(code))
+        self.durable(|tx| async move {
+            let jobs = query(
+                "SELECT state FROM jobs WHERE packaged_content_id = \
+                 (SELECT packaged_content_id FROM packages WHERE id = ?) {for_update}",
+            );
+            let job: Option<(JobState,)> = tx.optional(jobs.bind(id)).await?;
+            if job == Some((JobState::Running,)) {
+                return Ok(Deleted::Busy);
             }
-        }
+            let code = query("SELECT code FROM packages WHERE id = ? {for_update}");
+            let Some((code,)) = tx.optional::<(String,)>(code.bind(id)).await? else {
+                return Ok(Deleted::Unknown);
+            };
+            tx.execute(query("DELETE FROM packages WHERE id = ?").bind(id))
+                .await?;
+            Ok(Deleted::Done(code))
+        })
+        .await
     }
 }
 

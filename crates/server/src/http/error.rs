@@ -48,6 +48,7 @@ enum Kind {
     PackagingFailed,
     Internal,
     Stopping,
+    DatabaseAway,
     StorageFull,
 }
 
@@ -102,6 +103,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping",
                 "The server is stopping",
+            ),
+            Self::DatabaseAway => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "database_away",
+                "The database does not answer",
             ),
             Self::StorageFull => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -230,7 +236,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, json);
         let no_store = HeaderValue::from_static("no-store");
         headers.insert(header::CACHE_CONTROL, no_store);
-        if self.kind == Kind::Stopping {
+        if matches!(self.kind, Kind::Stopping | Kind::DatabaseAway) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response
@@ -241,6 +247,11 @@ impl From<crate::db::Error> for Problem {
     fn from(error: crate::db::Error) -> Self {
         if crate::db::is_disk_full(&error) {
             return Self::storage_full();
+        }
+        if crate::db::is_passing(&error) {
+            tracing::warn!(%error, "the database is away or busy");
+            let text = "nothing was lost; try again in a moment";
+            return Self::new(Kind::DatabaseAway, text);
         }
         Self::internal(format_args!("database: {error}"))
     }

@@ -108,7 +108,7 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
         Ok((new, kept))
     })
     .await?;
-    let asset = shared.db.add_asset(new).await?;
+    let asset = shared.db.add_asset(&new).await?;
     crash_point!("upload.named");
     kept.done();
     tracing::info!(asset = asset.id, size = asset.size, "an asset came in");

@@ -47,7 +47,7 @@ pub(super) async fn make(
     let (renditions, warnings) = facts(&plan);
     let noted = shared
         .db
-        .set_fragmented(claim, renditions, warnings, boot.as_deref());
+        .set_fragmented(claim, &renditions, &warnings, boot.as_deref());
     if noted.await? == Settled::Refused {
         return Ok(Settled::Refused);
     }

@@ -11,7 +11,7 @@ const NO_LEASE_MS: i64 = -1;
 /// A catalogue with one asset and some queued packages of it.
 async fn with_queued(count: usize) -> (tempfile::TempDir, Database) {
     let dir = tempfile::tempdir().expect("a folder");
-    let db = Database::open(dir.path()).await.expect("a database");
+    let db = Database::open(dir.path(), None).await.expect("a database");
     let asset = NewAsset {
         id: "ast_1".into(),
         name: "x.mp4".into(),
@@ -24,7 +24,7 @@ async fn with_queued(count: usize) -> (tempfile::TempDir, Database) {
         duration_seconds: 1.0,
         probe: Probe { tracks: Vec::new() },
     };
-    let asset = db.add_asset(asset).await.expect("an asset");
+    let asset = db.add_asset(&asset).await.expect("an asset");
     for number in 0..count {
         let package = NewPackage {
             id: format!("pkg_{number}"),
@@ -37,7 +37,7 @@ async fn with_queued(count: usize) -> (tempfile::TempDir, Database) {
             job_id: format!("job_{number}"),
             iv_seed: [7; 16],
         };
-        db.add_package(package).await.expect("a package");
+        db.add_package(&package).await.expect("a package");
     }
     (dir, db)
 }
@@ -72,7 +72,7 @@ async fn who_lost_the_lease_can_say_nothing_any_more() {
     assert_eq!(beat.expect("an answer"), Beat::Lost);
     assert_eq!(publish(&db, &late).await, Settled::Refused);
     let said = [
-        db.set_fragmented(&late, Vec::new(), Vec::new(), None).await,
+        db.set_fragmented(&late, &[], &[], None).await,
         db.set_encrypted(&late, "late").await,
         db.give_up(&late, Some("late")).await,
         db.give_up(&late, None).await,
