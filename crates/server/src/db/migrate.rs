@@ -19,7 +19,7 @@ macro_rules! file {
 }
 
 /// Every migration: its number, its name, its text.
-const FILES: [(&str, &str, &str); 1] = [file!("0001", "catalogue")];
+const FILES: [(&str, &str, &str); 2] = [file!("0001", "catalogue"), file!("0005", "queue")];
 
 /// The migrations as an engine reads them.
 ///

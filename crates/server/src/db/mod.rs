@@ -66,6 +66,8 @@ mod open;
 pub(crate) mod packages;
 pub(crate) mod probe;
 mod query;
+pub(crate) mod queue;
+pub(crate) mod rescue;
 mod url;
 mod words;
 

@@ -102,6 +102,10 @@ pub(crate) struct NewPackage {
     pub(crate) segment_duration_ms: i64,
     pub(crate) job_id: String,
     pub(crate) iv_seed: [u8; 16],
+    /// Jobs of a higher one go first.
+    pub(crate) priority: i32,
+    /// The same order, sent again, has the same one.
+    pub(crate) unique_key: Option<String>,
 }
 
 /// The keys of a package as they are stored.
@@ -168,14 +172,24 @@ impl Database {
                 return Ok(None);
             };
             let job = query(
-                "INSERT INTO jobs (id, kind, packaged_content_id, state, iv_seed, created_at_ms) \
-                 VALUES (?, 'package', ?, 'queued', ?, ?)",
+                "INSERT INTO jobs (id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
+                 created_at_ms) VALUES (?, 'package', ?, 'queued', ?, ?, ?, ?)",
             );
-            let job = job.bind(&new.job_id).bind(number).bind(&new.iv_seed[..]);
+            let job = job.bind(&new.job_id).bind(number).bind(-new.priority);
+            let job = job.bind(new.unique_key.as_ref()).bind(&new.iv_seed[..]);
             tx.execute(job.bind(now)).await?;
+            crash_point!("order.written");
             Ok(Some(number))
         })
         .await
+    }
+
+    /// The package whose job has a unique key.
+    pub(crate) async fn package_of_key(&self, unique_key: &str) -> Result<Option<Package>> {
+        let found = query(select!(
+            "JOIN jobs j ON j.packaged_content_id = p.packaged_content_id WHERE j.unique_key = ?"
+        ));
+        self.optional(found.bind(unique_key)).await
     }
 
     /// A package by its id.
