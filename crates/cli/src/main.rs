@@ -17,6 +17,7 @@ mod serve;
 mod text;
 mod urls;
 mod verify;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -45,6 +46,7 @@ enum Command {
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
     Serve(serve::ServeArgs),
+    Worker(worker::WorkerArgs),
     Jobs(jobs::JobsArgs),
 }
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
     };
     match result {

@@ -26,8 +26,8 @@ const SYNC_THREADS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Storage {
     root: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    /// Locked as long as it is open; `None` of workers beside a server.
+    _lock: Option<File>,
 }
 
 /// Why the storage could not be opened.
@@ -51,19 +51,31 @@ pub(crate) enum OpenError {
 impl Storage {
     /// Makes the folders that are missing and locks the data folder against a second server.
     pub(crate) fn open(root: &Path) -> Result<Self, OpenError> {
+        let mut storage = Self::open_beside(root)?;
+        let path = storage.root.join(LOCK_FILE);
+        let at = |source| OpenError::Io {
+            path: path.clone(),
+            source,
+        };
+        let lock = File::create(&path).map_err(at)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::Held(storage.root)),
+            Err(fs::TryLockError::Error(source)) => return Err(at(source)),
+        }
+        storage._lock = Some(lock);
+        Ok(storage)
+    }
+
+    /// Makes the folders that are missing; another process may hold the data folder.
+    pub(crate) fn open_beside(root: &Path) -> Result<Self, OpenError> {
         let at = |path: PathBuf| move |source| OpenError::Io { path, source };
         for folder in [INCOMING, SOURCES, PACKAGES] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(at(path.clone()))?;
         }
         let root = root.canonicalize().map_err(at(root.to_owned()))?;
-        let path = root.join(LOCK_FILE);
-        let lock = File::create(&path).map_err(at(path.clone()))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { root, _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => Err(OpenError::Held(root)),
-            Err(fs::TryLockError::Error(source)) => Err(at(path)(source)),
-        }
+        Ok(Self { root, _lock: None })
     }
 
     /// The data folder.

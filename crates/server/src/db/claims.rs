@@ -15,6 +15,8 @@ pub(crate) struct Claim {
     pub(crate) seq: i64,
     pub(crate) id: String,
     pub(crate) packaged_content_id: i64,
+    /// Where the package's files go.
+    pub(crate) code: String,
     /// Grows with every claim of the job.
     pub(crate) fence: i64,
     /// This attempt's number, from 1.
@@ -69,8 +71,9 @@ impl Database {
             let claim = claim.bind(worker).bind(lease_ms).bind(clock::now_ms());
             tx.execute(claim.bind(seq)).await?;
             let claimed = query(
-                "SELECT seq, id, packaged_content_id, fence, attempts, iv_seed, boot_id \
-                 FROM jobs WHERE seq = ?",
+                "SELECT j.seq, j.id, j.packaged_content_id, p.code, j.fence, j.attempts, j.iv_seed, \
+                 j.boot_id FROM jobs j \
+                 JOIN packages p ON p.packaged_content_id = j.packaged_content_id WHERE j.seq = ?",
             );
             tx.optional(claimed.bind(seq)).await
         })

@@ -188,7 +188,10 @@ impl Database {
     }
 
     /// Puts a job that failed, was cancelled or is dead back into the queue, with its count of attempts at zero.
-    pub(crate) async fn retry_job(&self, id: &str) -> Result<Wish> {
+    ///
+    /// Its package gets a new code: under the old one somebody may still be deleting what was written, or a worker that
+    /// was paused and does not know yet that the job is not its own.
+    pub(crate) async fn retry_job(&self, id: &str, code: &str) -> Result<Wish> {
         self.durable(|tx| async move {
             let seq = match state_of(&tx, id).await? {
                 None => return Ok(Wish::Unknown),
@@ -198,17 +201,29 @@ impl Database {
             let job = query(
                 "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, deaths = 0, \
                  error = NULL, cancel_requested = FALSE, pause_requested = FALSE, run_at_ms = 0, started_at_ms = NULL, \
-                 finished_at_ms = NULL WHERE seq = ?",
+                 finished_at_ms = NULL, boot_id = NULL WHERE seq = ?",
             );
             tx.execute(job.bind(seq)).await?;
             let package = query(
-                "UPDATE packages SET status = 'Ingested', error = NULL, updated_at_ms = ? \
+                "UPDATE packages SET status = 'Ingested', code = ?, error = NULL, updated_at_ms = ? \
                  WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
             );
-            tx.execute(package.bind(clock::now_ms()).bind(seq)).await?;
+            let package = package.bind(code).bind(clock::now_ms());
+            tx.execute(package.bind(seq)).await?;
             Ok(Wish::Granted)
         })
         .await
+    }
+
+    /// The code of a cancelled job's package, for as long as nobody retries it.
+    pub(crate) async fn cancelled_code(&self, id: &str) -> Result<Option<String>> {
+        let found = query(
+            "SELECT p.code FROM jobs j \
+             JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
+             WHERE j.id = ? AND j.state = 'cancelled'",
+        );
+        let found: Option<(String,)> = self.optional(found.bind(id)).await?;
+        Ok(found.map(|(code,)| code))
     }
 
     /// Deletes the record of a job that has ended; its package stays.

@@ -72,7 +72,7 @@ mod url;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};
-pub(crate) use error::{is_disk_full, is_passing};
+pub(crate) use error::{is_disk_full, is_passing, is_taken};
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
@@ -85,7 +85,7 @@ use tokio::sync::Mutex;
 
 /// A failure of the database.
 pub(crate) type Error = sqlx::Error;
-type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// How long a database on the network may take for a transaction before it counts as away.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -184,6 +184,11 @@ impl Database {
                 done => return done,
             }
         }
+    }
+
+    /// Whether the database is a file of this machine, so that all who use it are processes of it.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite(_))
     }
 
     async fn begin(&self, care: Care) -> Result<Transaction> {

@@ -16,7 +16,9 @@ pub(crate) struct Queue {
 impl Database {
     /// The queue.
     pub(crate) async fn queue(&self) -> Result<Queue> {
-        let paused: Option<(bool,)> = self.optional(query("SELECT paused FROM queue WHERE id = 1")).await?;
+        let paused: Option<(bool,)> = self
+            .optional(query("SELECT paused FROM queue WHERE id = 1"))
+            .await?;
         let jobs = query("SELECT state, COUNT(*) FROM jobs GROUP BY state");
         Ok(Queue {
             paused: paused.is_some_and(|(paused,)| paused),

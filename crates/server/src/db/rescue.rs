@@ -6,7 +6,8 @@ use super::{Database, Result, Transaction, query};
 /// A job whose worker died this often is given up.
 const MAX_DEATHS: i64 = 3;
 
-const POISON: &str = "its worker died three times while it made this package; the log of the worker may say why";
+const POISON: &str =
+    "its worker died three times while it made this package; the log of the worker may say why";
 
 /// A running job, as it was seen at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -16,29 +17,36 @@ pub(crate) struct Held {
     pub(crate) lease_until_ms: Option<i64>,
     /// The incarnation of the process that claimed it.
     pub(crate) worker: Option<String>,
+    /// The clock of leases at that moment.
+    pub(crate) now_ms: i64,
+}
+
+impl Held {
     /// Whether the lease ran out, or was told by a clock that was wrong.
-    pub(crate) expired: bool,
+    pub(crate) fn has_expired(&self, lease_ms: i64) -> bool {
+        self.lease_until_ms
+            .is_none_or(|until| until < self.now_ms || until > self.now_ms + 2 * lease_ms)
+    }
 }
 
 /// What became of the jobs that were taken back.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rescued {
-    /// They wait in the queue again.
-    pub(crate) queued: u64,
-    /// Cancelled, paused, or given up.
-    pub(crate) settled: u64,
+    /// They wait, for a worker or to be resumed.
+    pub(crate) waiting: u64,
+    /// Cancelled or given up: codes of packages whose files are to be removed.
+    pub(crate) ended: Vec<String>,
 }
 
 /// How a lease that was not renewed is taken away.
 impl Database {
     /// All running jobs.
-    pub(crate) async fn held_jobs(&self, lease_ms: i64) -> Result<Vec<Held>> {
+    pub(crate) async fn held_jobs(&self) -> Result<Vec<Held>> {
         let held = query(
-            "SELECT seq, fence, lease_until_ms, worker, (lease_until_ms IS NULL \
-             OR lease_until_ms < {lease_now} OR lease_until_ms > {lease_now} + ?) AS expired \
+            "SELECT seq, fence, lease_until_ms, worker, {lease_now} AS now_ms \
              FROM jobs WHERE state = 'running'",
         );
-        self.all(held.bind(2 * lease_ms)).await
+        self.all(held).await
     }
 
     /// Takes jobs back whose workers died, unless something happened to them since they were seen.
@@ -47,9 +55,9 @@ impl Database {
             let mut rescued = Rescued::default();
             for job in lost {
                 match take_back_one(&tx, job).await? {
-                    Some(JobState::Queued) => rescued.queued += 1,
-                    Some(_) => rescued.settled += 1,
                     None => {}
+                    Some((state, code)) if state.is_final() => rescued.ended.push(code),
+                    Some(_) => rescued.waiting += 1,
                 }
             }
             Ok(rescued)
@@ -65,8 +73,10 @@ impl Database {
             if known.as_deref() == Some(boot_id) {
                 return Ok(());
             }
-            tx.execute(query("UPDATE jobs SET lease_until_ms = NULL WHERE lease_until_ms IS NOT NULL"))
-                .await?;
+            tx.execute(query(
+                "UPDATE jobs SET lease_until_ms = NULL WHERE lease_until_ms IS NOT NULL",
+            ))
+            .await?;
             tx.execute(query("UPDATE jobs SET run_at_ms = 0 WHERE run_at_ms <> 0"))
                 .await?;
             let note = query("UPDATE queue SET boot_id = ? WHERE id = 1");
@@ -77,8 +87,8 @@ impl Database {
     }
 }
 
-/// Returns the state in which the job is now; `None` when it is not as it was seen.
-async fn take_back_one(tx: &Transaction, job: &Held) -> Result<Option<JobState>> {
+/// Returns the state in which the job is now, and its package's code; `None` when it is not as it was seen.
+async fn take_back_one(tx: &Transaction, job: &Held) -> Result<Option<(JobState, String)>> {
     let found = query(
         "SELECT lease_until_ms, deaths, cancel_requested, pause_requested FROM jobs \
          WHERE seq = ? AND fence = ? AND state = 'running' {for_update}",
@@ -107,5 +117,10 @@ async fn take_back_one(tx: &Transaction, job: &Held) -> Result<Option<JobState>>
         JobState::Dead => end(tx, job.seq, state, POISON).await?,
         _ => {}
     }
-    Ok(Some(state))
+    let code = query(
+        "SELECT p.code FROM packages p JOIN jobs j ON j.packaged_content_id = p.packaged_content_id \
+         WHERE j.seq = ?",
+    );
+    let (code,) = tx.one(code.bind(job.seq)).await?;
+    Ok(Some((state, code)))
 }

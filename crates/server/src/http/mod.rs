@@ -6,6 +6,7 @@ mod cors;
 mod error;
 mod fields;
 mod first_api;
+mod health;
 mod html;
 mod jobs;
 mod library;
@@ -14,6 +15,7 @@ mod media;
 mod packages;
 mod page;
 mod paging;
+mod queue;
 mod range;
 mod router;
 mod time;
@@ -33,10 +35,10 @@ pub(crate) fn serve(
     router: axum::Router,
     shared: &Arc<Shared>,
 ) -> impl Future<Output = std::io::Result<()>> + Send + 'static {
-    let mut stopping = shared.stopping();
+    let mut closing = shared.closing();
     let stopped = async move {
         // An error says that the server is gone, which is a reason to stop, too.
-        let _ = stopping.wait_for(|stop| *stop).await;
+        let _ = closing.wait_for(|closing| *closing).await;
     };
     // A head and a body that are written apart must not wait for each other's acknowledgement.
     let listener = listener.tap_io(|stream| {

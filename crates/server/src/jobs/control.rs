@@ -14,8 +14,10 @@ pub(super) enum Stop {
     Cancelled = 1,
     /// Another worker has it.
     LeaseLost = 2,
-    /// The server stops; the job goes on at the next start.
+    /// The process stops; the job goes on in another one, or at the next start.
     Shutdown = 3,
+    /// A client lets it wait.
+    Paused = 4,
 }
 
 /// Shared between the threads of a job and its heartbeat.
@@ -42,6 +44,7 @@ impl Control {
             1 => Some(Stop::Cancelled),
             2 => Some(Stop::LeaseLost),
             3 => Some(Stop::Shutdown),
+            4 => Some(Stop::Paused),
             _ => None,
         }
     }

@@ -86,23 +86,11 @@ pub(super) async fn make(
     Ok(settled)
 }
 
-/// Deletes the files of a package that will not be; called while the lease still holds.
-pub(super) async fn clean_up(shared: &Arc<Shared>, claim: &Claim) {
-    let package = shared.db.package_by_number(claim.packaged_content_id).await;
-    let removed = match package {
-        Ok(None) => return,
-        Ok(Some(package)) => {
-            let folder = shared.storage.package(&package.code);
-            blocking(move || Ok(folder.remove()?)).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    if let Err(failure) = removed {
-        tracing::warn!(
-            job = claim.id,
-            ?failure,
-            "files stay until the next start sweeps them"
-        );
+/// Deletes the files of a package that will not be, after the catalogue has said so: a retry writes under another code.
+pub(super) async fn remove_files(shared: &Arc<Shared>, code: &str) {
+    let folder = shared.storage.package(code);
+    if let Err(failure) = blocking(move || Ok(folder.remove()?)).await {
+        tracing::warn!(code, ?failure, "files stay until a sweep finds them");
     }
 }
 

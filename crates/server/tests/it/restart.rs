@@ -210,11 +210,8 @@ async fn configurations_that_cannot_work_say_what_to_do() {
     let dir = tempfile::tempdir().expect("a folder");
     let app = TestApp::start().await;
     let mut taken = config(dir.path());
-    taken.listen = app
-        .base
-        .trim_start_matches("http://")
-        .parse()
-        .expect("an address");
+    let address = app.base.trim_start_matches("http://");
+    taken.listen = Some(address.parse().expect("an address"));
     let mut bad_url = config(dir.path());
     bad_url.public_url = Some("video.example".to_owned());
     let mut a_file = config(dir.path());

@@ -45,7 +45,7 @@ impl TestApp {
         let mut config = config(dir.path());
         change(&mut config);
         let app = App::start(config).await.expect("the app starts");
-        let base = format!("http://{}", app.addr());
+        let base = format!("http://{}", app.addr().expect("an address"));
         Self {
             app: Some(app),
             dir,
@@ -206,10 +206,11 @@ impl TestApp {
 /// A configuration for tests: loopback, any free port, two workers.
 pub fn config(data_dir: &Path) -> Config {
     Config {
-        listen: "127.0.0.1:0".parse().expect("an address"),
+        listen: Some("127.0.0.1:0".parse().expect("an address")),
         media_listen: None,
         data_dir: data_dir.to_owned(),
         public_url: None,
+        key_file: None,
         workers: 2,
     }
 }
