@@ -101,7 +101,7 @@ impl Dialect {
     ///
     /// `{mysql: …}` (or `{sqlite,postgres: …}`) means what follows the colon to these engines, nothing to the
     /// others.
-    pub(crate) fn word<'a>(self, word: &'a str) -> Option<&'a str> {
+    pub(crate) fn word(self, word: &str) -> Option<&str> {
         if let Some((engines, text)) = word.split_once(':') {
             let mut means = "";
             for engine in engines.split(',') {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::db::assets::NewAsset;
+use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::jobs::Wish;
 use crate::db::packages::{NewPackage, Status};
 use crate::db::probe::Probe;
@@ -11,9 +12,8 @@ const LEASE_MS: i64 = 60_000;
 const NO_LEASE_MS: i64 = -1;
 
 /// A catalogue with one asset and some queued packages of it.
-async fn with_queued(count: usize) -> (tempfile::TempDir, Database) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let db = Database::open(dir.path(), None).await.expect("a database");
+async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Database) {
+    let (dir, db) = open(engine).await;
     let asset = NewAsset {
         id: "ast_1".into(),
         name: "x.mp4".into(),
@@ -65,9 +65,9 @@ async fn publish(db: &Database, claim: &Claim) -> Settled {
     published.await.expect("an answer")
 }
 
-#[tokio::test]
-async fn each_job_is_claimed_once_and_in_order() {
-    let (_dir, db) = with_queued(3).await;
+on_all_engines! {
+async fn each_job_is_claimed_once_and_in_order(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 3).await;
     for number in 0..3 {
         let claim = claim(&db, LEASE_MS).await.expect("a job");
         assert_eq!(claim.id, format!("job_{number}"));
@@ -76,9 +76,8 @@ async fn each_job_is_claimed_once_and_in_order() {
     assert!(claim(&db, LEASE_MS).await.is_none());
 }
 
-#[tokio::test]
-async fn who_lost_the_lease_can_say_nothing_any_more() {
-    let (_dir, db) = with_queued(1).await;
+async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let late = claim(&db, NO_LEASE_MS).await.expect("a job");
     assert!(
         claim(&db, LEASE_MS).await.is_none(),
@@ -117,9 +116,8 @@ async fn who_lost_the_lease_can_say_nothing_any_more() {
     assert_eq!(package.status, Status::Ready);
 }
 
-#[tokio::test]
-async fn a_cancelled_job_is_not_published() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_cancelled_job_is_not_published(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let claim = claim(&db, LEASE_MS).await.expect("a job");
     db.cancel_job("job_0").await.expect("an answer");
     let beat = db.heartbeat(&claim, LEASE_MS, 0.5, None).await;
@@ -131,9 +129,8 @@ async fn a_cancelled_job_is_not_published() {
     assert_eq!((job.state, job.error), (JobState::Cancelled, None));
 }
 
-#[tokio::test]
-async fn a_job_that_is_put_back_counts_only_failures() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_job_that_is_put_back_counts_only_failures(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let first = claim(&db, LEASE_MS).await.expect("a job");
     db.release(&first, None).await.expect("put back");
     let second = claim(&db, LEASE_MS).await.expect("at once");
@@ -156,9 +153,8 @@ async fn a_job_that_is_put_back_counts_only_failures() {
     assert_eq!(rescue(&db).await.waiting, 1, "its lease is void");
 }
 
-#[tokio::test]
-async fn a_cancel_that_its_worker_did_not_live_to_see_counts() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_cancel_that_its_worker_did_not_live_to_see_counts(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     claim(&db, NO_LEASE_MS).await.expect("a job");
     db.cancel_job("job_0").await.expect("an answer");
     assert_eq!(rescue(&db).await.ended, ["code0"]);
@@ -167,9 +163,8 @@ async fn a_cancel_that_its_worker_did_not_live_to_see_counts() {
     assert!(claim(&db, LEASE_MS).await.is_none());
 }
 
-#[tokio::test]
-async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried() {
-    let (_dir, db) = with_queued(2).await;
+async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 2).await;
     for death in 1..=3 {
         let claim = claim(&db, NO_LEASE_MS).await.expect("a job");
         assert_eq!((claim.id.as_str(), claim.attempts), ("job_0", death));
@@ -195,9 +190,8 @@ async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried() {
     assert_eq!((job.deaths, job.error), (0, None));
 }
 
-#[tokio::test]
-async fn a_renewed_lease_is_not_taken_away() {
-    let (_dir, db) = with_queued(1).await;
+async fn a_renewed_lease_is_not_taken_away(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 1).await;
     let claim = claim(&db, NO_LEASE_MS).await.expect("a job");
     let seen = db.held_jobs().await.expect("an answer");
     assert!(seen[0].has_expired(LEASE_MS));
@@ -210,9 +204,8 @@ async fn a_renewed_lease_is_not_taken_away() {
     assert_eq!(publish(&db, &claim).await, Settled::Yes);
 }
 
-#[tokio::test]
-async fn a_lease_of_a_clock_that_was_wrong_is_no_lease() {
-    let (_dir, db) = with_queued(2).await;
+async fn a_lease_of_a_clock_that_was_wrong_is_no_lease(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 2).await;
     const DAY_MS: i64 = 24 * 3600 * 1000;
     claim(&db, DAY_MS).await.expect("a job");
     let other = claim(&db, LEASE_MS).await.expect("a job");
@@ -225,9 +218,8 @@ async fn a_lease_of_a_clock_that_was_wrong_is_no_lease() {
     assert_eq!((first.id.as_str(), second.id.as_str()), ("job_0", "job_1"));
 }
 
-#[tokio::test]
-async fn a_paused_job_waits_and_a_paused_queue_begins_nothing() {
-    let (_dir, db) = with_queued(2).await;
+async fn a_paused_job_waits_and_a_paused_queue_begins_nothing(engine: Engine) {
+    let (_dir, db) = with_queued(engine, 2).await;
     assert_eq!(
         db.pause_job("job_0").await.expect("an answer"),
         Wish::Granted
@@ -253,4 +245,5 @@ async fn a_paused_job_waits_and_a_paused_queue_begins_nothing() {
     );
     db.pause_queue(false).await.expect("resumed");
     assert!(claim(&db, LEASE_MS).await.is_some());
+}
 }
