@@ -72,8 +72,12 @@ fn objects(app: &TestApp) -> BTreeMap<PathBuf, Vec<u8>> {
         path.extension()
             .is_some_and(|kind| kind == "m4s" || kind == "mp4")
     });
+    let inside = |path: &PathBuf| {
+        let path = path.strip_prefix(&packages).expect("inside");
+        path.components().skip(1).collect()
+    };
     media
-        .map(|path| (path.clone(), std::fs::read(path).expect("a file")))
+        .map(|path| (inside(&path), std::fs::read(path).expect("a file")))
         .collect()
 }
 
