@@ -14,6 +14,7 @@ mod package;
 mod progress;
 mod random;
 mod serve;
+mod storage;
 mod text;
 mod urls;
 mod verify;

@@ -1,6 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
 use crate::failure::Failure;
+use crate::storage::StorageArgs;
 use crate::{text, urls};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -54,6 +55,8 @@ pub struct PlaceArgs {
     /// File under which content keys are wrapped [default: content-keys.key in the data folder].
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -97,6 +100,7 @@ impl PlaceArgs {
             listen: None,
             media_listen: None,
             data_dir,
+            storage: self.storage.config(),
             public_url: None,
             key_file: self.key_file.clone(),
             workers: cores(),

@@ -6,7 +6,7 @@ use crate::health::Health;
 use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
-use crate::{ServeError, clock, http, jobs};
+use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -105,6 +106,8 @@ pub struct App {
     shared: Arc<Shared>,
     workers: JoinSet<()>,
     listeners: JoinSet<std::io::Result<()>>,
+    /// Of a server.
+    _sweeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl App {
@@ -123,6 +126,9 @@ impl App {
         resume(&shared, main.is_some()).await?;
 
         let workers = jobs::start(&shared, config.workers);
+        let sweeper = main
+            .is_some()
+            .then(|| tokio::spawn(sweep::repeat(shared.clone())));
         let mut listeners = JoinSet::new();
         if let Some(listener) = main {
             listeners.spawn(http::serve(listener, http::main_router(&shared), &shared));
@@ -136,6 +142,7 @@ impl App {
             shared,
             workers,
             listeners,
+            _sweeper: sweeper.map(AbortOnDropHandle::new),
         })
     }
 
@@ -211,10 +218,11 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         })?;
     let serves = config.listen.is_some();
     let storage = match serves {
-        true => Storage::open(data_dir),
-        false => Storage::open_beside(data_dir),
+        true => Storage::open(data_dir, &config.storage),
+        false => Storage::attach(data_dir, &config.storage),
     };
     let storage = storage.map_err(|error| ServeError(error.to_string()))?;
+    tracing::info!(storage = storage.place(), "sources and packages are kept");
     let db = Database::open(storage.root(), None)
         .await
         .map_err(database)?;
@@ -269,13 +277,10 @@ async fn resume(shared: &Arc<Shared>, serves: bool) -> Result<(), ServeError> {
     }
     let rescued = jobs::rescue(shared).await.map_err(database)?;
     crash_point!("start.recovered");
-    let mut swept = 0;
-    if serves {
-        let sources = shared.db.origins().await.map_err(database)?;
-        let codes = shared.db.codes_with_files().await.map_err(database)?;
-        let found = shared.storage.sweep(&sources, &codes);
-        swept = found.map_err(|error| ServeError(format!("the sweep failed: {error}")))?;
-    }
+    let swept = match serves {
+        true => sweep::at_start(shared).await?,
+        false => 0,
+    };
     crash_point!("start.swept");
     let (waiting, ended) = (rescued.waiting, rescued.ended.len());
     if waiting + swept as u64 > 0 || ended > 0 {

@@ -11,9 +11,12 @@ const STEADY: ClockId = ClockId::Monotonic;
 
 /// Milliseconds of the Unix epoch.
 pub(crate) fn now_ms() -> i64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    to_ms(SystemTime::now())
+}
+
+/// A time of the wall clock in milliseconds of the Unix epoch.
+pub(crate) fn to_ms(time: SystemTime) -> i64 {
+    let elapsed = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -1,5 +1,6 @@
 //! What a server needs to know to start.
 
+use crate::storage::StorageConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,6 +13,8 @@ pub struct Config {
     pub media_listen: Option<SocketAddr>,
     /// Holds the database, the storage and the key file.
     pub data_dir: PathBuf,
+    /// Where sources and packages are kept, if not in the data folder.
+    pub storage: StorageConfig,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
     /// The file under which content keys are wrapped, if it is not in the data folder.

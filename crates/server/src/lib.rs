@@ -2,7 +2,7 @@
 //!
 //! Uploads come in over HTTP, jobs in the database make packages of them, players fetch the packages and
 //! their keys. `http` speaks with clients, `db` is the catalogue and the queue, `jobs` are the workers,
-//! `storage` the local folder, `keys` and `license` guard the content keys.
+//! `storage` the sources and packages, `keys` and `license` guard the content keys.
 #![forbid(unsafe_code)]
 
 #[macro_use]
@@ -21,11 +21,13 @@ mod license;
 mod links;
 mod order;
 mod storage;
+mod sweep;
 mod telemetry;
 
 pub use app::App;
 pub use config::Config;
 pub use db::DatabaseUrl;
+pub use storage::StorageConfig;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

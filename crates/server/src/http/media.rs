@@ -6,13 +6,12 @@ use super::error::{Problem, Result};
 use super::range::{self, Part};
 use crate::app::Shared;
 use crate::links;
-use crate::storage::PackageDir;
+use crate::storage::{Opened, PackageStore};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 use tokio::io::AsyncReadExt;
@@ -65,7 +64,7 @@ impl Kind {
 /// What is to be sent.
 enum Content {
     Memory(Bytes),
-    File(File),
+    Stored(Opened),
 }
 
 /// A file of a published package.
@@ -84,21 +83,23 @@ pub(super) async fn get(
     if !shared.db.is_published(&code).await? {
         return Err(unknown());
     }
-    let folder = shared.storage.package(&code);
+    let package = shared.storage.package(&code);
     let range = headers
         .get(header::RANGE)
         .and_then(|range| range.to_str().ok())
         .map(str::to_owned);
     match kind {
         Kind::Media(_) => {
-            let (file, size) = super::blocking(move || open(&folder, &path)).await?;
+            let all = range.is_none() && !headers.contains_key(header::IF_NONE_MATCH);
+            let (stored, size) = open(&package, &path, all).await?;
             // Immutable files: their size and their URL say all.
             let tag = format!("\"{code}-{size:x}\"");
-            respond(kind, &tag, size, &headers, range, Content::File(file)).await
+            respond(kind, &tag, size, &headers, range, Content::Stored(stored)).await
         }
         Kind::Mpd | Kind::Playlist => {
             let xml = kind == Kind::Mpd;
-            let stored = super::blocking(move || read_text(&folder, &path)).await?;
+            let stored = package.text(&path).await.map_err(absent)?;
+            let stored = stored.ok_or_else(unknown)?;
             let text = links::fill_in(&stored, &base.0, &code, xml);
             let digest = Sha256::digest(text.as_bytes());
             let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -160,7 +161,11 @@ async fn body(content: Content, from: u64, length: u64) -> Result<Body> {
             let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
             return Ok(Body::from(bytes.slice(start..end.min(bytes.len()))));
         }
-        Content::File(file) => file,
+        Content::Stored(Opened::Remote(object)) => {
+            let bytes = object.stream(from..from + length).await?;
+            return Ok(Body::from_stream(bytes));
+        }
+        Content::Stored(Opened::File(file, _)) => file,
     };
     match usize::try_from(length) {
         Ok(length) if length <= PIECE_BYTES => {
@@ -183,29 +188,16 @@ async fn body(content: Content, from: u64, length: u64) -> Result<Body> {
     }
 }
 
-fn open(folder: &PackageDir, path: &str) -> Result<(File, u64)> {
-    let found = folder.file(path).and_then(|path| {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        Ok((file, metadata))
-    });
-    match found {
-        Ok((file, metadata)) if metadata.is_file() => Ok((file, metadata.len())),
-        Ok(_) => Err(Problem::not_found("this file of the package")),
-        Err(error) => Err(absent(error)),
-    }
-}
-
-fn read_text(folder: &PackageDir, path: &str) -> Result<String> {
-    let text = folder.file(path).and_then(std::fs::read_to_string);
-    text.map_err(absent)
+async fn open(package: &PackageStore, path: &str, all: bool) -> Result<(Opened, u64)> {
+    let opened = package.fetch(path, all).await.map_err(absent)?;
+    let opened = opened.ok_or_else(|| Problem::not_found("this file of the package"))?;
+    let size = opened.size();
+    Ok((opened, size))
 }
 
 fn absent(error: std::io::Error) -> Problem {
     match error.kind() {
-        std::io::ErrorKind::NotFound
-        | std::io::ErrorKind::InvalidInput
-        | std::io::ErrorKind::NotADirectory => Problem::not_found("this file of the package"),
+        std::io::ErrorKind::NotFound => Problem::not_found("this file of the package"),
         _ => error.into(),
     }
 }

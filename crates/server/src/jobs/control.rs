@@ -1,7 +1,7 @@
 //! What a running job and its heartbeat tell each other.
 
+use crate::storage::SourceFile;
 use packager::Source;
-use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -82,20 +82,20 @@ impl Control {
 /// Even the largest object is read in pieces, so that work on it ends soon, too.
 #[derive(Debug)]
 pub(super) struct StoppableSource {
-    pub(super) file: File,
+    pub(super) source: SourceFile,
     pub(super) control: Arc<Control>,
 }
 
 impl Source for StoppableSource {
     fn len(&self) -> u64 {
-        Source::len(&self.file)
+        self.source.len()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         if self.control.stopped().is_some() {
             return Err(io::Error::other("the job is to stop"));
         }
-        Source::read_at(&self.file, offset, buffer)
+        self.source.read_at(offset, buffer)
     }
 }
 

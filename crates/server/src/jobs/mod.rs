@@ -17,7 +17,7 @@ pub(crate) use rescue::once as rescue;
 use crate::app::Shared;
 use crate::db;
 use crate::db::claims::{Beat, Claim, Settled};
-use crate::{clock, crash};
+use crate::{clock, crash, storage};
 use control::{Control, Stop, StopOnDrop};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -232,7 +232,9 @@ async fn fail(
 impl From<packager::Error> for Failure {
     fn from(error: packager::Error) -> Self {
         match error {
-            packager::Error::Io(_) | packager::Error::Output(_) => Self::Passing(error.to_string()),
+            packager::Error::Io(ref cause) | packager::Error::Output(ref cause) => {
+                Self::of_storage(cause, error.to_string())
+            }
             _ => Self::Permanent(error.to_string()),
         }
     }
@@ -240,7 +242,17 @@ impl From<packager::Error> for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::Passing(format!("the storage failed: {error}"))
+        Self::of_storage(&error, format!("the storage failed: {error}"))
+    }
+}
+
+impl Failure {
+    fn of_storage(error: &std::io::Error, text: String) -> Self {
+        if storage::is_permanent(error) {
+            Self::Permanent(text)
+        } else {
+            Self::Passing(text)
+        }
     }
 }
 

@@ -2,18 +2,15 @@
 
 use super::Failure;
 use super::control::{Control, StoppableSource};
-use super::render::{self, Written};
+use super::render::{self, Target, Written};
 use super::verify;
 use crate::app::Shared;
-use crate::clock;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
 use crate::links;
-use crate::storage::{DASH, PackageDir};
-use packager::{KeyId, LabelledKey, Options, Plan};
-use std::fs::File;
-use std::io::Write as _;
+use crate::storage::{DASH, PackageStore, Recorded, SourceFile};
+use packager::{KeyId, LabelledKey, Options, Plan, Source as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +22,12 @@ pub(super) async fn make(
 ) -> Result<Settled, Failure> {
     let (package, asset) = load(shared, claim).await?;
     let options = options(shared, &package, claim)?;
-    let folder = shared.storage.package(&package.code);
+    let target = shared.storage.package(&package.code);
 
-    let origin = asset.input_content_origin.clone();
     let storage = shared.clone();
-    let file = blocking(move || open(&storage, &origin, asset.size)).await?;
+    let source = blocking(move || open(&storage, &asset)).await?;
     let source = StoppableSource {
-        file,
+        source,
         control: control.clone(),
     };
     let (plan, source) = blocking(move || {
@@ -41,45 +37,39 @@ pub(super) async fn make(
     .await?;
 
     crash_point!("job.planned");
-    let boot = clock::boot_id();
-    // After a power cut, files may have their names and sizes but not their bytes.
-    let trusted = boot.is_some() && boot == claim.boot_id;
+    let trust = shared.storage.trust();
+    let trusted = trust.is_some() && trust == claim.boot_id;
     let (renditions, warnings) = facts(&plan);
     let noted = shared
         .db
-        .set_fragmented(claim, &renditions, &warnings, boot.as_deref());
+        .set_fragmented(claim, &renditions, &warnings, trust.as_deref());
     if noted.await? == Settled::Refused {
         return Ok(Settled::Refused);
     }
 
     crash_point!("job.fixed");
     let (plan, source) = (Arc::new(plan), Arc::new(source));
-    let (for_render, to, control) = (plan.clone(), folder.clone(), control.clone());
-    let from = source.clone();
-    let written = blocking(move || {
-        if !trusted {
-            to.remove()?;
-        }
-        crash_point!("folder.emptied");
-        to.create(&names(&for_render))?;
-        crash_point!("folder.made");
-        render::objects(&for_render, from.as_ref(), &to, &control)
-    })
-    .await?;
+    let (for_render, from, control) = (plan.clone(), source.clone(), control.clone());
+    let to = Target {
+        package: target.clone(),
+        trusted,
+    };
+    let written =
+        blocking(move || render::objects(&for_render, from.as_ref(), &to, &control)).await?;
     crash_point!("media.written");
     let newest = plan
         .objects()
         .last()
-        .map_or(String::new(), |object| folder.origin(&plan.path(*object)));
+        .map_or(String::new(), |object| target.origin(&plan.path(*object)));
     if shared.db.set_encrypted(claim, &newest).await? == Settled::Refused {
         return Ok(Settled::Refused);
     }
 
     crash_point!("media.noted");
-    let to = folder.clone();
+    let to = target.clone();
     let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
-    let newest = folder.origin(&mpd);
+    let newest = target.origin(&mpd);
     crash_point!("publish.ready");
     let settled = shared.db.publish(claim, &url, &newest, size).await?;
     crash_point!("publish.committed");
@@ -132,18 +122,24 @@ fn options(shared: &Shared, package: &Package, claim: &Claim) -> Result<Options,
     })
 }
 
-fn open(shared: &Shared, origin: &str, size: i64) -> Result<File, Failure> {
-    let file = shared.storage.source(origin).map_err(|error| {
+fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
+    let origin = &asset.input_content_origin;
+    let recorded = Recorded {
+        size: u64::try_from(asset.size).unwrap_or_default(),
+        sha256: asset.sha256.clone(),
+    };
+    let file = shared.storage.source(origin, &recorded).map_err(|error| {
         let text = format!("the delivered file {origin} cannot be opened: {error}");
         match error.kind() {
             std::io::ErrorKind::NotFound => Failure::Permanent(text),
             _ => Failure::Passing(text),
         }
     })?;
-    let found = file.metadata()?.len();
-    if i64::try_from(found) != Ok(size) {
+    if file.len() != recorded.size {
         return Err(Failure::Permanent(format!(
-            "the delivered file {origin} has {found} bytes where {size} were stored"
+            "the delivered file {origin} has {} bytes where {} were stored",
+            file.len(),
+            recorded.size
         )));
     }
     Ok(file)
@@ -164,13 +160,6 @@ fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
     )
 }
 
-fn names(plan: &Plan) -> Vec<&str> {
-    let renditions = plan.renditions().iter();
-    renditions
-        .map(|rendition| rendition.name.as_str())
-        .collect()
-}
-
 /// Writes the manifests, makes everything durable in one pass, and looks whether all is there and right.
 ///
 /// Returns the name of the MPD and the bytes of the package.
@@ -178,28 +167,36 @@ fn finish(
     plan: &Plan,
     objects: &Written,
     source: &StoppableSource,
-    folder: &PackageDir,
+    target: &PackageStore,
 ) -> Result<(String, u64), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
-    let mut written = Vec::new();
     for manifest in &manifests {
-        folder.put(&manifest.path, |file| {
-            file.write_all(manifest.text.as_bytes())
+        let text = manifest.text.as_bytes();
+        target.put(&manifest.path, text.len() as u64, |file| {
+            file.write_all(text)
         })?;
         crash_point!("manifest.written");
-        written.push((manifest.path.clone(), manifest.text.len() as u64));
     }
     let mpd = manifests
         .iter()
         .find(|manifest| manifest.path.ends_with(".mpd"))
         .ok_or_else(|| Failure::Permanent("the plan describes no MPD".to_owned()))?;
+    if let Some(missing) = plan
+        .objects()
+        .iter()
+        .find(|object| !objects.contains_key(object))
+    {
+        let path = plan.path(*missing);
+        return Err(Failure::Passing(format!(
+            "the package is not whole: {path} was not written"
+        )));
+    }
     crash_point!("manifests.written");
-    folder.sync()?;
-    crash_point!("package.synced");
-    let size = render::check(plan, objects, &written, folder)?;
-    verify::check(plan, source, folder)?;
+    let sealed = target.seal()?;
+    crash_point!("package.sealed");
+    verify::check(plan, source, target)?;
     crash_point!("package.checked");
-    Ok((mpd.path.clone(), size))
+    Ok((mpd.path.clone(), sealed.bytes))
 }
 
 /// Runs work that waits for the disk or the processor; a panic in it fails the job, not the worker.

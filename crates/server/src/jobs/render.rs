@@ -2,21 +2,29 @@
 
 use super::Failure;
 use super::control::Control;
-use crate::storage::PackageDir;
+use crate::storage::PackageStore;
 use packager::{ObjectFacts, ObjectId, Plan, SegmentBuffer, Source};
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the engine said of every object of a package that was written.
 pub(super) type Written = HashMap<ObjectId, ObjectFacts>;
 
-/// Writes every object that is not there yet; what is there is whole, for files get their names last.
+/// Where the objects of a package go.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// The package.
+    pub(super) package: PackageStore,
+    /// Whether objects that are there already are whole, and the same as those that would be written.
+    pub(super) trusted: bool,
+}
+
+/// Writes every object that is not there yet.
 pub(super) fn objects(
     plan: &Plan,
     source: &dyn Source,
-    folder: &PackageDir,
+    target: &Target,
     control: &Control,
 ) -> Result<Written, Failure> {
     let objects = plan.objects();
@@ -31,7 +39,7 @@ pub(super) fn objects(
             if failed.load(Ordering::Relaxed) {
                 break;
             }
-            match one(plan, *object, source, folder, control, &mut buffer) {
+            match one(plan, *object, source, target, control, &mut buffer) {
                 Ok(facts) => written.push((*object, facts)),
                 Err(failure) => {
                     failed.store(true, Ordering::Relaxed);
@@ -78,34 +86,6 @@ impl Drop for Rendering {
     }
 }
 
-/// Checks that every object and manifest is there with the size that was recorded when it was written.
-///
-/// Returns the bytes of the whole package.
-pub(super) fn check(
-    plan: &Plan,
-    written: &Written,
-    manifests: &[(String, u64)],
-    folder: &PackageDir,
-) -> Result<u64, Failure> {
-    let media = plan.objects().into_iter().map(|object| {
-        (
-            plan.path(object),
-            written.get(&object).map_or(0, |facts| facts.size),
-        )
-    });
-    let mut total = 0;
-    for (path, recorded) in media.chain(manifests.iter().cloned()) {
-        let found = folder.size(&path)?;
-        if recorded == 0 || found != Some(recorded) {
-            return Err(Failure::Passing(format!(
-                "the package is not whole: {path} should have {recorded} bytes, has {found:?}"
-            )));
-        }
-        total += recorded;
-    }
-    Ok(total)
-}
-
 /// The failure of a job whose engine panicked.
 pub(super) fn panicked() -> Failure {
     Failure::Permanent(
@@ -117,7 +97,7 @@ fn one(
     plan: &Plan,
     object: ObjectId,
     source: &dyn Source,
-    folder: &PackageDir,
+    target: &Target,
     control: &Control,
     buffer: &mut SegmentBuffer,
 ) -> Result<ObjectFacts, Failure> {
@@ -125,28 +105,46 @@ fn one(
         return Err(Failure::Stopped(reason));
     }
     let path = plan.path(object);
-    let kept = match folder.open(&path)? {
-        Some(file) => Some(ObjectFacts::read(&file)?).filter(|facts| facts.size > 0),
-        None => None,
+    let package = &target.package;
+    let kept = match target.trusted {
+        true => take_over(package, &path)?,
+        false => None,
     };
     let facts = match kept {
         Some(facts) => facts,
-        None => folder.put(&path, |file| -> Result<ObjectFacts, Failure> {
-            let mut write = |bytes: &[u8]| {
-                crash_point!("object.begun");
-                if control.stopped().is_some() {
-                    return Err(std::io::Error::other("the job is to stop"));
-                }
-                file.write_all(bytes)
-            };
-            let facts = plan.render(object, &[source], buffer, &mut write)?;
-            crash_point!("object.filled");
-            Ok(facts)
-        })?,
+        None => package.put(
+            &path,
+            plan.weight(object),
+            |file| -> Result<ObjectFacts, Failure> {
+                let mut write = |bytes: &[u8]| {
+                    crash_point!("object.begun");
+                    if control.stopped().is_some() {
+                        return Err(std::io::Error::other("the job is to stop"));
+                    }
+                    file.write_all(bytes)
+                };
+                let facts = plan.render(object, &[source], buffer, &mut write)?;
+                crash_point!("object.filled");
+                Ok(facts)
+            },
+        )?,
     };
     crash_point!("object.written");
-    control.advance(cost(plan, object), folder.origin(&path));
+    control.advance(cost(plan, object), package.origin(&path));
     Ok(facts)
+}
+
+/// Takes over the object of an earlier attempt, if there is one.
+fn take_over(package: &PackageStore, path: &str) -> Result<Option<ObjectFacts>, Failure> {
+    let Some(object) = package.open(path)? else {
+        return Ok(None);
+    };
+    let facts = ObjectFacts::read(&object)?;
+    if facts.size == 0 {
+        return Ok(None);
+    }
+    package.take_over(path, &object)?;
+    Ok(Some(facts))
 }
 
 /// Work of an object: its media, and a little for the file itself.

@@ -1,17 +1,27 @@
 use super::*;
+use std::collections::HashSet;
 
 fn storage() -> (tempfile::TempDir, Storage) {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let storage = Storage::open(dir.path()).expect("a storage");
+    let storage = Storage::open(dir.path(), &StorageConfig::default()).expect("a storage");
     (dir, storage)
+}
+
+fn put(package: &PackageStore, path: &str, bytes: &[u8]) {
+    package
+        .put(path, bytes.len() as u64, |file| file.write_all(bytes))
+        .expect("written");
 }
 
 #[test]
 fn a_second_server_on_the_same_folder_is_refused() {
     let (dir, storage) = storage();
-    assert!(matches!(Storage::open(dir.path()), Err(OpenError::Held(_))));
+    let config = StorageConfig::default();
+    let second = Storage::open(dir.path(), &config);
+    assert!(matches!(second, Err(OpenError::Held(_))));
+    Storage::attach(dir.path(), &config).expect("beside a server");
     drop(storage);
-    Storage::open(dir.path()).expect("free again");
+    Storage::open(dir.path(), &config).expect("free again");
 }
 
 #[test]
@@ -23,15 +33,13 @@ fn an_upload_that_is_dropped_leaves_nothing() {
     let mut upload = storage.receive().expect("a new upload");
     upload.write(b"whole").expect("written");
     let kept = upload.keep(&storage).expect("kept");
-    let origin = kept.origin.clone();
-    assert_eq!(kept.size, 5);
+    let (origin, recorded) = (kept.origin.clone(), kept.recorded.clone());
+    assert_eq!(recorded.size, 5);
     drop(kept);
-    assert!(storage.source(&origin).is_err());
-    for folder in [INCOMING, SOURCES] {
-        assert_eq!(
-            entries(&storage.root.join(folder)).expect("listed").len(),
-            0
-        );
+    assert!(storage.source(&origin, &recorded).is_err());
+    for name in [INCOMING, SOURCES] {
+        let left = folder::entries(&storage.root.join(name)).expect("listed");
+        assert_eq!(left.len(), 0);
     }
 }
 
@@ -44,10 +52,10 @@ fn a_kept_source_has_its_hash() {
     let kept = upload.keep(&storage).expect("kept");
     // The first test vector of FIPS 180-2.
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    assert_eq!(kept.sha256, digest);
-    let origin = kept.origin.clone();
+    assert_eq!(kept.recorded.sha256, digest);
+    let (origin, recorded) = (kept.origin.clone(), kept.recorded.clone());
     kept.done();
-    storage.source(&origin).expect("still there");
+    storage.source(&origin, &recorded).expect("still there");
 }
 
 #[test]
@@ -55,7 +63,7 @@ fn paths_of_a_package_stay_inside() {
     let (_dir, storage) = storage();
     let package = storage.package("code");
     for path in ["stream.mpd", "video/1.m4s", "audio-fra/init.mp4"] {
-        package.file(path).expect("a path of a package");
+        assert!(package.open(path).expect("a path of a package").is_none());
     }
     for path in [
         "",
@@ -63,6 +71,7 @@ fn paths_of_a_package_stay_inside() {
         "..",
         "/etc/passwd",
         "../x",
+        "../hashes.json",
         "video/../x",
         "video/..",
         "a/b/c",
@@ -74,30 +83,74 @@ fn paths_of_a_package_stay_inside() {
         "video/",
         "ä.mp4",
     ] {
-        assert!(package.file(path).is_err(), "{path:?}");
+        assert!(package.open(path).is_err(), "{path:?}");
     }
 }
 
 #[test]
 fn the_sweep_deletes_what_nobody_names() {
-    let (_dir, storage) = storage();
+    let (dir, storage) = storage();
     for code in ["kept", "lost"] {
         let package = storage.package(code);
-        package.create(&["video"]).expect("folders");
-        package
-            .put("video/1.m4s", |file| file.write_all(b"head and payload"))
-            .expect("written");
-        std::fs::write(package.home.join(DASH).join("video/.9-1.tmp"), "half").expect("written");
-        package.sync().expect("durable");
+        put(&package, "video/1.m4s", b"head and payload");
+        package.seal().expect("durable");
     }
-    let codes = HashSet::from(["kept".to_owned()]);
-    assert_eq!(storage.sweep(&HashSet::new(), &codes).expect("swept"), 2);
-    assert_eq!(
-        storage.package("kept").size("video/1.m4s").expect("read"),
-        Some(16)
-    );
-    assert_eq!(
-        storage.package("lost").size("video/1.m4s").expect("read"),
-        None
-    );
+    let video = dir.path().join("packages/kept/dash/video");
+    // Of a process of another boot, and of this one.
+    std::fs::write(video.join(".0123-9-1.tmp"), "half").expect("written");
+    let writing = storage.package("kept").put("video/2.m4s", 9, |file| {
+        file.write_all(b"some more")?;
+        assert_eq!(storage.sweep_temporary(0)?, 1);
+        Ok::<_, io::Error>(())
+    });
+    writing.expect("the sweep spares what is being written");
+    std::fs::write(dir.path().join("sources/young"), "x").expect("written");
+    let known = Known {
+        origins: HashSet::new(),
+        codes: HashSet::from(["kept".to_owned()]),
+    };
+    let candidates = storage.candidates(60_000).expect("listed");
+    assert_eq!(storage.sweep(&candidates, &known).expect("swept"), 1);
+    let candidates = storage.candidates(0).expect("listed");
+    assert_eq!(storage.sweep(&candidates, &known).expect("swept"), 1);
+    let package = storage.package("kept");
+    assert_eq!(package.list().expect("listed").len(), 3);
+    assert!(storage.package("lost").list().expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn a_sealed_package_lists_its_hashes() {
+    let (dir, storage) = storage();
+    let package = storage.package("code");
+    put(&package, "stream.mpd", b"abc");
+    put(&package, "video/1.m4s", b"");
+    let error = package.seal().expect_err("an empty object").to_string();
+    assert!(error.contains("video/1.m4s"), "{error}");
+    put(&package, "video/1.m4s", b"abc");
+    std::fs::write(dir.path().join("packages/code/dash/other"), "x").expect("written");
+    let sealed = package.seal().expect("sealed");
+    assert_eq!(sealed.bytes, 6);
+    let (hashes, of_list) = package.hashes().await.expect("read").expect("a list");
+    assert_eq!(of_list.sha256, sealed.hashes_sha256);
+    let names: Vec<_> = hashes.objects.keys().collect();
+    assert_eq!(names, ["dash/stream.mpd", "dash/video/1.m4s"]);
+    assert_eq!(hashes.objects["dash/stream.mpd"], Recorded::of(b"abc"));
+    assert!(!dir.path().join("packages/code/dash/other").exists());
+}
+
+#[test]
+fn equal_bytes_stay_and_others_are_replaced() {
+    use std::os::unix::fs::MetadataExt;
+    let (dir, storage) = storage();
+    let package = storage.package("code");
+    let inode = || {
+        let path = dir.path().join("packages/code/dash/1.m4s");
+        std::fs::metadata(path).expect("a file").ino()
+    };
+    put(&package, "1.m4s", b"abc");
+    let first = inode();
+    put(&package, "1.m4s", b"abc");
+    assert_eq!(inode(), first, "what may be published is not touched");
+    put(&package, "1.m4s", b"abd");
+    assert_ne!(inode(), first);
 }

@@ -6,6 +6,7 @@ mod first_api;
 mod jobs;
 mod licenses;
 mod media;
+mod object_store;
 mod packages;
 mod page;
 mod parallel;

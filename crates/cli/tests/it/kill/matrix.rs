@@ -41,7 +41,7 @@ pub enum Scene {
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 46] = [
+const POINTS: [(&str, Scene, usize); 44] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
@@ -55,8 +55,6 @@ const POINTS: [(&str, Scene, usize); 46] = [
     ("job.claimed", Scene::Package, 0),
     ("job.planned", Scene::Package, 0),
     ("job.fixed", Scene::Package, 0),
-    ("folder.emptied", Scene::Package, 0),
-    ("folder.made", Scene::Package, 0),
     ("object.begun", Scene::Package, 0),
     ("object.begun", Scene::Package, 9),
     ("object.filled", Scene::Package, 3),
@@ -67,7 +65,7 @@ const POINTS: [(&str, Scene, usize); 46] = [
     ("manifest.written", Scene::Package, 0),
     ("manifest.written", Scene::Package, 2),
     ("manifests.written", Scene::Package, 0),
-    ("package.synced", Scene::Package, 0),
+    ("package.sealed", Scene::Package, 0),
     ("package.checked", Scene::Package, 0),
     ("publish.ready", Scene::Package, 0),
     ("publish.before-commit", Scene::Package, 0),

@@ -1,0 +1,193 @@
+//! Where sources and packages lie: a folder on this machine, or an object store that others share.
+//!
+//! Every path is made of names that this server chose. An object gets its name when it is complete, so what
+//! has a name is whole; [`PackageStore::seal`] makes a package durable, and only then is its row published.
+//! What waits for the disk or the network blocks its thread; what is asynchronous says so.
+
+mod folder;
+mod hashes;
+mod incoming;
+mod location;
+mod package;
+mod remote;
+mod source;
+mod sweep;
+mod writer;
+
+pub use location::StorageConfig;
+
+pub(crate) use hashes::Recorded;
+pub(crate) use incoming::Upload;
+pub(crate) use location::ConfigError;
+pub(crate) use package::{Opened, PackageStore};
+pub(crate) use source::SourceFile;
+pub(crate) use sweep::Known;
+
+use folder::Folder;
+use remote::Remote;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Uploads under way, always on this machine.
+const INCOMING: &str = "incoming";
+/// Delivered files.
+const SOURCES: &str = "sources";
+/// Packages, a prefix each.
+const PACKAGES: &str = "packages";
+const LOCK_FILE: &str = "reelpack.lock";
+/// Prefix inside of a package that holds its files; part of every media URL.
+pub(crate) const DASH: &str = "dash";
+
+/// The data folder and the storage of sources and packages.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    root: PathBuf,
+    back: Back,
+    scratch: source::Scratch,
+    /// Locked as long as it is open; a server has it, a helper beside it has not.
+    _lock: Option<File>,
+}
+
+/// The back ends.
+#[derive(Debug, Clone)]
+enum Back {
+    Folder(Folder),
+    Remote(Remote),
+}
+
+/// Why the storage could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Another process holds the lock.
+    #[error(
+        "another Reelpack server runs on {0}: stop it, or choose another folder with --data-dir"
+    )]
+    Held(PathBuf),
+    /// The folder cannot be made or written to.
+    #[error("the data folder {path} cannot be used: {source}")]
+    Io {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The object store is not configured as it should be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+}
+
+impl Storage {
+    /// Makes the folders that are missing and locks the data folder against a second server.
+    ///
+    /// Must be called on a Tokio runtime, which then carries the requests to an object store.
+    pub(crate) fn open(root: &Path, config: &StorageConfig) -> Result<Self, OpenError> {
+        let mut storage = Self::attach(root, config)?;
+        let path = storage.root.join(LOCK_FILE);
+        let at = |source| OpenError::Io {
+            path: path.clone(),
+            source,
+        };
+        let lock = File::create(&path).map_err(at)?;
+        match lock.try_lock() {
+            Ok(()) => storage._lock = Some(lock),
+            Err(fs::TryLockError::WouldBlock) => return Err(OpenError::Held(storage.root)),
+            Err(fs::TryLockError::Error(source)) => return Err(at(source)),
+        }
+        Ok(storage)
+    }
+
+    /// The same without the lock, for a worker or a helper that may run beside a server.
+    pub(crate) fn attach(root: &Path, config: &StorageConfig) -> Result<Self, OpenError> {
+        let at = |path: PathBuf| move |source| OpenError::Io { path, source };
+        for folder in [INCOMING, SOURCES, PACKAGES] {
+            let path = root.join(folder);
+            fs::create_dir_all(&path).map_err(at(path.clone()))?;
+        }
+        let root = root.canonicalize().map_err(at(root.to_owned()))?;
+        let back = match config.connect()? {
+            None => Back::Folder(Folder::new(root.clone())),
+            Some(remote) => Back::Remote(remote),
+        };
+        Ok(Self {
+            root,
+            back,
+            scratch: source::Scratch::default(),
+            _lock: None,
+        })
+    }
+
+    /// The data folder.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where sources and packages lie, in words for people.
+    pub(crate) fn place(&self) -> String {
+        match &self.back {
+            Back::Folder(_) => format!("the folder {}", self.root.display()),
+            Back::Remote(remote) => remote.to_string(),
+        }
+    }
+
+    /// Whether processes with other data folders write to the same storage.
+    pub(crate) fn is_shared(&self) -> bool {
+        matches!(self.back, Back::Remote(_))
+    }
+
+    /// What objects of an earlier attempt must have been written under to be taken as whole and the same.
+    ///
+    /// In a folder it names the boot: after a power cut, files may have their names and sizes but not their
+    /// bytes. An object store has whole objects only. A newer engine may write other bytes.
+    pub(crate) fn trust(&self) -> Option<String> {
+        let place = match &self.back {
+            Back::Folder(_) => crate::clock::boot_id()?,
+            Back::Remote(_) => "objects".to_owned(),
+        };
+        Some(format!("{place}/{}", env!("CARGO_PKG_VERSION")))
+    }
+
+    /// The prefix of a package, there or not.
+    pub(crate) fn package(&self, code: &str) -> PackageStore {
+        PackageStore::new(self.back.clone(), code)
+    }
+
+    /// Removes a delivered file; one that is gone already is no error.
+    pub(crate) fn remove_source(&self, origin: &str) -> io::Result<()> {
+        self.back.remove(origin)
+    }
+}
+
+impl Back {
+    fn remove(&self, key: &str) -> io::Result<()> {
+        match self {
+            Self::Folder(folder) => folder.remove(key),
+            Self::Remote(remote) => remote.remove(key),
+        }
+    }
+
+    fn remove_prefix(&self, prefix: &str) -> io::Result<()> {
+        match self {
+            Self::Folder(folder) => folder.remove_prefix(prefix),
+            Self::Remote(remote) => remote.remove_prefix(prefix),
+        }
+    }
+}
+
+/// Whether it makes no sense to try again what failed so: wrong credentials, a bucket that does not exist.
+pub(crate) fn is_permanent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+    )
+}
+
+fn absent_is_fine(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

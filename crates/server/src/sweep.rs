@@ -1,0 +1,70 @@
+//! The sweep: asks the catalogue what the storage need not keep, at the start and from time to time.
+
+use crate::ServeError;
+use crate::app::Shared;
+use crate::storage::Known;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a running server sweeps.
+const EVERY: Duration = Duration::from_secs(3600);
+/// How old a file must be, where other processes write, before it counts as one that nobody will name.
+const ORPHAN_AGE_MS: i64 = 24 * 3600 * 1000;
+
+/// Deletes what a predecessor left. Returns how many things.
+pub(crate) async fn at_start(shared: &Arc<Shared>) -> Result<usize, ServeError> {
+    let swept = async {
+        let storage = shared.clone();
+        let uploads = blocking(move || storage.storage.sweep_incoming()).await?;
+        // In a folder that this process alone holds, whatever is there is a predecessor's.
+        let age_ms = if shared.storage.is_shared() {
+            ORPHAN_AGE_MS
+        } else {
+            0
+        };
+        Ok(uploads + once(shared, age_ms).await?)
+    };
+    let swept: std::io::Result<usize> = swept.await;
+    swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))
+}
+
+/// Sweeps from time to time until the server stops.
+pub(crate) async fn repeat(shared: Arc<Shared>) {
+    let mut stopping = shared.stopping();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+        match once(&shared, ORPHAN_AGE_MS).await {
+            Ok(0) => {}
+            Ok(swept) => tracing::info!(swept, "deleted what nothing names"),
+            Err(error) => tracing::warn!(%error, "the sweep failed; it comes again"),
+        }
+    }
+}
+
+async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
+    let storage = shared.clone();
+    let candidates = blocking(move || storage.storage.candidates(age_ms)).await?;
+    let known = async {
+        Ok::<_, crate::db::Error>(Known {
+            origins: shared.db.origins().await?,
+            codes: shared.db.codes_with_files().await?,
+        })
+    };
+    let known = known.await.map_err(std::io::Error::other)?;
+    let storage = shared.clone();
+    blocking(move || {
+        let temporary = storage.storage.sweep_temporary(ORPHAN_AGE_MS)?;
+        Ok(temporary + storage.storage.sweep(&candidates, &known)?)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(std::io::Error::other)?
+}
