@@ -2,6 +2,7 @@
 //! out. Results are on stdout, everything else is on stderr.
 
 mod client;
+mod database;
 mod decrypt;
 mod failure;
 mod input;

@@ -1,5 +1,6 @@
 //! `reelpack serve`: flags in, a running server out.
 
+use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
 use crate::{text, urls};
@@ -16,14 +17,16 @@ Examples:
       behind a reverse proxy
   reelpack serve --media-listen 127.0.0.1:8080
       old links to media keep working
+  reelpack serve --database-url-file /etc/reelpack/database-url
+      the catalogue in PostgreSQL or MySQL: the file holds postgres://USER:PASSWORD@HOST/DATABASE
 
 Content keys are stored encrypted under DATA-DIR/content-keys.key: keep a copy of that file, apart from the
 copies of the database. Nobody logs in yet: whoever reaches the address has everything, keys included.
 
 SIGINT or SIGTERM: /readyz answers 503, running jobs are handed back, requests under way are answered, then it ends.
 
-Exit codes: 0 ended by SIGINT or SIGTERM · 2 wrong usage · 74 the address or the data folder cannot be used, or a second
-signal ended it at once.";
+Exit codes: 0 ended by SIGINT or SIGTERM · 2 wrong usage · 74 the address, the data folder or the
+database cannot be used, or a second signal ended it at once.";
 
 /// Serve the page, the HTTP API, the packages and the licences.
 #[derive(Args)]
@@ -48,10 +51,12 @@ pub struct ServeArgs {
 /// Where a server and its workers keep what they share.
 #[derive(Args)]
 pub struct PlaceArgs {
-    /// Folder of the database, the sources, the packages and the key file [default:
+    /// Folder of the embedded database, the sources, the packages and the key file [default:
     /// $XDG_DATA_HOME/reelpack, else ~/.local/share/reelpack].
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// File under which content keys are wrapped [default: content-keys.key in the data folder].
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
@@ -100,6 +105,7 @@ impl PlaceArgs {
             listen: None,
             media_listen: None,
             data_dir,
+            database: self.database.url()?,
             storage: self.storage.config(),
             public_url: None,
             key_file: self.key_file.clone(),

@@ -22,6 +22,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// How often those who wait for a job look themselves: it may end in another process.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// How long it is remembered what happened: 90 days.
+const EVENTS_ARE_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
+
 /// What all parts of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -223,9 +226,8 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
     };
     let storage = storage.map_err(|error| ServeError(error.to_string()))?;
     tracing::info!(storage = storage.place(), "sources and packages are kept");
-    let db = Database::open(storage.root(), None)
-        .await
-        .map_err(database)?;
+    let db = Database::open(storage.root(), config.database.as_ref()).await;
+    let db = db.map_err(ServeError)?;
     let default = storage.root().join(KEY_FILE);
     let keys = keys(&db, config.key_file.as_deref().unwrap_or(&default), serves).await?;
     let incarnation = Incarnation::begin(storage.root());
@@ -282,6 +284,8 @@ async fn resume(shared: &Arc<Shared>, serves: bool) -> Result<(), ServeError> {
         false => 0,
     };
     crash_point!("start.swept");
+    let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
+    shared.db.forget_events(old).await.map_err(database)?;
     let (waiting, ended) = (rescued.waiting, rescued.ended.len());
     if waiting + swept as u64 > 0 || ended > 0 {
         tracing::info!(waiting, ended, swept, "took up what a predecessor left");

@@ -1,5 +1,6 @@
 //! What a server needs to know to start.
 
+use crate::db::DatabaseUrl;
 use crate::storage::StorageConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,8 +12,10 @@ pub struct Config {
     pub listen: Option<SocketAddr>,
     /// Where the media alone are served besides, for old links (`/CODE/dash/stream.mpd`).
     pub media_listen: Option<SocketAddr>,
-    /// Holds the database, the storage and the key file.
+    /// Holds the embedded database, the storage and the key file.
     pub data_dir: PathBuf,
+    /// The database of the catalogue, when it is not the embedded one.
+    pub database: Option<DatabaseUrl>,
     /// Where sources and packages are kept, if not in the data folder.
     pub storage: StorageConfig,
     /// What links and licence URLs begin with; else the request's `Host`.

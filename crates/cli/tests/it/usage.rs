@@ -61,6 +61,9 @@ fn contradictory_arguments_are_wrong_usage() {
         &format!("decrypt in.mp4 --key {KID}:{KEY}"),
         "serve --listen nowhere",
         "serve --listen 127.0.0.1",
+        "serve --database-url redis://localhost/0",
+        "serve --database-url mysql://localhost",
+        "serve --database-url postgres://localhost/a --database-url-file b",
         "serve --workers -1",
         "serve --public-url video.example",
         "serve --public-url http://video.example/?a=b",
@@ -84,4 +87,39 @@ fn a_password_in_a_url_is_refused_and_not_repeated() {
         .words("package in.mp4 -o out --license-url https://user:hunter2@keys.example/")
         .fails(2, "--license-url: ");
     assert!(!run.stderr().contains("hunter2"));
+}
+
+#[test]
+fn the_password_of_a_database_is_not_repeated() {
+    let scratch = Scratch::new();
+    std::fs::write(
+        scratch.path().join("url"),
+        "mysql://user:hunter2@localhost:x/y\n",
+    )
+    .unwrap();
+    std::fs::write(
+        scratch.path().join("away"),
+        "mysql://user:hunter2@127.0.0.1:1/y\n",
+    )
+    .unwrap();
+    for (words, code, says) in [
+        (
+            "serve --database-url postgres://user:hunter2@localhost:x/y",
+            2,
+            "cannot be read; write postgres://",
+        ),
+        (
+            "serve --database-url-file url",
+            2,
+            "the URL in url cannot be used",
+        ),
+        (
+            "serve --listen 127.0.0.1:0 --data-dir data --database-url-file away",
+            74,
+            "the database mysql://127.0.0.1:1/y cannot be used: ",
+        ),
+    ] {
+        let run = scratch.words(words).fails(code, says);
+        assert!(!run.stderr().contains("hunter2"), "{}", run.stderr());
+    }
 }

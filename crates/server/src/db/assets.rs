@@ -1,5 +1,6 @@
 //! Assets: delivered files and what was found in them.
 
+use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::Probe;
 use super::{Database, Page, Result, query};
@@ -103,7 +104,19 @@ impl Database {
             .bind_json(&new.probe)
             .bind(now)
             .bind(now);
-            tx.execute(row).await?;
+            let number = tx.insert("input_content_id", row).await?;
+            let source = query(
+                "INSERT INTO sources (input_content_id, path, sha256, size, created_at_ms, \
+                 updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(number)
+            .bind(&new.input_content_origin)
+            .bind(&new.sha256)
+            .bind(size)
+            .bind(now)
+            .bind(now);
+            tx.execute(source).await?;
+            events::note(&tx, EventKind::AssetCreated, &new.id, None).await?;
             tx.one(query(select!("WHERE id = ?")).bind(&new.id)).await
         })
         .await
@@ -140,7 +153,7 @@ impl Database {
 
     /// Paths of all delivered files, below the data folder.
     pub(crate) async fn origins(&self) -> Result<HashSet<String>> {
-        let origins = self.all::<(String,)>(query("SELECT input_content_origin FROM assets"));
+        let origins = self.all::<(String,)>(query("SELECT path FROM sources"));
         Ok(origins.await?.into_iter().map(|(path,)| path).collect())
     }
 
@@ -163,6 +176,7 @@ impl Database {
             let codes: Vec<(String,)> = tx.all(codes.bind(number)).await?;
             let gone = query("DELETE FROM assets WHERE input_content_id = ?");
             tx.execute(gone.bind(number)).await?;
+            events::note(&tx, EventKind::AssetDeleted, id, None).await?;
             Ok(Deleted::Done(AssetFiles {
                 origin,
                 codes: codes.into_iter().map(|(code,)| code).collect(),

@@ -1,8 +1,9 @@
 //! Claims: what workers do with jobs. A claim is a lease with a fencing token that grows with every claim;
 //! every word of a worker about its job checks the token, so who lost the lease cannot publish.
 
-use super::jobs::{CANCELLED, JobState, end};
-use super::packages::StoredRendition;
+use super::events::EventKind;
+use super::jobs::{CANCELLED, JobState, end, note_package};
+use super::packages::{StoredRendition, set_renditions};
 use super::{Database, Result, Transaction, query};
 use crate::clock;
 
@@ -132,14 +133,13 @@ impl Database {
                 return Ok(Settled::Refused);
             }
             let package = query(
-                "UPDATE packages SET status = 'Fragmented', renditions = ?, warnings = ?, \
-                 updated_at_ms = ? WHERE packaged_content_id = ?",
+                "UPDATE packages SET status = 'Fragmented', warnings = ?, updated_at_ms = ? \
+                 WHERE packaged_content_id = ?",
             );
-            let package = package.bind_json(renditions).bind_json(warnings);
-            let package = package
-                .bind(clock::now_ms())
-                .bind(claim.packaged_content_id);
+            let (now, number) = (clock::now_ms(), claim.packaged_content_id);
+            let package = package.bind_json(warnings).bind(now).bind(number);
             tx.execute(package).await?;
+            set_renditions(&tx, number, renditions, now).await?;
             Ok(Settled::Yes)
         })
         .await
@@ -187,7 +187,9 @@ impl Database {
                  size = ?, updated_at_ms = ?, ready_at_ms = ? WHERE packaged_content_id = ?",
             );
             let package = package.bind(url).bind(newest).bind(size).bind(now).bind(now);
-            tx.execute(package.bind(claim.packaged_content_id)).await?;
+            let number = claim.packaged_content_id;
+            tx.execute(package.bind(number)).await?;
+            note_package(&tx, EventKind::PackageReady, number, None).await?;
             crash_point!("publish.before-commit");
             Ok(Settled::Yes)
         })

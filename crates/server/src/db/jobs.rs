@@ -1,5 +1,6 @@
 //! Jobs, as clients see them and change them. What workers do with them is in `claims`.
 
+use super::events::{self, EventKind};
 use super::{Database, Page, Result, Transaction, query, words};
 use crate::clock;
 
@@ -210,6 +211,7 @@ impl Database {
             );
             let package = package.bind(code).bind(clock::now_ms());
             tx.execute(package.bind(seq)).await?;
+            events::note(&tx, EventKind::JobRetried, id, None).await?;
             Ok(Wish::Granted)
         })
         .await
@@ -267,5 +269,19 @@ pub(super) async fn end(tx: &Transaction, seq: i64, state: JobState, reason: &st
          WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
     );
     tx.execute(package.bind(reason).bind(now).bind(seq)).await?;
-    Ok(())
+    let number = query("SELECT packaged_content_id FROM jobs WHERE seq = ?");
+    let (number,): (i64,) = tx.one(number.bind(seq)).await?;
+    note_package(tx, EventKind::PackageFailed, number, Some(reason)).await
+}
+
+/// Notes that something happened to a package.
+pub(super) async fn note_package(
+    tx: &Transaction,
+    kind: EventKind,
+    number: i64,
+    detail: Option<&str>,
+) -> Result<()> {
+    let id = query("SELECT id FROM packages WHERE packaged_content_id = ?");
+    let (id,): (String,) = tx.one(id.bind(number)).await?;
+    events::note(tx, kind, &id, detail).await
 }

@@ -60,6 +60,7 @@ pub(crate) mod claims;
 mod connection;
 mod dialect;
 mod error;
+pub(crate) mod events;
 pub(crate) mod jobs;
 mod migrate;
 mod open;

@@ -1,13 +1,13 @@
 //! Packages: one row for each packaging of an asset.
 
 use super::assets::Deleted;
+use super::events::{self, EventKind};
 use super::jobs::JobState;
-use super::{Database, Page, Result, query, words};
+use super::{Database, Page, Result, Transaction, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
-use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// How far a package is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,8 @@ pub(crate) struct Package {
     /// The text in which the client gave the KID.
     pub(crate) given_kid: Option<String>,
     pub(crate) segment_duration_ms: i64,
-    pub(crate) renditions: Json<Vec<StoredRendition>>,
+    #[sqlx(skip)]
+    pub(crate) renditions: Vec<StoredRendition>,
     pub(crate) warnings: Json<Vec<String>>,
     /// Bytes.
     pub(crate) size: Option<i64>,
@@ -81,11 +82,13 @@ pub(crate) struct Package {
 }
 
 /// An output track of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct StoredRendition {
     pub(crate) name: String,
+    #[sqlx(try_from = "i64")]
     pub(crate) track_id: u32,
     pub(crate) codec: String,
+    #[sqlx(try_from = "i64")]
     pub(crate) segments: u32,
     pub(crate) encrypted: bool,
 }
@@ -133,10 +136,11 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
-             p.status, p.error, p.scheme, p.encrypt, p.video_key, p.kid, p.given_key, p.given_kid, \
-             p.segment_duration_ms, p.renditions, p.warnings, p.size, p.url, p.created_at_ms, \
+             p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
+             k.given_kid, p.segment_duration_ms, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms FROM packages p \
-             JOIN assets a ON a.input_content_id = p.input_content_id ",
+             JOIN assets a ON a.input_content_id = p.input_content_id \
+             LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id ",
             $tail
         )
     };
@@ -148,22 +152,16 @@ impl Database {
     /// `None` when the asset is gone. Returns the package's number.
     pub(crate) async fn add_package(&self, new: &NewPackage) -> Result<Option<i64>> {
         let now = clock::now_ms();
-        let keys = new.keys.as_ref();
         self.durable(|tx| async move {
             let package = query(
-                "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, video_key, \
-                 kid, given_key, given_kid, segment_duration_ms, created_at_ms, updated_at_ms) \
-                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ?, ? \
-                 FROM assets WHERE input_content_id = ?",
+                "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, \
+                 segment_duration_ms, created_at_ms, updated_at_ms) \
+                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ? FROM assets WHERE input_content_id = ?",
             )
             .bind(&new.id)
             .bind(&new.code)
             .bind(new.scheme.map_or("none", Scheme::fourcc))
             .bind(encrypt_word(new.encrypt))
-            .bind(keys.map(|keys| &keys.video_key))
-            .bind(keys.map(|keys| &keys.kid))
-            .bind(keys.map(|keys| &keys.given_key))
-            .bind(keys.map(|keys| &keys.given_kid))
             .bind(new.segment_duration_ms)
             .bind(now)
             .bind(now)
@@ -171,6 +169,10 @@ impl Database {
             let Some(number) = tx.insert("packaged_content_id", package).await? else {
                 return Ok(None);
             };
+            if let Some(keys) = &new.keys {
+                add_keys(&tx, number, keys, now).await?;
+            }
+            events::note(&tx, EventKind::PackageOrdered, &new.id, None).await?;
             let job = query(
                 "INSERT INTO jobs (id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
                  created_at_ms) VALUES (?, 'package', ?, 'queued', ?, ?, ?, ?)",
@@ -194,14 +196,14 @@ impl Database {
 
     /// A package by its id.
     pub(crate) async fn package(&self, id: &str) -> Result<Option<Package>> {
-        self.optional(query(select!("WHERE p.id = ?")).bind(id))
-            .await
+        let found = self.optional(query(select!("WHERE p.id = ?")).bind(id));
+        self.whole(found.await?).await
     }
 
     /// A package by its number.
     pub(crate) async fn package_by_number(&self, number: i64) -> Result<Option<Package>> {
-        self.optional(query(select!("WHERE p.packaged_content_id = ?")).bind(number))
-            .await
+        let found = query(select!("WHERE p.packaged_content_id = ?")).bind(number);
+        self.whole(self.optional(found).await?).await
     }
 
     /// A page of all packages, or of one asset's, newest first.
@@ -211,7 +213,7 @@ impl Database {
              ORDER BY p.packaged_content_id DESC LIMIT ?"
         ));
         let found = found.bind(page.before).bind(asset).bind(asset);
-        self.all(found.bind(page.limit)).await
+        self.whole(self.all(found.bind(page.limit)).await?).await
     }
 
     /// All packages of these assets, newest first.
@@ -222,7 +224,32 @@ impl Database {
         let found = query(select!(
             "WHERE p.input_content_id IN ({list}) ORDER BY p.packaged_content_id DESC"
         ));
-        self.all(found.bind_list(assets)).await
+        self.whole(self.all(found.bind_list(assets)).await?).await
+    }
+
+    /// Adds their renditions to packages.
+    async fn whole<P>(&self, mut packages: P) -> Result<P>
+    where
+        for<'a> &'a mut P: IntoIterator<Item = &'a mut Package>,
+    {
+        let mut by_number: HashMap<i64, &mut Package> = packages
+            .into_iter()
+            .map(|package| (package.packaged_content_id, package))
+            .collect();
+        if by_number.is_empty() {
+            return Ok(packages);
+        }
+        let found = query(
+            "SELECT packaged_content_id, name, track_id, codec, segments, encrypted FROM renditions \
+             WHERE packaged_content_id IN ({list}) ORDER BY packaged_content_id, position",
+        );
+        let found = found.bind_list(by_number.keys().copied());
+        for row in self.all::<RenditionRow>(found).await? {
+            if let Some(package) = by_number.get_mut(&row.packaged_content_id) {
+                package.renditions.push(row.rendition);
+            }
+        }
+        Ok(packages)
     }
 
     /// Whether a published package has this code.
@@ -248,17 +275,17 @@ impl Database {
         code: Option<&str>,
     ) -> Result<Vec<WrappedKey>> {
         let found = query(
-            "SELECT id, kid, video_key FROM packages WHERE kid IN ({list}) \
-             AND (? IS NULL OR code = ?) AND status = 'Ready' AND video_key IS NOT NULL \
-             ORDER BY packaged_content_id DESC",
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key FROM content_keys k \
+             JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
+             WHERE k.kid IN ({list}) AND (? IS NULL OR p.code = ?) AND p.status = 'Ready' \
+             ORDER BY p.packaged_content_id DESC",
         );
         self.all(found.bind_list(kids).bind(code).bind(code)).await
     }
 
     /// Whether the catalogue holds any wrapped key, which the key file alone can open.
     pub(crate) async fn holds_keys(&self) -> Result<bool> {
-        let found =
-            query("SELECT packaged_content_id FROM packages WHERE video_key IS NOT NULL LIMIT 1");
+        let found = query("SELECT content_key_id FROM content_keys LIMIT 1");
         Ok(self.optional::<(i64,)>(found).await?.is_some())
     }
 
@@ -279,10 +306,61 @@ impl Database {
             };
             tx.execute(query("DELETE FROM packages WHERE id = ?").bind(id))
                 .await?;
+            events::note(&tx, EventKind::PackageDeleted, id, None).await?;
             Ok(Deleted::Done(code))
         })
         .await
     }
+}
+
+#[derive(sqlx::FromRow)]
+struct RenditionRow {
+    packaged_content_id: i64,
+    #[sqlx(flatten)]
+    rendition: StoredRendition,
+}
+
+async fn add_keys(tx: &Transaction, package: i64, keys: &StoredKeys, now: i64) -> Result<()> {
+    let row = query(
+        "INSERT INTO content_keys (packaged_content_id, kid, wrapped_key, given_key, given_kid, \
+         created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(package)
+    .bind(&keys.kid)
+    .bind(&keys.video_key)
+    .bind(&keys.given_key)
+    .bind(&keys.given_kid)
+    .bind(now)
+    .bind(now);
+    tx.execute(row).await.map(|_| ())
+}
+
+/// Replaces the renditions of a package.
+pub(super) async fn set_renditions(
+    tx: &Transaction,
+    package: i64,
+    renditions: &[StoredRendition],
+    now: i64,
+) -> Result<()> {
+    let earlier = query("DELETE FROM renditions WHERE packaged_content_id = ?");
+    tx.execute(earlier.bind(package)).await?;
+    for (position, rendition) in (0_i64..).zip(renditions) {
+        let row = query(
+            "INSERT INTO renditions (packaged_content_id, position, name, track_id, codec, segments, \
+             encrypted, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(package)
+        .bind(position)
+        .bind(&rendition.name)
+        .bind(rendition.track_id)
+        .bind(&rendition.codec)
+        .bind(rendition.segments)
+        .bind(rendition.encrypted)
+        .bind(now)
+        .bind(now);
+        tx.execute(row).await?;
+    }
+    Ok(())
 }
 
 fn encrypt_word(scope: EncryptScope) -> &'static str {

@@ -7,7 +7,10 @@ use std::str::FromStr;
 
 /// The URL of a PostgreSQL, MySQL or MariaDB database. It may hold a password and is printed without.
 #[derive(Clone)]
-pub struct DatabaseUrl(pub(super) Options);
+pub struct DatabaseUrl {
+    pub(super) options: Options,
+    has_password: bool,
+}
 
 #[derive(Clone)]
 pub(super) enum Options {
@@ -44,16 +47,29 @@ impl DatabaseUrl {
             Options::Postgres(options) => options.get_database().is_some(),
             Options::MySql(options) => options.get_database().is_some(),
         };
+        let has_password = text
+            .split(['/', '?'])
+            .nth(2)
+            .and_then(|authority| authority.rsplit_once('@'))
+            .is_some_and(|(user, _)| user.contains(':'));
         match named {
-            true => Ok(Self(options)),
+            true => Ok(Self {
+                options,
+                has_password,
+            }),
             false => Err(format!("it names no database; {WANTED}")),
         }
+    }
+
+    /// Whether it holds a password.
+    pub fn has_password(&self) -> bool {
+        self.has_password
     }
 }
 
 impl std::fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
+        match &self.options {
             Options::Postgres(options) => write!(
                 f,
                 "postgres://{}:{}/{}",
@@ -94,6 +110,7 @@ mod tests {
             ("mariadb://ann:secret@db:1/reel", "mysql://db:1/reel"),
         ] {
             let url = DatabaseUrl::parse(given).expect("a URL");
+            assert!(url.has_password());
             assert_eq!(url.to_string(), shown);
             assert!(!format!("{url:?}").contains("secret"));
         }

@@ -152,7 +152,7 @@ impl Package {
             kid: kid.map(|kid| kid.uuid()),
             segment_duration: row.segment_duration_ms as f64 / 1000.0,
             size: row.size,
-            renditions: row.renditions.0.into_iter().map(rendition).collect(),
+            renditions: row.renditions.into_iter().map(rendition).collect(),
             warnings: row.warnings.0,
             job,
             created_at: rfc3339(row.created_at_ms),

@@ -132,7 +132,7 @@ fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
         let text = format!("the delivered file {origin} cannot be opened: {error}");
         match error.kind() {
             std::io::ErrorKind::NotFound => Failure::Permanent(text),
-            _ => Failure::Passing(text),
+            _ => Failure::of_storage(&error, text),
         }
     })?;
     if file.len() != recorded.size {

@@ -158,7 +158,7 @@ async fn a_key_that_was_moved_to_another_package_does_not_open() {
     let dir = app.stop().await;
     sql::run(
         dir.path(),
-        "UPDATE packages SET video_key = (SELECT video_key FROM packages \
+        "UPDATE content_keys SET wrapped_key = (SELECT wrapped_key FROM content_keys \
          WHERE packaged_content_id = 2) WHERE packaged_content_id = 1",
     )
     .await;

@@ -210,6 +210,7 @@ pub fn config(data_dir: &Path) -> Config {
         listen: Some("127.0.0.1:0".parse().expect("an address")),
         media_listen: None,
         data_dir: data_dir.to_owned(),
+        database: None,
         storage: server::StorageConfig::default(),
         public_url: None,
         key_file: None,
