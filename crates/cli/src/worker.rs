@@ -10,6 +10,8 @@ Examples:
   reelpack serve --workers 0 --data-dir /srv/reelpack
   reelpack worker --data-dir /srv/reelpack --workers 4
       a server that packages nothing, and a process beside it that does
+  reelpack worker --database-url-file db.url --storage s3://bucket/reelpack --key-file content-keys.key
+      the same on another machine, with the database, the storage and the key file of the server
 
 Any number of them may run beside a server. With the embedded database they run on its machine and share its data folder.
 SIGINT or SIGTERM: running jobs are handed back at once, then it ends.
