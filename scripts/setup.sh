@@ -37,6 +37,9 @@ need_programs() {
         need 'fonts' fonts-dejavu-core
         need 'have shellcheck' shellcheck
         need 'have git' git
+        # The tests start servers of their own; those of Debian's packages stay off.
+        need 'compgen -G "/usr/lib/postgresql/*/bin/postgres"' postgresql
+        need '[[ -x /usr/sbin/mariadbd ]] && have mariadb-install-db' mariadb-server
         ;;
     esac
 }
@@ -49,6 +52,16 @@ has_debian_package() {
 # Chromium draws text as empty boxes when there is no font at all.
 fonts() { [[ -n $(find /usr/share/fonts /usr/local/share/fonts -name '*.ttf' -print -quit 2>/dev/null) ]]; }
 
+# Packages with services start them when they are installed, unless this file says no.
+keep_services_off() {
+    local policy=/usr/sbin/policy-rc.d
+    [[ ! -e $policy ]] || return 0
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    # shellcheck disable=SC2064
+    trap "rm -f $policy" EXIT
+}
+
 install_debian_packages() {
     local command="apt-get install --no-install-recommends ${missing[*]}"
     have apt-get || die "missing: ${missing[*]} (names of Debian packages)" "install them and run make again"
@@ -56,7 +69,11 @@ install_debian_packages() {
     say "installing Debian packages: ${missing[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq -o DPkg::Lock::Timeout=600
+    keep_services_off
     apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=600 "${missing[@]}" >/dev/null
+    if [[ " ${missing[*]} " == *" postgresql "* || " ${missing[*]} " == *" mariadb-server "* ]] && have systemctl; then
+        systemctl --quiet disable postgresql mariadb 2>/dev/null || true
+    fi
     missing=()
     need_programs
     [[ ${#missing[@]} == 0 ]] || die "still missing after apt-get install: ${missing[*]}"

@@ -59,6 +59,8 @@ pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
 mod dialect;
+#[cfg(test)]
+mod engines;
 mod error;
 pub(crate) mod events;
 pub(crate) mod jobs;
@@ -71,7 +73,7 @@ pub(crate) mod queue;
 pub(crate) mod rescue;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
-mod test_engines;
+mod servers;
 mod url;
 mod words;
 
@@ -80,23 +82,6 @@ pub(crate) use error::{is_disk_full, is_passing, is_taken};
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
-
-#[cfg(test)]
-mod engines {
-    //! A new catalogue on any engine, for tests.
-
-    pub(crate) use super::test_engines::{Engine, on_all_engines};
-    use super::{Database, DatabaseUrl};
-
-    /// Opens a new catalogue; the folder is that of the embedded engine.
-    pub(crate) async fn open(engine: Engine) -> (tempfile::TempDir, Database) {
-        let dir = tempfile::tempdir().expect("a folder");
-        let url = engine.new_database();
-        let url = url.map(|url| DatabaseUrl::parse(&url).expect("a URL"));
-        let db = Database::open(dir.path(), url.as_ref()).await;
-        (dir, db.expect("a database"))
-    }
-}
 
 use connection::Connection;
 use sqlx::{MySqlPool, PgPool, SqlitePool};

@@ -2,6 +2,7 @@
 
 mod assets;
 mod catalogue;
+mod engines;
 mod first_api;
 mod jobs;
 mod licenses;

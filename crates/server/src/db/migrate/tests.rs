@@ -1,7 +1,7 @@
 use super::*;
-use crate::db::engines::{Engine, on_all_engines};
+use crate::db::engines::{Engine, database, on_all_engines};
 use crate::db::packages::Status;
-use crate::db::{Database, DatabaseUrl, Query, open, query};
+use crate::db::{Database, Query, open, query};
 
 #[test]
 fn every_word_is_known_to_every_engine() {
@@ -75,16 +75,10 @@ fn first_rows() -> Vec<Query> {
     ]
 }
 
-async fn database(engine: Engine) -> (tempfile::TempDir, Option<DatabaseUrl>) {
-    let dir = tempfile::tempdir().expect("a folder");
-    let url = engine.new_database();
-    (dir, url.map(|url| DatabaseUrl::parse(&url).expect("a URL")))
-}
-
 on_all_engines! {
 
 async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
-    let (dir, url) = database(engine).await;
+    let (dir, url) = database(engine);
     let pools = open::connect(dir.path(), url.as_ref(), &FILES[..1]).await;
     let old = Database { pools: pools.expect("the first schema") };
     old.durable(|tx| async move {
@@ -134,7 +128,7 @@ async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
 }
 
 async fn several_that_start_at_once_make_the_tables_once(engine: Engine) {
-    let (dir, url) = database(engine).await;
+    let (dir, url) = database(engine);
     let open = || {
         let (dir, url) = (dir.path().to_owned(), url.clone());
         tokio::spawn(async move { Database::open(&dir, url.as_ref()).await })
@@ -151,7 +145,7 @@ async fn several_that_start_at_once_make_the_tables_once(engine: Engine) {
 
 #[tokio::test]
 async fn a_database_of_a_newer_reelpack_is_left_alone() {
-    let (dir, _) = database(Engine::Sqlite).await;
+    let (dir, _) = database(Engine::Sqlite);
     let db = Database::open(dir.path(), None).await.expect("a database");
     db.close().await;
     let older = open::connect(dir.path(), None, &FILES[..1]).await;

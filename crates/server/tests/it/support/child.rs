@@ -2,7 +2,8 @@
 //!
 //! The process is this test binary again, running [`ENTRY`] alone.
 
-use super::config;
+use super::engines::SERVER;
+use super::{chosen, config};
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
@@ -35,9 +36,13 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a server on a data folder and waits until it listens.
     pub fn start(data_dir: &Path) -> Self {
+        // The server of the database, when there is one, is this process's.
+        let (_, url) = chosen(data_dir);
+        let server = url.and_then(|url| Some((SERVER, url.rsplit_once('/')?.0.to_owned())));
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args([ENTRY, "--exact", "--nocapture", "--test-threads", "1"])
             .env(DATA_DIR, data_dir)
+            .envs(server)
             .env("REELPACK_LOG", "trace")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,7 +1,8 @@
 //! Throwaway servers of PostgreSQL and MariaDB, from Debian's packages `postgresql` and `mariadb-server`.
 //!
 //! A test binary starts one of each, when it first needs it, in a temporary folder and on a free port; every test
-//! has a database of its own in it. The server ends, and its folder goes, when the process that started it is gone,
+//! has a database of its own in it. A process that a test starts uses the server of its parent, which [`SERVER`]
+//! names. The server ends, and its folder goes, when the process that started it is gone,
 //! however that ended: a shell beside it waits for the end of a pipe.
 
 use std::fs;
@@ -10,8 +11,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+/// The variable that names a server which runs already.
+pub const SERVER: &str = "REELPACK_TEST_SERVER";
 
 /// How long a server may take to start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,13 +28,6 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// The URL of a new, empty database; `None` for the embedded engine.
-    pub fn new_database(self) -> Option<String> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.database(&format!("test_{}_{number}", std::process::id()))
-    }
-
     /// The URL of the database of a name, which is made when it is not there.
     pub fn database(self, name: &str) -> Option<String> {
         let (server, client) = match self {
@@ -44,39 +40,11 @@ impl Engine {
     }
 }
 
-/// Writes tests that run on each engine: `name::sqlite`, `name::postgres`, `name::mysql`.
-macro_rules! on_all_engines {
-    ($($(#[$attribute:meta])* async fn $name:ident($engine:ident: Engine) $body:block)*) => {$(
-        mod $name {
-            use super::*;
-
-            $(#[$attribute])*
-            async fn test($engine: Engine) $body
-
-            #[tokio::test]
-            async fn sqlite() {
-                test(Engine::Sqlite).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                test(Engine::Postgres).await;
-            }
-
-            #[tokio::test]
-            async fn mysql() {
-                test(Engine::MySql).await;
-            }
-        }
-    )*};
-}
-pub(crate) use on_all_engines;
-
 struct Server {
     url: String,
     port: u16,
-    /// Its end of the pipe; when it closes, the server ends.
-    _guardian: Child,
+    /// Holds the end of the pipe; when it closes, the server ends.
+    _guardian: Option<Child>,
 }
 
 impl Server {
@@ -131,6 +99,14 @@ fn mariadb() -> &'static Server {
 /// Starts what `script` says as `user` (when this is root: the servers refuse to run as root), with its folder
 /// and port in `$dir` and `$port`, and waits until it answers.
 fn start(user: &str, script: &str, url: impl Fn(u16) -> String) -> Server {
+    if let Ok(url) = std::env::var(SERVER) {
+        let port = url.rsplit(':').next().and_then(|port| port.parse().ok());
+        return Server {
+            url,
+            port: port.expect("a port"),
+            _guardian: None,
+        };
+    }
     let dir = tempfile::tempdir().expect("a temporary folder").keep();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("a folder for everyone");
     let port = free_port();
@@ -164,7 +140,7 @@ fn start(user: &str, script: &str, url: impl Fn(u16) -> String) -> Server {
     Server {
         url: url(port),
         port,
-        _guardian: guardian,
+        _guardian: Some(guardian),
     }
 }
 

@@ -2,13 +2,15 @@
 
 pub mod child;
 pub mod clips;
+pub mod engines;
 pub mod s3;
 pub mod sql;
 
+use engines::Engine;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use server::{App, Config};
+use server::{App, Config, DatabaseUrl};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -204,13 +206,31 @@ impl TestApp {
     }
 }
 
+/// Names the engine on which the tests run: `postgres` or `mysql`; SQLite unless it is set.
+pub const ENGINE: &str = "REELPACK_TEST_ENGINE";
+
+/// The engine of this run, and the URL of the database that belongs to a data folder.
+pub fn chosen(data_dir: &Path) -> (Engine, Option<String>) {
+    let engine = match std::env::var(ENGINE).as_deref() {
+        Err(_) | Ok("sqlite") => Engine::Sqlite,
+        Ok("postgres") => Engine::Postgres,
+        Ok("mysql") => Engine::MySql,
+        Ok(other) => panic!("{ENGINE} is {other}: neither sqlite, postgres nor mysql"),
+    };
+    let name = data_dir.file_name().expect("a folder with a name");
+    let digits = name.as_encoded_bytes().iter();
+    let name: String = digits.map(|byte| format!("{byte:02x}")).collect();
+    (engine, engine.database(&format!("data_{name}")))
+}
+
 /// A configuration for tests: loopback, any free port, two workers.
 pub fn config(data_dir: &Path) -> Config {
+    let (_, url) = chosen(data_dir);
     Config {
         listen: Some("127.0.0.1:0".parse().expect("an address")),
         media_listen: None,
         data_dir: data_dir.to_owned(),
-        database: None,
+        database: url.map(|url| DatabaseUrl::parse(&url).expect("a URL")),
         storage: server::StorageConfig::default(),
         public_url: None,
         key_file: None,
