@@ -1,18 +1,18 @@
-//! The HTTP client of the commands that speak with a server.
+//! The HTTP client of the subcommands that talk to servers.
 
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-/// A client that follows no redirections by itself and gives up in a minute.
-pub fn agent(with_tls: bool) -> Agent {
+/// A client that follows no redirections by itself, takes any status for an answer, and gives a request up after a time.
+pub fn agent(with_tls: bool, patience: Duration) -> Agent {
     let mut config = Agent::config_builder()
         .max_redirects(0)
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .timeout_connect(Some(Duration::from_secs(10)))
-        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_global(Some(patience))
         .user_agent(concat!("reelpack/", env!("CARGO_PKG_VERSION")));
     if with_tls {
         let roots = rustls_native_certs::load_native_certs().certs;

@@ -6,8 +6,12 @@ use crate::{text, urls};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
+use std::time::Duration;
 use ureq::Agent;
 use ureq::http::Response;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +90,7 @@ enum Command {
 pub fn run(args: &JobsArgs) -> Result<(), Failure> {
     let base = urls::base("--server", &args.server)?;
     let server = Server {
-        agent: agent(base.starts_with("https")),
+        agent: agent(base.starts_with("https"), PATIENCE),
         base,
     };
     let (answer, shown): (Value, fn(&Value) -> String) = match &args.command {

@@ -13,6 +13,7 @@ mod keys;
 mod output;
 mod package;
 mod progress;
+mod push;
 mod random;
 mod serve;
 mod storage;
@@ -47,9 +48,10 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
-    Serve(serve::ServeArgs),
     Worker(worker::WorkerArgs),
     Jobs(jobs::JobsArgs),
+    Serve(Box<serve::ServeArgs>),
+    Push(push::PushArgs),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
+        Command::Push(args) => push::run(&args, cli.quiet),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

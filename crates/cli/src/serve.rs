@@ -1,5 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
+mod limits;
+
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
@@ -46,6 +48,8 @@ pub struct ServeArgs {
     /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    #[command(flatten)]
+    limits: limits::LimitArgs,
 }
 
 /// Where a server and its workers keep what they share.
@@ -86,6 +90,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         media_listen: args.media_listen,
         public_url,
         workers: args.workers.unwrap_or_else(cores),
+        uploads: args.limits.limits(),
         ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
@@ -110,6 +115,7 @@ impl PlaceArgs {
             public_url: None,
             key_file: self.key_file.clone(),
             workers: cores(),
+            uploads: server::UploadLimits::default(),
         })
     }
 }

@@ -6,6 +6,7 @@ use crate::health::Health;
 use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
+use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) db: Database,
     /// The local folder.
     pub(crate) storage: Storage,
+    /// Uploads that may be interrupted.
+    pub(crate) uploads: Uploads,
     /// Opens content keys.
     pub(crate) keys: Keys,
     /// This process, among all that work on the queue.
@@ -84,15 +87,22 @@ impl Shared {
         self.ended.subscribe()
     }
 
+    /// Waits until the server stops.
+    pub(crate) async fn stopped(&self) {
+        // An error says that the server is gone, which is a stop, too.
+        let _ = self.stopping().wait_for(|stop| *stop).await;
+    }
+
     /// Waits until a job may have ended, in this process or another one.
     pub(crate) async fn may_have_ended(&self, ended: &mut watch::Receiver<u64>) {
         // It cannot fail: the sender is here.
         let _ = tokio::time::timeout(LOOK_AGAIN, ended.changed()).await;
     }
 
-    /// Becomes true when the process answers no more requests.
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
+    /// Waits until the process answers no more requests.
+    pub(crate) async fn closed(&self) {
+        // An error says that the process is gone, which is a reason to stop, too.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
     }
 
     /// Becomes true when the process is about to stop.
@@ -128,16 +138,18 @@ impl App {
         let shared = Arc::new(open(&config, public_url).await?);
         resume(&shared, main.is_some()).await?;
 
-        let workers = jobs::start(&shared, config.workers);
-        let sweeper = main
-            .is_some()
-            .then(|| tokio::spawn(sweep::repeat(shared.clone())));
+        let mut workers = jobs::start(&shared, config.workers);
+        let mut sweeper = None;
         let mut listeners = JoinSet::new();
         if let Some(listener) = main {
-            listeners.spawn(http::serve(listener, http::main_router(&shared), &shared));
+            workers.spawn(uploads::start(shared.clone()));
+            sweeper = Some(tokio::spawn(sweep::repeat(shared.clone())));
+            let router = http::main_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone()));
         }
         if let Some(listener) = media {
-            listeners.spawn(http::serve(listener, http::media_router(&shared), &shared));
+            let router = http::media_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone()));
         }
         Ok(Self {
             addr,
@@ -235,9 +247,12 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         let root = storage.root().display();
         ServeError(format!("this process cannot be entered in {root}: {error}"))
     })?;
+    let uploads = Uploads::open(storage.root(), config.uploads.clone())
+        .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
         db,
         storage,
+        uploads,
         keys,
         incarnation,
         health: Health::default(),
@@ -280,7 +295,7 @@ async fn resume(shared: &Arc<Shared>, serves: bool) -> Result<(), ServeError> {
     let rescued = jobs::rescue(shared).await.map_err(database)?;
     crash_point!("start.recovered");
     let swept = match serves {
-        true => sweep::at_start(shared).await?,
+        true => sweep::at_start(shared).await? + uploads::resume(shared).await?,
         false => 0,
     };
     crash_point!("start.swept");

@@ -2,6 +2,7 @@
 
 use crate::db::DatabaseUrl;
 use crate::storage::StorageConfig;
+use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
+    /// What uploads may take.
+    pub uploads: UploadLimits,
 }
 
 /// Checks a public URL; returns it without a slash at its end.

@@ -23,11 +23,14 @@ mod order;
 mod storage;
 mod sweep;
 mod telemetry;
+mod uploads;
 
 pub use app::App;
 pub use config::Config;
 pub use db::DatabaseUrl;
 pub use storage::StorageConfig;
+pub use uploads::UploadLimits;
+pub use uploads::pull::Allowed;
 
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! The files of a package behind an HTTP server, and what the server does with requests of players.
 
-use crate::client::agent;
+use crate::client;
 use crate::failure::Failure;
 use packager::{Delivery, Error, MemorySource, PackageFiles, Served, Source};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::{Agent, Body};
 use url::Url;
@@ -20,6 +21,8 @@ const HEAD: u64 = 16 << 10;
 const MAX_REDIRECTS: u32 = 5;
 /// How many kinds of files the server is asked about.
 const MAX_KINDS: usize = 8;
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Whose page a player would be on.
 const ORIGIN: &str = "https://player.example";
 
@@ -47,7 +50,7 @@ impl Server {
             return Err(Failure::Usage(what.into()));
         }
         Ok(Self {
-            agent: agent(url.scheme() == "https"),
+            agent: client::agent(url.scheme() == "https", PATIENCE),
             name: name.to_owned(),
             url: url.clone(),
             seen: Mutex::default(),

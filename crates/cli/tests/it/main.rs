@@ -9,6 +9,7 @@ mod kill;
 mod media;
 mod package;
 mod protection;
+mod push;
 mod sealed;
 mod serve;
 mod several_inputs;

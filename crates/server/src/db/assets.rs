@@ -3,7 +3,7 @@
 use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::Probe;
-use super::{Database, Page, Result, query};
+use super::{Database, Page, Result, Transaction, query};
 use crate::clock;
 use sqlx::types::Json;
 use std::collections::HashSet;
@@ -73,50 +73,55 @@ macro_rules! select {
     };
 }
 
+/// Adds an asset as a part of a transaction.
+pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
+    let now = clock::now_ms();
+    let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+    let bitrate = if new.duration_seconds > 0.0 {
+        (size as f64 * 8.0 / new.duration_seconds) as i64
+    } else {
+        0
+    };
+    let row = query(
+        "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
+         fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
+         created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(&new.id)
+    .bind(&new.name)
+    .bind(&new.input_content_origin)
+    .bind(&new.sha256)
+    .bind(size)
+    .bind(&new.container)
+    .bind(&new.brand)
+    .bind(new.fragmented)
+    .bind(new.duration_seconds)
+    .bind(new.probe.codecs())
+    .bind(bitrate)
+    .bind(new.probe.video_track())
+    .bind_json(&new.probe)
+    .bind(now)
+    .bind(now);
+    let number = tx.insert("input_content_id", row).await?;
+    let source = query(
+        "INSERT INTO sources (input_content_id, path, sha256, size, created_at_ms, \
+         updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(number)
+    .bind(&new.input_content_origin)
+    .bind(&new.sha256)
+    .bind(size)
+    .bind(now)
+    .bind(now);
+    tx.execute(source).await?;
+    events::note(tx, EventKind::AssetCreated, &new.id, None).await
+}
+
 impl Database {
     /// Adds an asset, durably.
     pub(crate) async fn add_asset(&self, new: &NewAsset) -> Result<Asset> {
-        let now = clock::now_ms();
-        let size = i64::try_from(new.size).unwrap_or(i64::MAX);
-        let bitrate = if new.duration_seconds > 0.0 {
-            (size as f64 * 8.0 / new.duration_seconds) as i64
-        } else {
-            0
-        };
         self.durable(|tx| async move {
-            let row = query(
-                "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
-                 fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
-                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(&new.id)
-            .bind(&new.name)
-            .bind(&new.input_content_origin)
-            .bind(&new.sha256)
-            .bind(size)
-            .bind(&new.container)
-            .bind(&new.brand)
-            .bind(new.fragmented)
-            .bind(new.duration_seconds)
-            .bind(new.probe.codecs())
-            .bind(bitrate)
-            .bind(new.probe.video_track())
-            .bind_json(&new.probe)
-            .bind(now)
-            .bind(now);
-            let number = tx.insert("input_content_id", row).await?;
-            let source = query(
-                "INSERT INTO sources (input_content_id, path, sha256, size, created_at_ms, \
-                 updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
-            )
-            .bind(number)
-            .bind(&new.input_content_origin)
-            .bind(&new.sha256)
-            .bind(size)
-            .bind(now)
-            .bind(now);
-            tx.execute(source).await?;
-            events::note(&tx, EventKind::AssetCreated, &new.id, None).await?;
+            insert(&tx, new).await?;
             tx.one(query(select!("WHERE id = ?")).bind(&new.id)).await
         })
         .await

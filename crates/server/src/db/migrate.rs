@@ -27,6 +27,7 @@ pub(super) type MigrationFile = (&'static str, &'static str, &'static str);
 pub(super) const FILES: &[MigrationFile] = &[
     file!("0001", "catalogue"),
     file!("0002", "rows"),
+    file!("0004", "uploads"),
     file!("0005", "queue"),
 ];
 

@@ -74,6 +74,7 @@ pub(crate) mod rescue;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod uploads;
 mod url;
 mod words;
 

@@ -5,19 +5,22 @@ use super::error::{Problem, ProblemBody, Result};
 use super::packages::{self, Package};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
-use super::upload::{self, Demand};
+use super::{upload, uploads};
 use crate::app::Shared;
 use crate::db::assets::{self, Deleted};
 use crate::db::probe::ProbedTrack;
+use crate::uploads::examine::Demand;
 use axum::Json;
-use axum::extract::multipart::{Multipart, MultipartRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
+
+/// Longest JSON that is read here.
+const MAX_JSON: usize = 64 << 10;
 
 /// An asset.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +41,8 @@ pub(super) struct Asset {
     duration_seconds: f64,
     /// Hex digits.
     sha256: String,
+    /// The oldest asset of the same bytes, when that is another one.
+    duplicate_of: Option<String>,
     /// RFC 3339, UTC.
     created_at: String,
     updated_at: String,
@@ -88,8 +93,22 @@ pub(super) struct UploadForm {
     file: String,
 }
 
+/// The wish that the server fetches a file itself.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes the request; the fields are read one by one"
+)]
+pub(super) struct PullRequest {
+    /// http or https, on the public internet.
+    #[schema(example = "https://store.example/film.mp4")]
+    url: String,
+    /// The name that people see; else the end of the URL's path.
+    name: Option<String>,
+}
+
 impl Asset {
-    fn new(row: assets::Asset, packages: Vec<Package>) -> Self {
+    fn new(row: assets::Asset, packages: Vec<Package>, duplicate_of: Option<String>) -> Self {
         Self {
             id: row.id,
             input_content_id: row.input_content_id,
@@ -100,6 +119,7 @@ impl Asset {
             fragmented: row.fragmented,
             duration_seconds: row.duration_seconds,
             sha256: row.sha256,
+            duplicate_of,
             created_at: rfc3339(row.created_at_ms),
             updated_at: rfc3339(row.updated_at_ms),
             tracks: row.probe.0.tracks.into_iter().map(Track::from).collect(),
@@ -129,22 +149,33 @@ impl From<ProbedTrack> for Track {
     }
 }
 
-/// Takes a video in. It is probed at once; packaging it is a request of its own.
+/// Takes a video in: sent in a form, or pulled from a URL that the body names. It is probed at once; packaging it is
+/// a request of its own.
 #[utoipa::path(post, path = "/api/v1/assets", tag = "assets",
-    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    request_body(content((UploadForm = "multipart/form-data"), (PullRequest = "application/json"))),
     responses((status = 201, body = Asset, headers(("Location" = String))),
+    (status = 202, description = "the file is being pulled", body = uploads::resource::Upload,
+    headers(("Location" = String))),
     (status = 400, description = "no file", body = ProblemBody),
     (status = 413, body = ProblemBody),
     (status = 422, description = "no usable video or audio", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
-    form: std::result::Result<Multipart, MultipartRejection>,
+    request: Request,
 ) -> Result<Response> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
+        let body = axum::body::to_bytes(request.into_body(), MAX_JSON).await;
+        let body = body.map_err(|_| Problem::invalid("the body is cut off, or too long"))?;
+        return uploads::created_pull(&shared, &base, &body).await;
+    }
+    let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|error| Problem::field("file", format_args!("is missing: {error}")))?;
     let row = upload::receive(&shared, form, Demand::AnyTrack).await?;
     let location = format!("{}/api/v1/assets/{}", base.0, row.id);
-    let asset = Asset::new(row, Vec::new());
+    let duplicate_of = shared.db.duplicate_of(&row.id).await?;
+    let asset = Asset::new(row, Vec::new(), duplicate_of);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::CREATED, headers, Json(asset)).into_response())
 }
@@ -225,9 +256,13 @@ async fn with_packages(
         let of_asset = by_asset.entry(package.asset_id().to_owned());
         of_asset.or_default().push(package);
     }
+    let numbers = rows.iter().map(|row| row.input_content_id);
+    let duplicates = shared.db.duplicates_of(numbers).await?;
+    let mut duplicates: HashMap<String, String> = duplicates.into_iter().collect();
     let wire = |row: assets::Asset| {
         let packages = by_asset.remove(&row.id).unwrap_or_default();
-        Asset::new(row, packages)
+        let duplicate_of = duplicates.remove(&row.id);
+        Asset::new(row, packages, duplicate_of)
     };
     Ok(rows.into_iter().map(wire).collect())
 }

@@ -50,6 +50,14 @@ enum Kind {
     Stopping,
     DatabaseAway,
     StorageFull,
+    QuotaReached,
+    TooManyUploads,
+    TooSlow,
+    Gone,
+    NotTus,
+    WrongContentType,
+    Locked,
+    WrongChecksum,
 }
 
 /// The result of a handler.
@@ -113,6 +121,50 @@ impl Kind {
                 StatusCode::INSUFFICIENT_STORAGE,
                 "storage_full",
                 "The server's disk is full",
+            ),
+            _ => self.facts_of_uploads(),
+        }
+    }
+
+    /// Kinds that only uploads have.
+    fn facts_of_uploads(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::QuotaReached => (
+                StatusCode::INSUFFICIENT_STORAGE,
+                "upload_quota",
+                "Unfinished uploads may not hold more",
+            ),
+            Self::TooManyUploads => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_uploads",
+                "Too many uploads are unfinished",
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "too_slow",
+                "The request came too slowly",
+            ),
+            Self::Gone => (StatusCode::GONE, "gone", "It was there and is no more"),
+            Self::NotTus => (
+                StatusCode::PRECONDITION_FAILED,
+                "tus_version",
+                "The request is of another protocol, or another version of it",
+            ),
+            Self::WrongContentType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_type",
+                "The body has the wrong type",
+            ),
+            Self::Locked => (
+                StatusCode::LOCKED,
+                "locked",
+                "Another request is at it just now",
+            ),
+            // What tus says of checksums that are of other bytes has a status of its own.
+            _ => (
+                StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
+                "checksum_mismatch",
+                "The bytes are not those that were sent",
             ),
         }
     }
@@ -190,8 +242,82 @@ impl Problem {
         )
     }
 
+    /// 507 for a file that is not begun.
+    pub(super) fn no_room(left: u64) -> Self {
+        Self::new(
+            Kind::StorageFull,
+            format!(
+                "so much does not fit: {left} bytes are left beside what other uploads were promised and the \
+                 reserve; delete assets that are no longer needed, or give the data folder more space"
+            ),
+        )
+    }
+
+    /// 507 for the quota of unfinished uploads.
+    pub(super) fn quota_reached(most: u64) -> Self {
+        Self::new(
+            Kind::QuotaReached,
+            format!(
+                "unfinished uploads may be promised {most} bytes together; end some of them, or wait"
+            ),
+        )
+    }
+
+    /// 429.
+    pub(super) fn too_many_uploads(most: u32) -> Self {
+        Self::new(
+            Kind::TooManyUploads,
+            format!("{most} uploads are unfinished; end some of them, or wait until they expire"),
+        )
+    }
+
+    /// 408.
+    pub(super) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(Kind::TooSlow, detail)
+    }
+
+    /// 410.
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Gone, detail)
+    }
+
+    /// 412.
+    pub(super) fn not_tus() -> Self {
+        Self::new(
+            Kind::NotTus,
+            "send Tus-Resumable: 1.0.0, as version 1.0.0 of tus wants it",
+        )
+    }
+
+    /// 415.
+    pub(super) fn wrong_content_type(wanted: &str) -> Self {
+        let detail = format!("Content-Type must be {wanted}");
+        Self::new(Kind::WrongContentType, detail)
+    }
+
+    /// 423.
+    pub(super) fn locked(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Locked, detail)
+    }
+
+    /// 460.
+    pub(super) fn wrong_checksum() -> Self {
+        Self::new(
+            Kind::WrongChecksum,
+            "the checksum is of other bytes; nothing of this request was kept, send it again",
+        )
+    }
+
+    /// 503 for a transfer that is broken off because the server stops.
+    pub(super) fn stopping_transfer() -> Self {
+        Self::new(
+            Kind::Stopping,
+            "what came is kept; ask for the offset when the server runs again, and go on",
+        )
+    }
+
     /// 507.
-    fn storage_full() -> Self {
+    pub(super) fn storage_full() -> Self {
         Self::new(
             Kind::StorageFull,
             "delete assets that are no longer needed, or give the data folder more space",
@@ -236,8 +362,14 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, json);
         let no_store = HeaderValue::from_static("no-store");
         headers.insert(header::CACHE_CONTROL, no_store);
-        if matches!(self.kind, Kind::Stopping | Kind::DatabaseAway) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let pause = match self.kind {
+            Kind::Stopping | Kind::DatabaseAway => Some("5"),
+            Kind::Locked => Some("1"),
+            Kind::TooManyUploads => Some("60"),
+            _ => None,
+        };
+        if let Some(pause) = pause {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(pause));
         }
         response
     }
@@ -264,6 +396,48 @@ impl From<std::io::Error> for Problem {
                 Self::storage_full()
             }
             _ => Self::internal(format_args!("storage: {error}")),
+        }
+    }
+}
+
+impl From<crate::uploads::Halt> for Problem {
+    fn from(halt: crate::uploads::Halt) -> Self {
+        use crate::uploads::Halt;
+        match halt {
+            Halt::TooLarge(most) => Self::too_large(format!(
+                "{most} bytes are all that this file may have, and there are more"
+            )),
+            Halt::Full => Self::storage_full(),
+            Halt::WrongSum => Self::wrong_checksum(),
+            Halt::Gone => Self::gone("the upload was ended meanwhile"),
+            Halt::Io(error) => error.into(),
+            Halt::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::uploads::Refusal> for Problem {
+    fn from(refusal: crate::uploads::Refusal) -> Self {
+        use crate::uploads::Refusal;
+        match refusal {
+            Refusal::TooLarge(most) => {
+                Self::too_large(format!("a file may have {most} bytes at most"))
+            }
+            Refusal::TooMany(most) => Self::too_many_uploads(most),
+            Refusal::OverQuota(most) => Self::quota_reached(most),
+            Refusal::NoRoom(left) => Self::no_room(left),
+            Refusal::Io(error) => error.into(),
+            Refusal::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<crate::uploads::examine::Fault> for Problem {
+    fn from(fault: crate::uploads::examine::Fault) -> Self {
+        use crate::uploads::examine::Fault;
+        match fault {
+            Fault::Unusable(reason) => Self::unusable_media(reason),
+            Fault::Io(error) => error.into(),
         }
     }
 }

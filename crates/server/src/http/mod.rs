@@ -11,6 +11,7 @@ mod html;
 mod jobs;
 mod library;
 mod license;
+mod listen;
 mod media;
 mod packages;
 mod page;
@@ -18,40 +19,15 @@ mod paging;
 mod queue;
 mod range;
 mod router;
+mod slow;
 mod time;
 mod upload;
+mod uploads;
 
+pub(crate) use listen::serve;
 pub(crate) use router::{main_router, media_router};
 
-use crate::app::Shared;
-use axum::serve::ListenerExt;
 use error::{Problem, Result};
-use std::sync::Arc;
-use tokio::net::TcpListener;
-
-/// Answers requests until the server stops; those under way are finished first.
-pub(crate) fn serve(
-    listener: TcpListener,
-    router: axum::Router,
-    shared: &Arc<Shared>,
-) -> impl Future<Output = std::io::Result<()>> + Send + 'static {
-    let mut closing = shared.closing();
-    let stopped = async move {
-        // An error says that the server is gone, which is a reason to stop, too.
-        let _ = closing.wait_for(|closing| *closing).await;
-    };
-    // A head and a body that are written apart must not wait for each other's acknowledgement.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    async move {
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    }
-}
 
 /// Runs work that waits for the disk or the processor; a panic in it fails the request alone.
 async fn blocking<T: Send + 'static>(

@@ -1,13 +1,15 @@
 //! Which address is answered by what, and the document that describes it.
 
 use super::error::Problem;
+use super::uploads::resource;
 use super::{
-    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue,
+    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue, slow,
+    uploads,
 };
 use crate::app::Shared;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::get;
 use std::sync::Arc;
@@ -30,6 +32,7 @@ const DOCS: &str = "/api/v1/docs";
     ),
     tags(
         (name = "assets", description = "What was delivered"),
+        (name = "uploads", description = "Uploads that go on after an interruption (tus 1.0), and pulls"),
         (name = "packages", description = "Packagings and what came of them"),
         (name = "jobs", description = "The work that makes packages"),
         (name = "licences", description = "Content keys for players of any origin"),
@@ -44,6 +47,13 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
     let uploads = OpenApiRouter::new()
         .routes(routes!(assets::list, assets::create))
         .routes(routes!(first_api::success))
+        .routes(routes!(resource::list, uploads::create, uploads::options))
+        .routes(routes!(resource::get, uploads::head, uploads::patch))
+        .routes(routes!(
+            uploads::delete,
+            uploads::overridden,
+            uploads::options_of_one
+        ))
         // Uploads are streamed and counted; all else keeps the small limit of the framework.
         .layer(DefaultBodyLimit::disable());
     let api = OpenApiRouter::with_openapi(Document::openapi())
@@ -87,6 +97,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .merge(page)
         .merge(docs)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(shared.clone(), slow::watch))
         .layer(from_fn(cors::no_sniffing))
         .with_state(shared.clone())
 }

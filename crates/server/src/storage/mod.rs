@@ -10,6 +10,7 @@ mod incoming;
 mod location;
 mod package;
 mod remote;
+pub(crate) mod resumable;
 mod source;
 mod sweep;
 mod writer;
@@ -17,7 +18,7 @@ mod writer;
 pub use location::StorageConfig;
 
 pub(crate) use hashes::Recorded;
-pub(crate) use incoming::Upload;
+pub(crate) use incoming::{KeptSource, Upload};
 pub(crate) use location::ConfigError;
 pub(crate) use package::{Opened, PackageStore};
 pub(crate) use source::SourceFile;

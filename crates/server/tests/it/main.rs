@@ -14,4 +14,5 @@ mod parallel;
 mod restart;
 mod secrets;
 mod support;
+mod uploads;
 mod wrong_inputs;

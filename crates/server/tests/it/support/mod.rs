@@ -3,14 +3,16 @@
 pub mod child;
 pub mod clips;
 pub mod engines;
+pub mod film;
 pub mod s3;
 pub mod sql;
+pub mod tus;
 
 use engines::Engine;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use server::{App, Config, DatabaseUrl};
+use server::{App, Config, DatabaseUrl, UploadLimits};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -235,6 +237,10 @@ pub fn config(data_dir: &Path) -> Config {
         public_url: None,
         key_file: None,
         workers: 2,
+        uploads: UploadLimits {
+            reserve: 0,
+            ..UploadLimits::default()
+        },
     }
 }
 
@@ -277,7 +283,7 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Files that uploads and packages left below the data folder.
 pub fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
-    let folders = ["incoming", "sources", "packages"].iter();
+    let folders = ["incoming", "uploads", "sources", "packages"].iter();
     folders
         .flat_map(|name| files(&data_dir.join(name)))
         .collect()

@@ -1,0 +1,7 @@
+//! Uploads by tus: the protocol, what an acknowledged byte is worth, limits.
+
+mod broken;
+mod limits;
+mod protocol;
+mod pull;
+mod racing;
