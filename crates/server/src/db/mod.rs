@@ -241,3 +241,6 @@ pub(crate) struct Page {
     /// How many rows.
     pub(crate) limit: i64,
 }
+
+#[cfg(test)]
+mod tests;

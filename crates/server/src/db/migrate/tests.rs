@@ -1,7 +1,8 @@
 use super::*;
-use crate::db::engines::{Engine, database, on_all_engines};
+use crate::db::engines::{Engine, database, on_all_engines, open};
 use crate::db::packages::Status;
-use crate::db::{Database, Query, open, query};
+use crate::db::{Database, Query, open::connect, query};
+use std::collections::BTreeSet;
 
 #[test]
 fn every_word_is_known_to_every_engine() {
@@ -79,7 +80,7 @@ on_all_engines! {
 
 async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
     let (dir, url) = database(engine);
-    let pools = open::connect(dir.path(), url.as_ref(), &FILES[..1]).await;
+    let pools = connect(dir.path(), url.as_ref(), &FILES[..1]).await;
     let old = Database { pools: pools.expect("the first schema") };
     old.durable(|tx| async move {
         for row in first_rows() {
@@ -141,6 +142,47 @@ async fn several_that_start_at_once_make_the_tables_once(engine: Engine) {
     }
 }
 
+async fn the_document_names_every_table_and_column(engine: Engine) {
+    let (_dir, db) = open(engine).await;
+    let columns = query(
+        "{sqlite:SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c \
+         WHERE t.name NOT LIKE 'sqlite^_%' ESCAPE '^'}\
+         {postgres:SELECT table_name::TEXT, column_name::TEXT FROM information_schema.columns \
+         WHERE table_schema = 'public'}\
+         {mysql:SELECT table_name, column_name FROM information_schema.columns \
+         WHERE table_schema = DATABASE()}",
+    );
+    let columns: Vec<(String, String)> = db.all(columns).await.expect("columns");
+    let found: BTreeSet<_> = columns.into_iter().collect();
+    let documented = documented();
+    let missing: Vec<_> = found.difference(&documented).collect();
+    let gone: Vec<_> = documented.difference(&found).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "not in docs/schema.md: {missing:?}; only there: {gone:?}");
+}
+
+}
+
+/// Tables and columns in docs/schema.md: a heading that begins with a name, rows of a table whose first cell holds
+/// names, or a line of prose for the table of the library.
+fn documented() -> BTreeSet<(String, String)> {
+    let names = |text: &str| -> Vec<String> {
+        let parts = text.split('`').skip(1).step_by(2);
+        parts.map(str::to_owned).collect()
+    };
+    let mut table = String::new();
+    let mut found = BTreeSet::new();
+    for line in include_str!("../../../../../docs/schema.md").lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            table = names(heading).into_iter().next().unwrap_or_default();
+        } else if let Some(row) = line.strip_prefix("| ") {
+            let cell = row.split(" | ").next().unwrap_or_default();
+            found.extend(names(cell).into_iter().map(|name| (table.clone(), name)));
+        } else if table == "_sqlx_migrations" {
+            found.extend(names(line).into_iter().map(|name| (table.clone(), name)));
+        }
+    }
+    found.retain(|(table, _)| !table.is_empty());
+    found
 }
 
 #[tokio::test]
@@ -148,7 +190,7 @@ async fn a_database_of_a_newer_reelpack_is_left_alone() {
     let (dir, _) = database(Engine::Sqlite);
     let db = Database::open(dir.path(), None).await.expect("a database");
     db.close().await;
-    let older = open::connect(dir.path(), None, &FILES[..1]).await;
+    let older = connect(dir.path(), None, &FILES[..1]).await;
     let error = older.expect_err("an older one does not know its tables");
     assert!(error.to_string().contains("missing"), "{error}");
 }
