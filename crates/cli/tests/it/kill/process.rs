@@ -114,6 +114,37 @@ impl Process {
         answer(request.header("content-type", kind).send(body))
     }
 
+    /// Begins an upload by tus; returns its path.
+    pub fn tus_create(&self, size: u64) -> String {
+        let request = self.agent.post(self.url("/api/v1/uploads"));
+        let request = request.header("tus-resumable", "1.0.0");
+        let request = request.header("upload-length", size.to_string());
+        // `clip.mp4`.
+        let request = request.header("upload-metadata", "filename Y2xpcC5tcDQ=");
+        let answer = request.send_empty().unwrap();
+        assert_eq!(answer.status(), 201);
+        let location = answer.headers()["location"].to_str().unwrap();
+        let path = location.strip_prefix(&self.base).unwrap_or(location);
+        path.to_owned()
+    }
+
+    /// Sends the bytes from an offset on.
+    pub fn tus_patch(&self, path: &str, offset: u64, bytes: &[u8]) -> Answer {
+        let request = self.agent.patch(self.url(path));
+        let request = request.header("tus-resumable", "1.0.0");
+        let request = request.header("upload-offset", offset.to_string());
+        let request = request.header("content-type", "application/offset+octet-stream");
+        answer(request.send(bytes))
+    }
+
+    /// How much of an upload the server has; `None` when it has ended.
+    pub fn tus_offset(&self, path: &str) -> Option<u64> {
+        let request = self.agent.head(self.url(path));
+        let answer = request.header("tus-resumable", "1.0.0").call().unwrap();
+        let offset = answer.headers().get("upload-offset")?;
+        offset.to_str().ok()?.parse().ok()
+    }
+
     /// The bytes behind an absolute or relative URL of this server; `None` when it is not 200.
     pub fn bytes(&self, url: &str) -> Option<Vec<u8>> {
         let url = match url.strip_prefix("http://") {
