@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod backup;
 mod client;
 mod database;
 mod decrypt;
@@ -12,9 +13,11 @@ mod jobs;
 mod keys;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod push;
 mod random;
+mod scrub;
 mod serve;
 mod storage;
 mod text;
@@ -52,6 +55,9 @@ enum Command {
     Jobs(jobs::JobsArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
+    Scrub(scrub::ScrubArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +71,9 @@ fn main() -> ExitCode {
         Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Scrub(args) => scrub::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,25 +9,33 @@
 mod crash;
 
 mod app;
+mod backup;
 mod clock;
 mod config;
 mod db;
 mod health;
 mod http;
 mod id;
+mod inventory;
 mod jobs;
 mod keys;
 mod license;
 mod links;
 mod order;
+mod restore;
+mod scrub;
 mod storage;
 mod sweep;
 mod telemetry;
 mod uploads;
 
 pub use app::App;
+pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
+pub use inventory::{Fault, FaultKind, Place};
+pub use restore::restore;
+pub use scrub::{ScrubReport, scrub};
 pub use storage::StorageConfig;
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;
@@ -79,6 +87,14 @@ async fn run(config: Config) -> Result<(), ServeError> {
             Err(ServeError(text.to_owned()))
         }
     }
+}
+
+/// A runtime for a command that does one thing and ends.
+fn blocking_runtime() -> Result<tokio::runtime::Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ServeError(format!("the runtime cannot start: {error}")))
 }
 
 async fn stop_signal() -> std::io::Result<()> {

@@ -26,6 +26,8 @@ pub(crate) struct Order {
     pub(crate) priority: i32,
     /// The client's own name for this order, by which it is known when it is sent again.
     pub(crate) unique_key: Option<String>,
+    /// The number of a package that it replaces when it is published.
+    pub(crate) replaces: Option<i64>,
 }
 
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
@@ -121,6 +123,9 @@ impl Shared {
             iv_seed: id::random()?,
             priority: order.priority,
             unique_key: order.unique_key.clone(),
+            replaces: order
+                .replaces
+                .map(|package| (package, self.storage.grace_ms())),
         })
     }
 

@@ -58,6 +58,7 @@
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
+mod copy;
 mod dialect;
 #[cfg(test)]
 mod engines;
@@ -74,12 +75,14 @@ pub(crate) mod rescue;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod storage;
 pub(crate) mod uploads;
 mod url;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};
 pub(crate) use error::{is_disk_full, is_passing, is_taken};
+pub(crate) use open::DATABASE_FILE;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;

@@ -18,6 +18,7 @@ mod page;
 mod paging;
 mod queue;
 mod range;
+mod replace;
 mod router;
 mod slow;
 mod time;

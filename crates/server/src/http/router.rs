@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue, slow,
-    uploads,
+    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue, replace,
+    slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -62,6 +62,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(packages::create))
         .routes(routes!(packages::list))
         .routes(routes!(packages::get, packages::delete))
+        .routes(routes!(replace::create))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(jobs::cancel))

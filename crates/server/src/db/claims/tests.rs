@@ -40,6 +40,7 @@ async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Databa
             iv_seed: [7; 16],
             priority: 0,
             unique_key: None,
+            replaces: None,
         };
         db.add_package(&package).await.expect("a package");
     }
