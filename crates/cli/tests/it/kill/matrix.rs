@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 pub enum Scene {
     /// A file comes in.
     Upload,
-    /// A file comes in by tus.
-    Tus,
+    /// A file comes in by tus, in two pieces.
+    Resumable,
     /// A package is ordered.
     Order,
     /// A package is made and published.
@@ -43,19 +43,25 @@ pub enum Scene {
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 52] = [
+const POINTS: [(&str, Scene, usize); 58] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
     ("upload.named", Scene::Upload, 0),
-    ("tus.written", Scene::Tus, 0),
-    ("tus.synced", Scene::Tus, 0),
-    ("tus.recorded", Scene::Tus, 0),
-    ("tus.examined", Scene::Tus, 0),
-    ("tus.placed", Scene::Tus, 0),
-    ("tus.kept", Scene::Tus, 0),
-    ("tus.named", Scene::Tus, 0),
-    ("tus.ended", Scene::Tus, 0),
+    ("tus.made", Scene::Resumable, 0),
+    ("tus.begun", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 1),
+    ("tus.synced", Scene::Resumable, 0),
+    ("tus.synced", Scene::Resumable, 1),
+    ("tus.recorded", Scene::Resumable, 0),
+    ("tus.recorded", Scene::Resumable, 1),
+    ("tus.kept", Scene::Resumable, 0),
+    ("tus.kept", Scene::Resumable, 1),
+    ("tus.examined", Scene::Resumable, 0),
+    ("tus.placed", Scene::Resumable, 0),
+    ("tus.named", Scene::Resumable, 0),
+    ("tus.ended", Scene::Resumable, 0),
     ("order.made", Scene::Order, 0),
     ("order.written", Scene::Order, 0),
     ("order.queued", Scene::Order, 0),
@@ -174,7 +180,7 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
     };
     match scene {
         Scene::Upload => upload(point, &armed),
-        Scene::Tus => tus(point, &armed),
+        Scene::Resumable => super::resumable::upload(point, &armed, *survived),
         Scene::Order => ordering(point, &armed),
         Scene::Package => package(point, &armed),
         Scene::Start => start(point, &armed),
@@ -221,44 +227,6 @@ pub fn after_upload(data: &Path, must_be_there: bool, point: &str) -> Seen {
             "asset there"
         } else {
             "asset absent, sent again"
-        },
-        ..Seen::default()
-    }
-}
-
-fn tus(point: &str, armed: &str) -> Seen {
-    let scratch = Scratch::new();
-    let data = scratch.path().join("data");
-    let clip = fs::read(media::clip()).unwrap();
-    let server = Process::serve(&data, armed, 1).unwrap();
-    let path = server.tus_create(clip.len() as u64);
-    // When all bytes are there, the answer may come before the file is examined.
-    let _ = server.tus_patch(&path, 0, &clip);
-    server.died(point);
-    let (server, served) = again(&data, point);
-    let offset = server.tus_offset(&path).unwrap_or(clip.len() as u64);
-    let rest = &clip[usize::try_from(offset).unwrap()..];
-    if !rest.is_empty() {
-        let (status, answer) = server.tus_patch(&path, offset, rest).expect("an answer");
-        assert!(matches!(status, 200 | 204), "{point}: {status} {answer}");
-    }
-    server.until("/api/v1/assets", |found| !found["data"][0].is_null());
-    assert!(only(&server, "assets").is_some());
-    let sources = files_in(&data.join("sources"));
-    assert_eq!(sources.len(), 1, "{point}: {sources:?}");
-    assert!(fs::read(&sources[0]).unwrap() == clip, "{point}");
-    order(&server);
-    server.until("/api/v1/packages", |found| {
-        found["data"][0]["status"] == "Ready"
-    });
-    no_files(&data.join("uploads"), point);
-    server.stop();
-    Seen {
-        served: Some(served),
-        end: match offset {
-            0 => "no byte there, sent again; asset whole",
-            _ if rest.is_empty() => "all bytes there; asset whole",
-            _ => "some bytes there, the rest sent; asset whole",
         },
         ..Seen::default()
     }
@@ -525,7 +493,7 @@ pub fn after_deletion(data: &Path, collection: &str, must_be_gone: bool, point: 
 }
 
 /// Starts a server where one was killed, and measures how soon it answers.
-fn again(data: &Path, point: &str) -> (Process, Duration) {
+pub fn again(data: &Path, point: &str) -> (Process, Duration) {
     let server = Process::serve(data, "", 1).unwrap_or_else(|log| panic!("{point}: {log}"));
     let served = server.up_in;
     assert!(served < SERVES_WITHIN, "{point}: served after {served:?}");
@@ -546,7 +514,7 @@ fn no_files(folder: &Path, point: &str) {
 }
 
 /// All files below a folder, those with a dot in front too.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     let found = snapshot(folder).into_iter();
     let files = found.filter(|(_, bytes)| bytes.is_some());
     files.map(|(path, _)| folder.join(path)).collect()

@@ -114,35 +114,37 @@ impl Process {
         answer(request.header("content-type", kind).send(body))
     }
 
-    /// Begins an upload by tus; returns its path.
-    pub fn tus_create(&self, size: u64) -> String {
-        let request = self.agent.post(self.url("/api/v1/uploads"));
-        let request = request.header("tus-resumable", "1.0.0");
-        let request = request.header("upload-length", size.to_string());
-        // `clip.mp4`.
-        let request = request.header("upload-metadata", "filename Y2xpcC5tcDQ=");
-        let answer = request.send_empty().unwrap();
-        assert_eq!(answer.status(), 201);
-        let location = answer.headers()["location"].to_str().unwrap();
-        let path = location.strip_prefix(&self.base).unwrap_or(location);
-        path.to_owned()
-    }
-
-    /// Sends the bytes from an offset on.
-    pub fn tus_patch(&self, path: &str, offset: u64, bytes: &[u8]) -> Answer {
-        let request = self.agent.patch(self.url(path));
-        let request = request.header("tus-resumable", "1.0.0");
-        let request = request.header("upload-offset", offset.to_string());
-        let request = request.header("content-type", "application/offset+octet-stream");
-        answer(request.send(bytes))
-    }
-
-    /// How much of an upload the server has; `None` when it has ended.
-    pub fn tus_offset(&self, path: &str) -> Option<u64> {
-        let request = self.agent.head(self.url(path));
-        let answer = request.header("tus-resumable", "1.0.0").call().unwrap();
-        let offset = answer.headers().get("upload-offset")?;
-        offset.to_str().ok()?.parse().ok()
+    /// A request of tus that brings bytes at an offset, or begins an upload of this length when there is no path. The
+    /// status, the offset and the id that the answer names.
+    pub fn tus(
+        &self,
+        path: Option<&str>,
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<(u16, u64, String), Gone> {
+        let (method, header) = match path {
+            Some(_) => ("PATCH", "upload-offset"),
+            None => ("POST", "upload-length"),
+        };
+        let mut request = ureq::http::Request::builder();
+        if path.is_some() {
+            request = request.header("content-type", "application/offset+octet-stream");
+        }
+        let request = request
+            .method(method)
+            .uri(self.url(path.unwrap_or("/api/v1/uploads")))
+            .header("tus-resumable", "1.0.0")
+            .header(header, number)
+            .body(bytes);
+        let answer = self.agent.run(request.unwrap()).map_err(|_| Gone)?;
+        let text = |name: &str| {
+            let value = answer.headers().get(name);
+            value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        };
+        let location = text("location");
+        let id = location.rsplit('/').next().unwrap_or_default().to_owned();
+        let offset = text("upload-offset").parse().unwrap_or(0);
+        Ok((answer.status().as_u16(), offset, id))
     }
 
     /// The bytes behind an absolute or relative URL of this server; `None` when it is not 200.
