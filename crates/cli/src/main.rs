@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod backup;
 mod client;
 mod database;
 mod decrypt;
@@ -8,17 +9,21 @@ mod failure;
 mod input;
 mod inspect;
 mod interrupt;
+mod jobs;
 mod keys;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod push;
 mod random;
+mod scrub;
 mod serve;
 mod storage;
 mod text;
 mod urls;
 mod verify;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -46,8 +51,13 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
+    Worker(worker::WorkerArgs),
+    Jobs(jobs::JobsArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
+    Scrub(scrub::ScrubArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -58,7 +68,12 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Worker(args) => worker::run(&args),
+        Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Scrub(args) => scrub::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

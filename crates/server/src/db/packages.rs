@@ -7,7 +7,7 @@ use super::{Database, Page, Result, Transaction, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
 use sqlx::types::Json;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How far a package is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,10 @@ pub(crate) struct Package {
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
     pub(crate) ready_at_ms: Option<i64>,
+    /// The package that this one replaces, or will.
+    pub(crate) replaces: Option<String>,
+    /// The package that replaced this one.
+    pub(crate) replaced_by: Option<String>,
     #[sqlx(flatten)]
     job: JobColumns,
 }
@@ -91,7 +95,10 @@ struct JobColumns {
     job_kind: Option<String>,
     job_state: Option<JobState>,
     job_progress: Option<f64>,
+    job_turn: Option<i64>,
+    job_unique_key: Option<String>,
     job_attempts: Option<i64>,
+    job_deaths: Option<i64>,
     job_error: Option<String>,
     job_created_at_ms: Option<i64>,
     job_started_at_ms: Option<i64>,
@@ -110,7 +117,10 @@ impl Package {
             asset_id: self.asset_id.clone(),
             state: columns.job_state?,
             progress: columns.job_progress?,
+            turn: columns.job_turn?,
+            unique_key: columns.job_unique_key,
             attempts: columns.job_attempts?,
+            deaths: columns.job_deaths?,
             error: columns.job_error,
             created_at_ms: columns.job_created_at_ms?,
             started_at_ms: columns.job_started_at_ms,
@@ -143,6 +153,12 @@ pub(crate) struct NewPackage {
     pub(crate) segment_duration_ms: i64,
     pub(crate) job_id: String,
     pub(crate) iv_seed: [u8; 16],
+    /// Jobs of a higher one go first.
+    pub(crate) priority: i32,
+    /// The same order, sent again, has the same one.
+    pub(crate) unique_key: Option<String>,
+    /// The number of the package that it replaces, and for how many milliseconds that one keeps its objects then.
+    pub(crate) replaces: Option<(i64, i64)>,
 }
 
 /// The keys of a package as they are stored.
@@ -173,9 +189,12 @@ macro_rules! select {
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
              k.given_kid, p.segment_duration_ms, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
-             j.state AS job_state, j.progress AS job_progress, j.attempts AS job_attempts, \
+             j.state AS job_state, j.progress AS job_progress, j.turn AS job_turn, \
+             j.unique_key AS job_unique_key, j.attempts AS job_attempts, j.deaths AS job_deaths, \
              j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
-             j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms \
+             j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \
+             (SELECT o.id FROM packages o WHERE o.packaged_content_id = p.replaces) AS replaces, \
+             (SELECT n.id FROM packages n WHERE n.packaged_content_id = p.replaced_by) AS replaced_by \
              FROM packages p JOIN assets a ON a.input_content_id = p.input_content_id \
              LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id \
              LEFT JOIN jobs j ON j.packaged_content_id = p.packaged_content_id ",
@@ -193,14 +212,17 @@ impl Database {
         self.durable(|tx| async move {
             let package = query(
                 "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, \
-                 segment_duration_ms, created_at_ms, updated_at_ms) \
-                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ? FROM assets WHERE input_content_id = ?",
+                 segment_duration_ms, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
+                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ? \
+                 FROM assets WHERE input_content_id = ?",
             )
             .bind(&new.id)
             .bind(&new.code)
             .bind(new.scheme.map_or("none", Scheme::fourcc))
             .bind(encrypt_word(new.encrypt))
             .bind(new.segment_duration_ms)
+            .bind(new.replaces.map(|(package, _)| package))
+            .bind(new.replaces.map(|(_, after)| after))
             .bind(now)
             .bind(now)
             .bind(new.input_content_id);
@@ -212,14 +234,22 @@ impl Database {
             }
             events::note(&tx, EventKind::PackageOrdered, &new.id, None).await?;
             let job = query(
-                "INSERT INTO jobs (id, kind, packaged_content_id, state, iv_seed, created_at_ms) \
-                 VALUES (?, 'package', ?, 'queued', ?, ?)",
+                "INSERT INTO jobs (id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
+                 created_at_ms) VALUES (?, 'package', ?, 'queued', ?, ?, ?, ?)",
             );
-            let job = job.bind(&new.job_id).bind(number).bind(&new.iv_seed[..]);
+            let job = job.bind(&new.job_id).bind(number).bind(-new.priority);
+            let job = job.bind(new.unique_key.as_ref()).bind(&new.iv_seed[..]);
             tx.execute(job.bind(now)).await?;
+            crash_point!("order.written");
             Ok(Some(number))
         })
         .await
+    }
+
+    /// The package whose job has a unique key.
+    pub(crate) async fn package_of_key(&self, unique_key: &str) -> Result<Option<Package>> {
+        let found = query(select!("WHERE j.unique_key = ?"));
+        self.optional(found.bind(unique_key)).await
     }
 
     /// A package by its id.
@@ -278,20 +308,6 @@ impl Database {
             }
         }
         Ok(packages)
-    }
-
-    /// Whether a published package has this code.
-    pub(crate) async fn is_published(&self, code: &str) -> Result<bool> {
-        let found =
-            query("SELECT packaged_content_id FROM packages WHERE code = ? AND status = 'Ready'");
-        Ok(self.optional::<(i64,)>(found.bind(code)).await?.is_some())
-    }
-
-    /// Codes of the packages that may have files: published, or still to be made.
-    pub(crate) async fn codes_with_files(&self) -> Result<HashSet<String>> {
-        let codes = query("SELECT code FROM packages WHERE status <> 'Failed'");
-        let codes = self.all::<(String,)>(codes).await?;
-        Ok(codes.into_iter().map(|(code,)| code).collect())
     }
 
     /// The wrapped keys of published packages for some KIDs (hex digits), newest first.

@@ -10,6 +10,7 @@ use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages;
 use crate::order::{GivenKey, Order};
+use crate::sweep;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -24,6 +25,10 @@ use utoipa::ToSchema;
 pub(super) const SEGMENT_DURATION_MS: i64 = 4_000;
 /// Shortest and longest segments that a client may ask for, in seconds.
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
+/// Lowest and highest priority that a client may give.
+const PRIORITIES: (i32, i32) = (-100, 100);
+/// Longest name that a client may give its order.
+const MAX_UNIQUE_KEY: usize = 200;
 
 /// A package.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +50,10 @@ pub(super) struct Package {
     kid: Option<String>,
     /// Seconds that segments aim at.
     segment_duration: f64,
+    /// The package that this one replaces when it is ready.
+    replaces: Option<String>,
+    /// The package that replaced this one: whoever begins to play this one's URLs is sent there.
+    replaced_by: Option<String>,
     /// Absolute; `null` until the package is ready.
     dash_url: Option<String>,
     /// Absolute; `null` until the package is ready.
@@ -96,6 +105,11 @@ pub(super) struct PackageRequest {
     key: Option<String>,
     /// Seconds, 0.5 to 60; 4 unless given.
     segment_duration: Option<f64>,
+    /// -100 to 100, 0 unless given: jobs of a higher one go first.
+    priority: Option<i32>,
+    /// Your own name for this order: sent again with the same name, it is answered with the same package. It is free again
+    /// when the package, or the record of its job, is deleted.
+    unique_key: Option<String>,
 }
 
 impl Package {
@@ -122,6 +136,8 @@ impl Package {
             encrypt: row.encrypt,
             kid: kid.map(|kid| kid.uuid()),
             segment_duration: row.segment_duration_ms as f64 / 1000.0,
+            replaces: row.replaces,
+            replaced_by: row.replaced_by,
             size: row.size,
             renditions: row.renditions.into_iter().map(rendition).collect(),
             warnings: row.warnings.0,
@@ -130,6 +146,11 @@ impl Package {
             updated_at: rfc3339(row.updated_at_ms),
             ready_at: row.ready_at_ms.map(rfc3339),
         }
+    }
+
+    /// Its own id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The asset's id.
@@ -148,7 +169,8 @@ fn sibling(url: &str, name: &str) -> String {
 #[utoipa::path(post, path = "/api/v1/assets/{id}/packages", tag = "packages",
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
-    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, description = "unique_key belongs to another order", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
@@ -229,22 +251,48 @@ pub(super) async fn delete(
     crash_point!("delete-package.committed");
     // Those who wait for this package learn that it is gone.
     shared.announce();
-    let folder = shared.storage.package(&code);
-    super::blocking(move || Ok(folder.remove()?)).await?;
+    let package = shared.storage.package(&code);
+    super::blocking(move || {
+        sweep::settle(&code, package.remove());
+        Ok(())
+    })
+    .await?;
     crash_point!("delete-package.files-gone");
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn parse_order(body: &[u8]) -> Result<Order> {
+    parse_order_over(
+        body,
+        Some(Scheme::Cbcs),
+        EncryptScope::All,
+        SEGMENT_DURATION_MS,
+    )
+}
+
+/// Reads an order in which what is not said is as given here; `None` as a scheme is the clear.
+pub(super) fn parse_order_over(
+    body: &[u8],
+    scheme: Option<Scheme>,
+    scope: EncryptScope,
+    segment_duration_ms: i64,
+) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
-    fields.only(&["scheme", "encrypt", "kid", "key", "segment_duration"])?;
+    fields.only(&[
+        "scheme",
+        "encrypt",
+        "kid",
+        "key",
+        "segment_duration",
+        "priority",
+        "unique_key",
+    ])?;
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
         ("cenc", Some(Scheme::Cenc)),
         ("none", None),
     ];
-    let scheme = fields.word("scheme", &schemes)?;
-    let scheme = scheme.unwrap_or(Some(Scheme::Cbcs));
+    let scheme = fields.word("scheme", &schemes)?.unwrap_or(scheme);
     let kid = given_kid(&fields)?;
     let key = given_key(&fields)?;
     if scheme.is_none() && (kid.is_some() || key.is_some()) {
@@ -253,13 +301,30 @@ fn parse_order(body: &[u8]) -> Result<Order> {
     }
     Ok(Order {
         scheme,
-        encrypt: encrypt(&fields)?.unwrap_or(EncryptScope::All),
+        encrypt: encrypt(&fields)?.unwrap_or(scope),
         kid,
         key,
         segment_duration_ms: fields
             .seconds("segment_duration", SEGMENT_SECONDS)?
-            .unwrap_or(SEGMENT_DURATION_MS),
+            .unwrap_or(segment_duration_ms),
+        priority: fields.number("priority", PRIORITIES)?.unwrap_or(0),
+        unique_key: unique_key(&fields)?,
+        replaces: None,
     })
+}
+
+/// Reads `unique_key`: bytes that every engine compares in the same way.
+fn unique_key(fields: &Fields) -> Result<Option<String>> {
+    let Some(text) = fields.text("unique_key")? else {
+        return Ok(None);
+    };
+    if !(1..=MAX_UNIQUE_KEY).contains(&text.len())
+        || !text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        let what = format!("must have 1 to {MAX_UNIQUE_KEY} characters of ASCII without spaces");
+        return Err(Problem::field("unique_key", what));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 /// Reads `encrypt`.
@@ -286,6 +351,6 @@ pub(super) fn given_key(fields: &Fields) -> Result<Option<GivenKey>> {
     Ok(Some(key))
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format_args!("the package {id:?}"))
 }

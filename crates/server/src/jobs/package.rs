@@ -1,7 +1,7 @@
 //! The job that makes a package: probe, plan, render, describe, check, publish.
 
 use super::Failure;
-use super::control::Control;
+use super::control::{Control, StoppableSource};
 use super::render::{self, Target, Written};
 use super::verify;
 use crate::app::Shared;
@@ -9,7 +9,7 @@ use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
 use crate::links;
-use crate::storage::{DASH, PackageStore, Recorded, SourceFile};
+use crate::storage::{DASH, PackageStore, Recorded, Sealed, SourceFile};
 use packager::{KeyId, LabelledKey, Options, Plan, Source as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +26,10 @@ pub(super) async fn make(
 
     let storage = shared.clone();
     let source = blocking(move || open(&storage, &asset)).await?;
+    let source = StoppableSource {
+        source,
+        control: control.clone(),
+    };
     let (plan, source) = blocking(move || {
         let movie = packager::probe(&source)?;
         Ok((packager::plan(&[movie], &options)?, source))
@@ -63,32 +67,27 @@ pub(super) async fn make(
 
     crash_point!("media.noted");
     let to = target.clone();
-    let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
+    let (mpd, sealed) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
+    let noted = shared.db.set_sealed(claim, &sealed.hashes_sha256);
+    if noted.await? == Settled::Refused {
+        return Ok(Settled::Refused);
+    }
     crash_point!("publish.ready");
-    let settled = shared.db.publish(claim, &url, &newest, size).await?;
+    let settled = shared
+        .db
+        .publish(claim, &url, &newest, sealed.bytes)
+        .await?;
     crash_point!("publish.committed");
     Ok(settled)
 }
 
-/// Deletes the files of a package that will not be; called while the lease still holds.
-pub(super) async fn clean_up(shared: &Arc<Shared>, claim: &Claim) {
-    let package = shared.db.package_by_number(claim.packaged_content_id).await;
-    let removed = match package {
-        Ok(None) => return,
-        Ok(Some(package)) => {
-            let folder = shared.storage.package(&package.code);
-            blocking(move || Ok(folder.remove()?)).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    if let Err(failure) = removed {
-        tracing::warn!(
-            job = claim.id,
-            ?failure,
-            "files stay until the next start sweeps them"
-        );
+/// Deletes the files of a package that will not be, after the catalogue has said so: a retry writes under another code.
+pub(super) async fn remove_files(shared: &Arc<Shared>, code: &str) {
+    let folder = shared.storage.package(code);
+    if let Err(failure) = blocking(move || Ok(folder.abandon()?)).await {
+        tracing::warn!(code, ?failure, "files stay until a sweep finds them");
     }
 }
 
@@ -140,7 +139,7 @@ fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
         let text = format!("the delivered file {origin} cannot be opened: {error}");
         match error.kind() {
             std::io::ErrorKind::NotFound => Failure::Permanent(text),
-            _ => Failure::Passing(text),
+            _ => Failure::of_storage(&error, text),
         }
     })?;
     if file.len() != recorded.size {
@@ -170,13 +169,13 @@ fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
 
 /// Writes the manifests, makes everything durable in one pass, and looks whether all is there and right.
 ///
-/// Returns the name of the MPD and the bytes of the package.
+/// Returns the name of the MPD.
 fn finish(
     plan: &Plan,
     objects: &Written,
-    source: &SourceFile,
+    source: &StoppableSource,
     target: &PackageStore,
-) -> Result<(String, u64), Failure> {
+) -> Result<(String, Sealed), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
     for manifest in &manifests {
         let text = manifest.text.as_bytes();
@@ -204,7 +203,7 @@ fn finish(
     crash_point!("package.sealed");
     verify::check(plan, source, target)?;
     crash_point!("package.checked");
-    Ok((mpd.path.clone(), sealed.bytes))
+    Ok((mpd.path.clone(), sealed))
 }
 
 /// Runs work that waits for the disk or the processor; a panic in it fails the job, not the worker.

@@ -98,6 +98,14 @@ impl Folder {
         absent_is_fine(fs::remove_dir_all(self.path(prefix)))
     }
 
+    pub(super) fn rename_prefix(&self, from: &str, to: &str) -> io::Result<()> {
+        let to = self.path(to);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        absent_is_fine(fs::rename(self.path(from), to))
+    }
+
     /// The files below a prefix with their sizes, by their paths below it. Temporary files are passed over.
     pub(super) fn list(&self, prefix: &str) -> io::Result<BTreeMap<String, u64>> {
         let home = self.path(prefix);
@@ -169,6 +177,10 @@ impl Folder {
 #[derive(Debug)]
 pub(super) struct FileWriter {
     file: File,
+    #[allow(
+        dead_code,
+        reason = "names the failpoints, which are compiled into tests alone"
+    )]
     root: PathBuf,
     temporary: Temporary,
     target: PathBuf,
@@ -262,7 +274,12 @@ fn is_abandoned(path: &Path, before_ms: i64) -> io::Result<bool> {
     let mut parts = name.trim_start_matches('.').split('-');
     let (boot_of_writer, process) = (parts.next(), parts.next());
     if boot_of_writer == Some(&boot()) && cfg!(target_os = "linux") {
-        return Ok(!Path::new("/proc").join(process.unwrap_or("none")).exists());
+        let writer = Path::new("/proc").join(process.unwrap_or("none"));
+        // Numbers of processes come again: another program, or a thread of one, is not the writer.
+        let program = |process: &Path| fs::read_link(process.join("exe")).ok();
+        return Ok(
+            program(&writer).is_none_or(|found| Some(found) != program(Path::new("/proc/self")))
+        );
     }
     match fs::metadata(path).and_then(|metadata| metadata.modified()) {
         Ok(modified) => Ok(clock::to_ms(modified) <= before_ms),
