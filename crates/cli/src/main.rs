@@ -9,6 +9,7 @@ mod failure;
 mod input;
 mod inspect;
 mod interrupt;
+mod jobs;
 mod keys;
 mod output;
 mod package;
@@ -22,6 +23,7 @@ mod storage;
 mod text;
 mod urls;
 mod verify;
+mod worker;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -49,6 +51,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     Decrypt(decrypt::DecryptArgs),
     Verify(verify::VerifyArgs),
+    Worker(worker::WorkerArgs),
+    Jobs(jobs::JobsArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
     Scrub(scrub::ScrubArgs),
@@ -64,6 +68,8 @@ fn main() -> ExitCode {
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Worker(args) => worker::run(&args),
+        Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
         Command::Scrub(args) => scrub::run(&args),
         Command::Backup(args) => backup::backup(&args),

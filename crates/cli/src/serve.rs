@@ -25,8 +25,10 @@ Examples:
 Content keys are stored encrypted under DATA-DIR/content-keys.key: keep a copy of that file, apart from the
 copies of the database. Nobody logs in yet: whoever reaches the address has everything, keys included.
 
+SIGINT or SIGTERM: /readyz answers 503, running jobs are handed back, requests under way are answered, then it ends.
+
 Exit codes: 0 ended by SIGINT or SIGTERM · 2 wrong usage · 74 the address, the data folder or the
-database cannot be used.";
+database cannot be used, or a second signal ended it at once.";
 
 /// Serve the page, the HTTP API, the packages and the licences.
 #[derive(Args)]
@@ -38,12 +40,8 @@ pub struct ServeArgs {
     /// A second address for media alone, as old links want it.
     #[arg(long, value_name = "HOST:PORT", value_parser = address)]
     media_listen: Option<SocketAddr>,
-    /// Folder of the embedded database, the sources, the packages and the key file [default:
-    /// $XDG_DATA_HOME/reelpack, else ~/.local/share/reelpack].
-    #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
     #[command(flatten)]
-    database: DatabaseArgs,
+    place: PlaceArgs,
     /// What links and licence URLs begin with; the Host of each request unless given.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
@@ -52,6 +50,20 @@ pub struct ServeArgs {
     workers: Option<usize>,
     #[command(flatten)]
     limits: limits::LimitArgs,
+}
+
+/// Where a server and its workers keep what they share.
+#[derive(Args)]
+pub struct PlaceArgs {
+    /// Folder of the embedded database, the sources, the packages and the key file [default:
+    /// $XDG_DATA_HOME/reelpack, else ~/.local/share/reelpack].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// File under which content keys are wrapped [default: content-keys.key in the data folder].
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     #[command(flatten)]
     storage: StorageArgs,
 }
@@ -73,24 +85,43 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
             ));
         }
     }
-    let data_dir = match &args.data_dir {
-        Some(dir) => dir.clone(),
-        None => default_data_dir()?,
-    };
     server::serve(server::Config {
-        listen: args.listen,
+        listen: Some(args.listen),
         media_listen: args.media_listen,
-        data_dir,
-        database: args.database.url()?,
-        storage: args.storage.config(),
         public_url,
         workers: args.workers.unwrap_or_else(cores),
         uploads: args.limits.limits(),
+        ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
 }
 
-fn cores() -> usize {
+impl PlaceArgs {
+    /// A configuration of workers alone.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when no data folder is named, and none can be guessed.
+    pub fn config(&self) -> Result<server::Config, Failure> {
+        let data_dir = match &self.data_dir {
+            Some(dir) => dir.clone(),
+            None => default_data_dir()?,
+        };
+        Ok(server::Config {
+            listen: None,
+            media_listen: None,
+            data_dir,
+            database: self.database.url()?,
+            storage: self.storage.config(),
+            public_url: None,
+            key_file: self.key_file.clone(),
+            workers: cores(),
+            uploads: server::UploadLimits::default(),
+        })
+    }
+}
+
+/// How many packagings run at once unless somebody says.
+pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
 }
 

@@ -2,12 +2,15 @@
 
 use crate::config::{self, Config};
 use crate::db::Database;
+use crate::health::Health;
+use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
 use crate::storage::Storage;
 use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -17,6 +20,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long requests under way may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
+/// How often those who wait for a job look themselves: it may end in another process.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long it is remembered what happened: 90 days.
 const EVENTS_ARE_KEPT_MS: i64 = 90 * 24 * 60 * 60 * 1000;
@@ -32,6 +37,10 @@ pub(crate) struct Shared {
     pub(crate) uploads: Uploads,
     /// Opens content keys.
     pub(crate) keys: Keys,
+    /// This process, among all that work on the queue.
+    pub(crate) incarnation: Incarnation,
+    /// Whether it can do its work.
+    pub(crate) health: Health,
     /// What links begin with, when the configuration says so.
     pub(crate) public_url: Option<String>,
     /// Wakes workers: there is work.
@@ -40,8 +49,10 @@ pub(crate) struct Shared {
     cancel: Notify,
     /// Counts jobs that ended.
     ended: watch::Sender<u64>,
-    /// Whether the server stops.
+    /// Whether the process is about to stop: it is not ready, and begins no jobs.
     stopping: watch::Sender<bool>,
+    /// Whether it answers no more requests.
+    closing: watch::Sender<bool>,
 }
 
 impl Shared {
@@ -82,49 +93,61 @@ impl Shared {
         let _ = self.stopping().wait_for(|stop| *stop).await;
     }
 
-    /// Becomes true when the server stops.
+    /// Waits until a job may have ended, in this process or another one.
+    pub(crate) async fn may_have_ended(&self, ended: &mut watch::Receiver<u64>) {
+        // It cannot fail: the sender is here.
+        let _ = tokio::time::timeout(LOOK_AGAIN, ended.changed()).await;
+    }
+
+    /// Waits until the process answers no more requests.
+    pub(crate) async fn closed(&self) {
+        // An error says that the process is gone, which is a reason to stop, too.
+        let _ = self.closing.subscribe().wait_for(|closing| *closing).await;
+    }
+
+    /// Becomes true when the process is about to stop.
     pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.subscribe()
     }
 }
 
-/// A server that runs. [`App::shutdown`] stops it; dropped, it stops without care, as when killed.
+/// A server that runs, or workers alone. [`App::shutdown`] stops it; dropped, it stops without care, as when killed.
 #[derive(Debug)]
 pub struct App {
-    addr: SocketAddr,
+    addr: Option<SocketAddr>,
     media_addr: Option<SocketAddr>,
     shared: Arc<Shared>,
     workers: JoinSet<()>,
     listeners: JoinSet<std::io::Result<()>>,
-    _sweeper: AbortOnDropHandle<()>,
+    /// Of a server.
+    _sweeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl App {
     /// Starts a server on the current runtime: opens the data folder, takes up what was interrupted,
-    /// listens.
+    /// listens. Without an address to listen on, it is workers alone.
     ///
     /// # Errors
     /// When the configuration, the data folder or an address cannot be used; the text says what to do.
     pub async fn start(config: Config) -> Result<Self, ServeError> {
         let public_url = config.public_url.as_deref().map(config::public_url);
         let public_url = public_url.transpose().map_err(ServeError)?;
-        let (listener, addr) = listen(config.listen).await?;
-        let media = match config.media_listen {
-            Some(wanted) => Some(listen(wanted).await?),
-            None => None,
-        };
-        let media_addr = media.as_ref().map(|(_, addr)| *addr);
+        let main = listen(config.listen).await?;
+        let media = listen(config.media_listen).await?;
+        let (addr, media_addr) = (address(&main)?, address(&media)?);
         let shared = Arc::new(open(&config, public_url).await?);
-        resume(&shared).await?;
+        resume(&shared, main.is_some()).await?;
 
-        let mut workers = jobs::start(&shared, config.workers)
-            .map_err(|error| ServeError(format!("the workers cannot start: {error}")))?;
-        workers.spawn(uploads::start(shared.clone()));
-        let sweeper = tokio::spawn(sweep::repeat(shared.clone()));
+        let mut workers = jobs::start(&shared, config.workers);
+        let mut sweeper = None;
         let mut listeners = JoinSet::new();
-        let router = http::main_router(&shared);
-        listeners.spawn(http::serve(listener, router, shared.clone()));
-        if let Some((listener, _)) = media {
+        if let Some(listener) = main {
+            workers.spawn(uploads::start(shared.clone()));
+            sweeper = Some(tokio::spawn(sweep::repeat(shared.clone())));
+            let router = http::main_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone()));
+        }
+        if let Some(listener) = media {
             let router = http::media_router(&shared);
             listeners.spawn(http::serve(listener, router, shared.clone()));
         }
@@ -134,13 +157,18 @@ impl App {
             shared,
             workers,
             listeners,
-            _sweeper: AbortOnDropHandle::new(sweeper),
+            _sweeper: sweeper.map(AbortOnDropHandle::new),
         })
     }
 
-    /// Where the page, the API and the media are served.
-    pub fn addr(&self) -> SocketAddr {
+    /// Where the page, the API and the media are served; `None` of workers alone.
+    pub fn addr(&self) -> Option<SocketAddr> {
         self.addr
+    }
+
+    /// The id of this process among all that work on the queue.
+    pub fn incarnation(&self) -> &str {
+        self.shared.incarnation.id()
     }
 
     /// Where the media alone are served besides.
@@ -148,7 +176,7 @@ impl App {
         self.media_addr
     }
 
-    /// Stops: requests under way are answered (for at most 10 s), running jobs are put back.
+    /// Stops: `/readyz` says so, running jobs are handed back, then requests under way are answered (for at most 10 s).
     pub async fn shutdown(self) {
         let Self {
             shared,
@@ -158,6 +186,8 @@ impl App {
         } = self;
         shared.stopping.send_replace(true);
         while workers.join_next().await.is_some() {}
+        crash_point!("drain.workers-gone");
+        shared.closing.send_replace(true);
         let drained = tokio::time::timeout(DRAIN, async {
             while let Some(listener) = listeners.join_next().await {
                 if let Ok(Err(error)) = listener {
@@ -173,15 +203,21 @@ impl App {
     }
 }
 
-async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeError> {
-    let problem = |error| {
+async fn listen(wanted: Option<SocketAddr>) -> Result<Option<TcpListener>, ServeError> {
+    let Some(wanted) = wanted else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(wanted).await.map_err(|error| {
         ServeError(format!(
             "cannot listen on {wanted}: {error}; choose another address with --listen"
         ))
-    };
-    let listener = TcpListener::bind(wanted).await.map_err(problem)?;
-    let addr = listener.local_addr().map_err(problem)?;
-    Ok((listener, addr))
+    })?;
+    Ok(Some(listener))
+}
+
+fn address(listener: &Option<TcpListener>) -> Result<Option<SocketAddr>, ServeError> {
+    let addr = listener.as_ref().map(TcpListener::local_addr).transpose();
+    addr.map_err(|error| ServeError(format!("the address to listen on is not known: {error}")))
 }
 
 async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
@@ -195,20 +231,22 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
             let path = data_dir.display();
             ServeError(format!("the data folder {path} cannot be made: {error}"))
         })?;
-    let storage = Storage::open(data_dir, &config.storage);
+    let serves = config.listen.is_some();
+    let storage = match serves {
+        true => Storage::open(data_dir, &config.storage),
+        false => Storage::attach(data_dir, &config.storage),
+    };
     let storage = storage.map_err(|error| ServeError(error.to_string()))?;
     tracing::info!(storage = storage.place(), "sources and packages are kept");
     let db = Database::open(storage.root(), config.database.as_ref()).await;
     let db = db.map_err(ServeError)?;
-    let has_file = storage.root().join(KEY_FILE).exists();
-    if !has_file && db.holds_keys().await.map_err(database)? {
-        return Err(ServeError(format!(
-            "{KEY_FILE} is missing from {}, and the content keys in its database open with nothing \
-             else: bring the file back",
-            storage.root().display()
-        )));
-    }
-    let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
+    let default = storage.root().join(KEY_FILE);
+    let keys = keys(&db, config.key_file.as_deref().unwrap_or(&default), serves).await?;
+    let incarnation = Incarnation::begin(storage.root());
+    let incarnation = incarnation.map_err(|error| {
+        let root = storage.root().display();
+        ServeError(format!("this process cannot be entered in {root}: {error}"))
+    })?;
     let uploads = Uploads::open(storage.root(), config.uploads.clone())
         .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
@@ -216,25 +254,56 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         storage,
         uploads,
         keys,
+        incarnation,
+        health: Health::default(),
         public_url,
         work: Notify::new(),
         cancel: Notify::new(),
         ended: watch::Sender::new(0),
         stopping: watch::Sender::new(false),
+        closing: watch::Sender::new(false),
     })
 }
 
-/// Takes back the jobs of a predecessor and deletes the files that nothing names.
-async fn resume(shared: &Arc<Shared>) -> Result<(), ServeError> {
+/// Opens the key file; a server whose database holds no keys yet makes it.
+async fn keys(db: &Database, path: &Path, may_make: bool) -> Result<Keys, ServeError> {
+    let holds_keys = db.holds_keys().await.map_err(database)?;
+    if !path.exists() && (holds_keys || !may_make) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let folder = path.parent().unwrap_or(Path::new("."));
+        return Err(ServeError(format!(
+            "{name} is missing from {}, and the content keys in the database open with nothing else: \
+             bring the file back",
+            folder.display()
+        )));
+    }
+    let keys = match may_make {
+        true => Keys::open_or_make(path),
+        false => Keys::open(path),
+    };
+    keys.map_err(|error| ServeError(error.to_string()))
+}
+
+/// Takes back the jobs of processes that died; a server deletes the files that nothing names.
+async fn resume(shared: &Arc<Shared>, serves: bool) -> Result<(), ServeError> {
     crash_point!("start.opened");
-    let interrupted = shared.db.recover_jobs().await.map_err(database)?;
+    if shared.db.is_embedded()
+        && let Some(boot) = clock::boot_id()
+    {
+        shared.db.begin_boot(&boot).await.map_err(database)?;
+    }
+    let rescued = jobs::rescue(shared).await.map_err(database)?;
     crash_point!("start.recovered");
-    let swept = sweep::at_start(shared).await? + uploads::resume(shared).await?;
+    let swept = match serves {
+        true => sweep::at_start(shared).await? + uploads::resume(shared).await?,
+        false => 0,
+    };
     crash_point!("start.swept");
     let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
     shared.db.forget_events(old).await.map_err(database)?;
-    if interrupted > 0 || swept > 0 {
-        tracing::info!(interrupted, swept, "took up what a predecessor left");
+    let (waiting, ended) = (rescued.waiting, rescued.ended.len());
+    if waiting + swept as u64 > 0 || ended > 0 {
+        tracing::info!(waiting, ended, swept, "took up what a predecessor left");
     }
     Ok(())
 }

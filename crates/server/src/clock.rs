@@ -1,9 +1,13 @@
 //! Time: the wall clock for people, and a clock that does not jump for leases.
 
-use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, clock_gettime};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// Counts on while the machine sleeps, and does not follow the wall clock when that is set.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
 
 /// Milliseconds of the Unix epoch.
 pub(crate) fn now_ms() -> i64 {
@@ -16,12 +20,13 @@ pub(crate) fn to_ms(time: SystemTime) -> i64 {
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Milliseconds since some moment in this process; never goes back.
+/// Milliseconds since this machine was started; never goes back, and all its processes read the same.
 ///
-/// Leases can use it because one process alone holds a data folder, and because it takes back every
-/// claim of its predecessors when it starts.
+/// Leases in SQLite are told in it. It begins anew at each boot, so that leases are worth nothing under
+/// another [`boot_id`].
 pub(crate) fn monotonic_ms() -> i64 {
-    i64::try_from(START.elapsed().as_millis()).unwrap_or(i64::MAX)
+    let now = clock_gettime(STEADY);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
 /// Names the boot of this machine; `None` where the operating system does not tell.

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 /// Configuration of a server; the command line makes it from its flags.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where the page, the API and the media are served.
-    pub listen: SocketAddr,
+    /// Where the page, the API and the media are served; without it the process is workers alone.
+    pub listen: Option<SocketAddr>,
     /// Where the media alone are served besides, for old links (`/CODE/dash/stream.mpd`).
     pub media_listen: Option<SocketAddr>,
     /// Holds the embedded database, the storage and the key file.
@@ -21,6 +21,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
+    /// The file under which content keys are wrapped, if it is not in the data folder.
+    pub key_file: Option<PathBuf>,
     /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
     /// What uploads may take.

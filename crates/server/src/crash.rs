@@ -17,6 +17,14 @@ macro_rules! crash_point {
     };
 }
 
+/// A number that tests set in the environment; nothing in the binary that is delivered.
+pub(crate) fn setting(name: &str) -> Option<i64> {
+    match fail::has_failpoints() {
+        true => std::env::var(name).ok()?.parse().ok(),
+        false => None,
+    }
+}
+
 /// Reads `FAILPOINTS` where crash points exist; they stay armed as long as the value lives.
 pub(crate) fn arm() -> Option<fail::FailScenario<'static>> {
     fail::has_failpoints().then(fail::FailScenario::setup)

@@ -1,70 +1,103 @@
-//! Content keys at rest: wrapped with AES-256-GCM under a key file that never leaves the data folder.
+//! Content keys at rest: wrapped with AES-256-GCM under a key file, which lies in the data folder unless the
+//! configuration names another place.
 
 use crate::id;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
 use packager::{ContentKey, KeyId};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::{Zeroize, Zeroizing};
 
-/// File that holds the wrapping key, as 64 hex digits.
+/// File in the data folder that holds the wrapping key, as 64 hex digits.
 pub(crate) const KEY_FILE: &str = "content-keys.key";
 const NONCE_BYTES: usize = 12;
 
 /// Wraps and unwraps content keys. `Debug` shows no secret.
 pub(crate) struct Keys {
     cipher: Aes256Gcm,
+    file: PathBuf,
 }
 
 /// Why keys cannot be used. The text never holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeysError {
     /// The key file cannot be made or read.
-    #[error("{path}: {source}", path = KEY_FILE)]
+    #[error("the key file {path} cannot be used: {source}", path = path.display())]
     Io {
+        /// The key file.
+        path: PathBuf,
         /// What the operating system says.
-        #[from]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The key file does not hold 64 hex digits.
-    #[error(
-        "{KEY_FILE} does not hold 64 hex digits; bring back the file that was made with this data folder"
-    )]
-    Form,
+    #[error("{} does not hold 64 hex digits; bring back the key file that was made with this database", .0.display())]
+    Form(PathBuf),
     /// The key file is open to others.
-    #[error("{KEY_FILE} may be read by others (mode {0:o}); run: chmod 600 {KEY_FILE}")]
-    Mode(u32),
+    #[error("{path} may be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
+    Mode {
+        /// The key file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The operating system has no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(#[from] io::Error),
     /// Encrypting failed, which AES-GCM does for absurd lengths only.
     #[error("the content key could not be wrapped")]
     Wrap,
     /// The wrapped key belongs to another row or another key file.
     #[error(
-        "a content key could not be unwrapped: the database and {KEY_FILE} do not belong together"
+        "a content key could not be unwrapped: the database and {} do not belong together", .0.display()
     )]
-    Unwrap,
+    Unwrap(PathBuf),
 }
 
 impl Keys {
-    /// Opens the key file of a data folder; makes it (mode 0600) when there is none.
-    pub(crate) fn open(data_dir: &Path) -> Result<Self, KeysError> {
-        let path = data_dir.join(KEY_FILE);
-        if !path.try_exists()? {
-            create(data_dir, &path)?;
-        }
-        let mut file = File::open(&path)?;
-        let mode = file.metadata()?.permissions().mode() & 0o777;
+    /// Opens a key file.
+    pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
+        let at = |source| KeysError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = File::open(path).map_err(at)?;
+        let mode = file.metadata().map_err(at)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
-            return Err(KeysError::Mode(mode));
+            let path = path.to_owned();
+            return Err(KeysError::Mode { path, mode });
         }
         let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text)?;
-        let mut secret = decode_hex(text.trim()).ok_or(KeysError::Form)?;
+        file.read_to_string(&mut text).map_err(at)?;
+        let secret = decode_hex(text.trim());
+        let mut secret = secret.ok_or_else(|| KeysError::Form(path.to_owned()))?;
         let cipher = Aes256Gcm::new(&(*secret).into());
         secret.zeroize();
-        Ok(Self { cipher })
+        Ok(Self {
+            cipher,
+            file: path.to_owned(),
+        })
+    }
+
+    /// Opens a key file; makes it (mode 0600) when there is none.
+    pub(crate) fn open_or_make(path: &Path) -> Result<Self, KeysError> {
+        let made = match path.try_exists() {
+            Ok(true) => Ok(()),
+            Ok(false) => create(path),
+            Err(error) => Err(error),
+        };
+        made.map_err(|source| KeysError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::open(path)
+    }
+
+    /// Whether the key file is still where it was, and can be read.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        File::open(&self.file)?.metadata().map(drop)
     }
 
     /// Encrypts a secret of a package; `role` says which one, so that rows cannot be swapped.
@@ -97,7 +130,7 @@ impl Keys {
     ) -> Result<Zeroizing<Vec<u8>>, KeysError> {
         let (nonce, sealed) = wrapped
             .split_first_chunk::<NONCE_BYTES>()
-            .ok_or(KeysError::Unwrap)?;
+            .ok_or_else(|| self.unwrap_error())?;
         let payload = Payload {
             msg: sealed,
             aad: &associated(package, kid, role),
@@ -105,7 +138,7 @@ impl Keys {
         self.cipher
             .decrypt(&Nonce::from(*nonce), payload)
             .map(Zeroizing::new)
-            .map_err(|_| KeysError::Unwrap)
+            .map_err(|_| self.unwrap_error())
     }
 
     /// Decrypts a content key.
@@ -116,8 +149,12 @@ impl Keys {
         wrapped: &[u8],
     ) -> Result<ContentKey, KeysError> {
         let secret = self.unwrap(package, &kid, Role::Value, wrapped)?;
-        let value = <[u8; 16]>::try_from(secret.as_slice()).map_err(|_| KeysError::Unwrap)?;
+        let value = <[u8; 16]>::try_from(secret.as_slice()).map_err(|_| self.unwrap_error())?;
         Ok(ContentKey { kid, value })
+    }
+
+    fn unwrap_error(&self) -> KeysError {
+        KeysError::Unwrap(self.file.clone())
     }
 }
 
@@ -153,7 +190,7 @@ fn associated(package: &str, kid: &KeyId, role: Role) -> Vec<u8> {
 }
 
 /// Writes the key file whole or not at all: private from its first byte, linked to its name when durable.
-fn create(data_dir: &Path, path: &Path) -> Result<(), KeysError> {
+fn create(path: &Path) -> io::Result<()> {
     let mut secret: [u8; 32] = id::random()?;
     let mut text = Zeroizing::new(String::with_capacity(65));
     for byte in secret {
@@ -163,7 +200,9 @@ fn create(data_dir: &Path, path: &Path) -> Result<(), KeysError> {
     }
     text.push('\n');
     secret.zeroize();
-    let temporary = data_dir.join(format!("{KEY_FILE}.{}", id::code()?));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", id::code()?));
+    let temporary = path.with_file_name(name);
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -172,12 +211,16 @@ fn create(data_dir: &Path, path: &Path) -> Result<(), KeysError> {
     let written = file
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
-        // A hard link fails when another process was first; a rename would replace its key.
-        .and_then(|()| std::fs::hard_link(&temporary, path));
+        // A rename would replace the key of a process that was first; the link then fails, and its key is ours.
+        .and_then(|()| std::fs::hard_link(&temporary, path))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        });
     std::fs::remove_file(&temporary)?;
     written?;
-    File::open(data_dir)?.sync_all()?;
-    Ok(())
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn decode_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
@@ -197,7 +240,7 @@ mod tests {
 
     fn keys() -> (tempfile::TempDir, Keys) {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let keys = Keys::open(dir.path()).expect("a new key file");
+        let keys = Keys::open_or_make(&dir.path().join(KEY_FILE)).expect("a new key file");
         (dir, keys)
     }
 
@@ -209,7 +252,7 @@ mod tests {
             .wrap("pkg_a", &kid, Role::Value, &[9; 16])
             .expect("wrap");
         assert!(!wrapped.windows(4).any(|window| window == [9; 4]));
-        let again = Keys::open(dir.path()).expect("the same key file");
+        let again = Keys::open(&dir.path().join(KEY_FILE)).expect("the same key file");
         let key = again.content_key("pkg_a", kid, &wrapped).expect("unwrap");
         assert_eq!(key.value, [9; 16]);
         assert!(again.content_key("pkg_b", kid, &wrapped).is_err());
@@ -244,11 +287,11 @@ mod tests {
         let path = dir.path().join(KEY_FILE);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
         assert!(matches!(
-            Keys::open(dir.path()),
-            Err(KeysError::Mode(0o644))
+            Keys::open(&path),
+            Err(KeysError::Mode { mode: 0o644, .. })
         ));
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
         std::fs::write(&path, "short").expect("write");
-        assert!(matches!(Keys::open(dir.path()), Err(KeysError::Form)));
+        assert!(matches!(Keys::open(&path), Err(KeysError::Form(_))));
     }
 }

@@ -13,6 +13,7 @@ mod backup;
 mod clock;
 mod config;
 mod db;
+mod health;
 mod http;
 mod id;
 mod inventory;
@@ -44,13 +45,14 @@ pub use uploads::pull::Allowed;
 #[error("{0}")]
 pub struct ServeError(pub String);
 
-/// Runs the server until SIGINT or SIGTERM. Blocks the calling thread; starts its own runtime.
+/// Runs a server, or workers alone, until SIGINT or SIGTERM. Blocks the calling thread; starts its own runtime.
 ///
-/// Says `listening on http://ADDR` on standard error when it is ready. A second signal ends the process
-/// at once.
+/// Says `listening on http://ADDR`, or `working as run_…`, on standard error when it is ready. The signal lets it drain:
+/// it is not ready any more, begins no jobs, hands back those that run, answers what it was asked, and ends. A second
+/// signal ends it at once.
 ///
 /// # Errors
-/// When the server cannot start; the text says what to do.
+/// When it cannot start, the text says what to do; or when a second signal came.
 pub fn serve(config: Config) -> Result<(), ServeError> {
     telemetry::start();
     let _crash_points = crash::arm();
@@ -58,20 +60,33 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .enable_all()
         .build()
         .map_err(|error| ServeError(format!("the runtime cannot start: {error}")))?;
-    runtime.block_on(async {
-        let app = App::start(config).await?;
-        eprintln!("listening on http://{}", app.addr());
-        if let Some(addr) = app.media_addr() {
-            eprintln!("serving the media besides at http://{addr}");
+    let ended = runtime.block_on(run(config));
+    // Work that was cut off is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn run(config: Config) -> Result<(), ServeError> {
+    let app = App::start(config).await?;
+    match app.addr() {
+        Some(addr) => eprintln!("listening on http://{addr}"),
+        None => eprintln!("working as {}", app.incarnation()),
+    }
+    if let Some(addr) = app.media_addr() {
+        eprintln!("serving the media besides at http://{addr}");
+    }
+    let signal = |error| ServeError(format!("signals cannot be caught: {error}"));
+    stop_signal().await.map_err(signal)?;
+    eprintln!("stopping: running jobs are handed back; a second signal ends at once");
+    tokio::select! {
+        () = app.shutdown() => Ok(()),
+        again = stop_signal() => {
+            again.map_err(signal)?;
+            let text = "ended at once by a second signal; the jobs that ran are taken back at the next start, \
+                        or when their leases run out";
+            Err(ServeError(text.to_owned()))
         }
-        let signal = |error| ServeError(format!("signals cannot be caught: {error}"));
-        stop_signal().await.map_err(signal)?;
-        eprintln!("stopping: running jobs go on at the next start");
-        tokio::select! {
-            () = app.shutdown() => Ok(()),
-            again = stop_signal() => again.map_err(signal),
-        }
-    })
+    }
 }
 
 /// A runtime for a command that does one thing and ends.

@@ -1,6 +1,7 @@
 //! An order for a package: ids, keys and the IV seed are made here, then the queue has it.
 
 use crate::app::Shared;
+use crate::db;
 use crate::db::packages::{NewPackage, StoredKeys};
 use crate::id;
 use crate::keys::{self, KeysError, Role};
@@ -21,6 +22,10 @@ pub(crate) struct Order {
     pub(crate) key: Option<GivenKey>,
     /// Length that segments aim at.
     pub(crate) segment_duration_ms: i64,
+    /// Jobs of a higher one go first; 0 for most.
+    pub(crate) priority: i32,
+    /// The client's own name for this order, by which it is known when it is sent again.
+    pub(crate) unique_key: Option<String>,
     /// The number of a package that it replaces when it is published.
     pub(crate) replaces: Option<i64>,
 }
@@ -42,13 +47,17 @@ pub(crate) enum OrderError {
     /// The content key could not be wrapped.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// Another order has the unique key.
+    #[error("unique_key belongs to the order of package {0}, which wants something else")]
+    KeyTaken(String),
     /// The queue could not be written.
     #[error("the database failed: {0}")]
     Database(#[from] crate::db::Error),
 }
 
 impl Shared {
-    /// Takes an order for a package of an asset and wakes the workers.
+    /// Takes an order for a package of an asset and wakes the workers. The same order with the same unique key is taken
+    /// once, however often and from how many clients it comes.
     ///
     /// Returns the package's number; `None` when the asset is gone.
     pub(crate) async fn order(
@@ -56,54 +65,94 @@ impl Shared {
         input_content_id: i64,
         order: Order,
     ) -> Result<Option<i64>, OrderError> {
+        if let Some(known) = self.known(input_content_id, &order).await? {
+            return Ok(Some(known));
+        }
+        let new = self.package_of(input_content_id, &order)?;
+        crash_point!("order.made");
+        let added = match self.db.add_package(&new).await {
+            // The same order came at the same moment, and was first.
+            Err(error) if order.unique_key.is_some() && db::is_taken(&error) => {
+                self.known(input_content_id, &order).await?
+            }
+            added => added?,
+        };
+        crash_point!("order.queued");
+        self.wake_workers();
+        Ok(added)
+    }
+
+    /// The package that has the order's unique key already.
+    async fn known(&self, asset: i64, order: &Order) -> Result<Option<i64>, OrderError> {
+        let Some(unique_key) = &order.unique_key else {
+            return Ok(None);
+        };
+        let Some(found) = self.db.package_of_key(unique_key).await? else {
+            return Ok(None);
+        };
+        let same = found.input_content_id == asset
+            && found.engine_scheme() == order.scheme
+            && found.engine_scope() == order.encrypt
+            && found.segment_duration_ms == order.segment_duration_ms
+            && order
+                .kid
+                .as_ref()
+                .is_none_or(|(kid, _)| found.kid == Some(kid.hex()));
+        match same {
+            true => Ok(Some(found.packaged_content_id)),
+            false => Err(OrderError::KeyTaken(found.id)),
+        }
+    }
+
+    /// Makes what a new package needs.
+    fn package_of(&self, input_content_id: i64, order: &Order) -> Result<NewPackage, OrderError> {
         let id = id::tagged("pkg")?;
-        let stored = match order.scheme {
-            Some(_) => Some(self.seal(&id, order.kid, order.key)?),
+        let keys = match order.scheme {
+            Some(_) => Some(self.seal(&id, order.kid.as_ref(), order.key.as_ref())?),
             None => None,
         };
-        let new = NewPackage {
+        Ok(NewPackage {
             id,
             code: id::code()?,
             input_content_id,
             scheme: order.scheme,
             encrypt: order.encrypt,
-            keys: stored,
+            keys,
             segment_duration_ms: order.segment_duration_ms,
             job_id: id::tagged("job")?,
             iv_seed: id::random()?,
+            priority: order.priority,
+            unique_key: order.unique_key.clone(),
             replaces: order
                 .replaces
                 .map(|package| (package, self.storage.grace_ms())),
-        };
-        crash_point!("order.made");
-        let number = self.db.add_package(&new).await?;
-        crash_point!("order.queued");
-        self.wake_workers();
-        Ok(number)
+        })
     }
 
     /// Wraps the keys of a package; makes what was not given.
     fn seal(
         &self,
         package: &str,
-        kid: Option<(KeyId, String)>,
-        key: Option<GivenKey>,
+        kid: Option<&(KeyId, String)>,
+        key: Option<&GivenKey>,
     ) -> Result<StoredKeys, OrderError> {
         let made = keys::generate()?;
-        let (kid, given_kid) = kid.unwrap_or_else(|| (made.kid, made.kid.base64url()));
-        let key = key.unwrap_or_else(|| GivenKey {
+        let made_kid = (made.kid, made.kid.base64url());
+        let (kid, given_kid) = kid.unwrap_or(&made_kid);
+        let made_key = GivenKey {
             value: Zeroizing::new(made.value),
             text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
-        });
+        };
+        let key = key.unwrap_or(&made_key);
         Ok(StoredKeys {
             video_key: self
                 .keys
-                .wrap(package, &kid, Role::Value, key.value.as_slice())?,
+                .wrap(package, kid, Role::Value, key.value.as_slice())?,
             kid: kid.hex(),
             given_key: self
                 .keys
-                .wrap(package, &kid, Role::GivenText, key.text.as_bytes())?,
-            given_kid,
+                .wrap(package, kid, Role::GivenText, key.text.as_bytes())?,
+            given_kid: given_kid.clone(),
         })
     }
 }

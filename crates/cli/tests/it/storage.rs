@@ -24,11 +24,14 @@ fn what_is_kept_is_looked_at_backed_up_and_brought_back() {
     let with_key = format!("{restore} --key-file data/content-keys.key");
     scratch.words(&with_key).ok();
     scratch.words("scrub --data-dir new").ok();
-    scratch.words(&with_key).fails(74, "has a catalogue already");
+    scratch
+        .words(&with_key)
+        .fails(74, "has a catalogue already");
 
     let package = scratch.path().join("data/packages");
     let objects = support::snapshot(&package).into_iter();
-    let mut segments = objects.filter(|(path, _)| path.extension().is_some_and(|kind| kind == "m4s"));
+    let mut segments =
+        objects.filter(|(path, _)| path.extension().is_some_and(|kind| kind == "m4s"));
     let (segment, bytes) = segments.next().unwrap();
     let mut bytes = bytes.unwrap();
     bytes[100] ^= 1;
@@ -45,11 +48,20 @@ fn storage_that_cannot_be_used_is_said_without_secrets() {
     let scratch = Scratch::new();
     std::fs::create_dir(scratch.path().join("data")).unwrap();
     let bad = "scrub --data-dir data --storage";
-    scratch.words(&format!("{bad} ftp://x")).fails(74, "s3://BUCKET/PREFIX");
+    scratch
+        .words(&format!("{bad} ftp://x"))
+        .fails(74, "s3://BUCKET/PREFIX");
     let file = scratch.write("credentials", "AWS_SECRET_ACCESS_KEY=hush");
-    let with = format!("{bad} s3://films --storage-credentials-file {}", file.display());
+    let with = format!(
+        "{bad} s3://films --storage-credentials-file {}",
+        file.display()
+    );
     let open = scratch.words(&with).fails(74, "chmod 600");
     assert!(!open.stderr().contains("hush"));
-    scratch.words("scrub --data-dir data --storage-region x").fails(2, "--storage");
-    scratch.words("scrub --data-dir nowhere").fails(74, "no data folder");
+    scratch
+        .words("scrub --data-dir data --storage-region x")
+        .fails(2, "--storage");
+    scratch
+        .words("scrub --data-dir nowhere")
+        .fails(74, "no data folder");
 }

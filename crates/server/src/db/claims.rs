@@ -7,10 +7,8 @@ use super::packages::{StoredRendition, set_renditions};
 use super::{Database, Result, Transaction, query, storage};
 use crate::clock;
 
-/// A job whose process died this often is given up.
-const MAX_DEATHS: i64 = 3;
-
-const POISON: &str = "the server died three times while it made this package; its log may say why";
+/// A pause between two attempts is never longer: what waits longer was told by a clock that was wrong.
+pub(crate) const MAX_PAUSE_MS: i64 = 300_000;
 
 /// A job that this worker may run as long as its lease holds.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -18,6 +16,8 @@ pub(crate) struct Claim {
     pub(crate) seq: i64,
     pub(crate) id: String,
     pub(crate) packaged_content_id: i64,
+    /// Where the package's files go.
+    pub(crate) code: String,
     /// Grows with every claim of the job.
     pub(crate) fence: i64,
     /// This attempt's number, from 1.
@@ -34,6 +34,8 @@ pub(crate) enum Beat {
     Held,
     /// Somebody wants the job to stop.
     CancelRequested,
+    /// Somebody wants the job to wait.
+    PauseRequested,
     /// Another worker has the job, or it is gone.
     Lost,
 }
@@ -49,42 +51,16 @@ pub(crate) enum Settled {
 
 /// What workers do with jobs.
 impl Database {
-    /// Takes back every claim of processes that died, when this one starts. Returns how many.
-    pub(crate) async fn recover_jobs(&self) -> Result<u64> {
-        self.durable(|tx| async move {
-            let found = query(
-                "UPDATE jobs SET deaths = deaths + 1, worker = NULL, lease_until_ms = NULL, \
-                 run_at_ms = 0, state = 'queued' WHERE state = 'running'",
-            );
-            let found = tx.execute(found).await?;
-            // The monotonic clock of the process that chose these times is gone.
-            tx.execute(query("UPDATE jobs SET run_at_ms = 0 WHERE run_at_ms <> 0"))
-                .await?;
-            let ended = query(
-                "SELECT seq, cancel_requested FROM jobs \
-                 WHERE state = 'queued' AND (cancel_requested OR deaths >= ?) {for_update}",
-            );
-            let ended: Vec<(i64, bool)> = tx.all(ended.bind(MAX_DEATHS)).await?;
-            for (seq, cancelled) in ended {
-                if cancelled {
-                    end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
-                } else {
-                    end(&tx, seq, JobState::Failed, POISON).await?;
-                }
-            }
-            Ok(found)
-        })
-        .await
-    }
-
-    /// Claims the oldest job that waits, or whose worker let its lease run out.
+    /// Claims the job whose turn it is, unless the queue is paused. `worker` is the incarnation of a process.
     pub(crate) async fn claim_job(&self, worker: &str, lease_ms: i64) -> Result<Option<Claim>> {
         self.quick(|tx| async move {
             let free = query(
-                "SELECT seq FROM jobs WHERE (state = 'queued' AND run_at_ms <= {lease_now}) \
-                 OR (state = 'running' AND lease_until_ms < {lease_now}) \
-                 ORDER BY seq LIMIT 1 {skip_locked}",
+                "SELECT seq FROM jobs WHERE state = 'queued' \
+                 AND (run_at_ms <= {lease_now} OR run_at_ms > {lease_now} + ?) \
+                 AND NOT EXISTS (SELECT 1 FROM queue WHERE paused) \
+                 ORDER BY turn, seq LIMIT 1 {skip_locked}",
             );
+            let free = free.bind(2 * MAX_PAUSE_MS);
             let Some((seq,)) = tx.optional::<(i64,)>(free).await? else {
                 return Ok(None);
             };
@@ -96,8 +72,9 @@ impl Database {
             let claim = claim.bind(worker).bind(lease_ms).bind(clock::now_ms());
             tx.execute(claim.bind(seq)).await?;
             let claimed = query(
-                "SELECT seq, id, packaged_content_id, fence, attempts, iv_seed, boot_id \
-                 FROM jobs WHERE seq = ?",
+                "SELECT j.seq, j.id, j.packaged_content_id, p.code, j.fence, j.attempts, j.iv_seed, \
+                 j.boot_id FROM jobs j \
+                 JOIN packages p ON p.packaged_content_id = j.packaged_content_id WHERE j.seq = ?",
             );
             tx.optional(claimed.bind(seq)).await
         })
@@ -129,10 +106,11 @@ impl Database {
                 let package = package.bind(newest).bind(claim.packaged_content_id);
                 tx.execute(package.bind(newest)).await?;
             }
-            let cancel = query("SELECT cancel_requested FROM jobs WHERE seq = ?");
-            Ok(match tx.one::<(bool,)>(cancel.bind(claim.seq)).await? {
-                (true,) => Beat::CancelRequested,
-                (false,) => Beat::Held,
+            let wish = query("SELECT cancel_requested, pause_requested FROM jobs WHERE seq = ?");
+            Ok(match tx.one::<(bool, bool)>(wish.bind(claim.seq)).await? {
+                (true, _) => Beat::CancelRequested,
+                (false, true) => Beat::PauseRequested,
+                (false, false) => Beat::Held,
             })
         })
         .await
@@ -213,6 +191,7 @@ impl Database {
             tx.execute(package.bind(number)).await?;
             storage::replace(&tx, number, now).await?;
             note_package(&tx, EventKind::PackageReady, number, None).await?;
+            crash_point!("publish.before-commit");
             Ok(Settled::Yes)
         })
         .await
@@ -235,6 +214,8 @@ impl Database {
     }
 
     /// Puts a claimed job back: after `delay_ms` with the reason why, or at once, uncounted, without one.
+    ///
+    /// It waits there if somebody wants it to pause.
     pub(crate) async fn release(
         &self,
         claim: &Claim,
@@ -242,7 +223,8 @@ impl Database {
     ) -> Result<Settled> {
         self.quick(|tx| async move {
             let held = query(
-                "UPDATE jobs SET state = 'queued', worker = NULL, lease_until_ms = NULL, \
+                "UPDATE jobs SET state = CASE WHEN pause_requested THEN 'paused' ELSE 'queued' END, \
+                 pause_requested = FALSE, worker = NULL, lease_until_ms = NULL, \
                  run_at_ms = {lease_now} + ?, error = ?, attempts = attempts - ? \
                  WHERE seq = ? AND fence = ? AND state = 'running'",
             );

@@ -15,6 +15,13 @@ pub(crate) fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Whether a row of the same key is there already.
+pub(crate) fn is_taken(error: &Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(|error| error.is_unique_violation())
+}
+
 /// Whether the database could not write because its disk is full.
 pub(crate) fn is_disk_full(error: &Error) -> bool {
     code(error).is_some_and(|code| match Engine::of(error) {

@@ -11,22 +11,28 @@ pub(crate) enum JobState {
     Queued,
     /// A worker holds its lease.
     Running,
+    /// Waits until somebody resumes it.
+    Paused,
     /// Its package is published.
     Done,
     /// Given up; `error` says why.
     Failed,
     /// Somebody did not want it any more.
     Cancelled,
+    /// Given up because its workers died; `error` says so.
+    Dead,
 }
 
 impl JobState {
     /// Every state.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Queued,
         Self::Running,
+        Self::Paused,
         Self::Done,
         Self::Failed,
         Self::Cancelled,
+        Self::Dead,
     ];
 
     /// The word that clients see.
@@ -34,15 +40,20 @@ impl JobState {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Paused => "paused",
             Self::Done => "done",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Dead => "dead",
         }
     }
 
     /// Whether no worker will touch the job any more.
     pub(crate) fn is_final(self) -> bool {
-        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+        matches!(
+            self,
+            Self::Done | Self::Failed | Self::Cancelled | Self::Dead
+        )
     }
 }
 
@@ -58,7 +69,12 @@ pub(crate) struct Job {
     pub(crate) asset_id: String,
     pub(crate) state: JobState,
     pub(crate) progress: f64,
+    /// Minus the priority.
+    pub(crate) turn: i64,
+    pub(crate) unique_key: Option<String>,
     pub(crate) attempts: i64,
+    /// How many workers died of it, or with it.
+    pub(crate) deaths: i64,
     pub(crate) error: Option<String>,
     pub(crate) created_at_ms: i64,
     pub(crate) started_at_ms: Option<i64>,
@@ -80,7 +96,8 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT j.seq, j.id, j.kind, p.id AS package_id, a.id AS asset_id, \
-             j.state, j.progress, j.attempts, j.error, j.created_at_ms, j.started_at_ms, \
+             j.state, j.progress, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
+             j.created_at_ms, j.started_at_ms, \
              j.finished_at_ms FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
              JOIN assets a ON a.input_content_id = p.input_content_id ",
@@ -111,7 +128,7 @@ impl Database {
         self.durable(|tx| async move {
             match state_of(&tx, id).await? {
                 None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Queued)) => {
+                Some((seq, JobState::Queued | JobState::Paused)) => {
                     end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
                 }
                 Some((seq, JobState::Running)) => {
@@ -125,29 +142,84 @@ impl Database {
         .await
     }
 
-    /// Puts a job that failed or was cancelled back into the queue, with its count of attempts at zero.
-    pub(crate) async fn retry_job(&self, id: &str) -> Result<Wish> {
+    /// Lets a job wait: at once when it waits already, by a flag for its worker when it runs.
+    pub(crate) async fn pause_job(&self, id: &str) -> Result<Wish> {
+        self.durable(|tx| async move {
+            let change = match state_of(&tx, id).await? {
+                None => return Ok(Wish::Unknown),
+                Some((seq, JobState::Queued)) => {
+                    query("UPDATE jobs SET state = 'paused' WHERE seq = ?").bind(seq)
+                }
+                Some((seq, JobState::Running)) => {
+                    query("UPDATE jobs SET pause_requested = TRUE WHERE seq = ?").bind(seq)
+                }
+                Some((_, JobState::Paused)) => return Ok(Wish::Granted),
+                Some((_, state)) => return Ok(Wish::Refused(state)),
+            };
+            tx.execute(change).await?;
+            Ok(Wish::Granted)
+        })
+        .await
+    }
+
+    /// Lets a paused job go on; one that was to pause and still runs goes on running.
+    pub(crate) async fn resume_job(&self, id: &str) -> Result<Wish> {
+        self.durable(|tx| async move {
+            let change = match state_of(&tx, id).await? {
+                None => return Ok(Wish::Unknown),
+                Some((seq, JobState::Paused)) => {
+                    let job = "UPDATE jobs SET state = 'queued', run_at_ms = 0 WHERE seq = ?";
+                    query(job).bind(seq)
+                }
+                Some((seq, JobState::Queued | JobState::Running)) => {
+                    query("UPDATE jobs SET pause_requested = FALSE WHERE seq = ?").bind(seq)
+                }
+                Some((_, state)) => return Ok(Wish::Refused(state)),
+            };
+            tx.execute(change).await?;
+            Ok(Wish::Granted)
+        })
+        .await
+    }
+
+    /// Puts a job that failed, was cancelled or is dead back into the queue, with its count of attempts at zero.
+    ///
+    /// Its package gets a new code: under the old one somebody may still be deleting what was written, or a worker that
+    /// was paused and does not know yet that the job is not its own.
+    pub(crate) async fn retry_job(&self, id: &str, code: &str) -> Result<Wish> {
         self.durable(|tx| async move {
             let seq = match state_of(&tx, id).await? {
                 None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Failed | JobState::Cancelled)) => seq,
+                Some((seq, JobState::Failed | JobState::Cancelled | JobState::Dead)) => seq,
                 Some((_, state)) => return Ok(Wish::Refused(state)),
             };
             let job = query(
                 "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, deaths = 0, \
-                 error = NULL, cancel_requested = FALSE, run_at_ms = 0, started_at_ms = NULL, \
-                 finished_at_ms = NULL WHERE seq = ?",
+                 error = NULL, cancel_requested = FALSE, pause_requested = FALSE, run_at_ms = 0, started_at_ms = NULL, \
+                 finished_at_ms = NULL, boot_id = NULL WHERE seq = ?",
             );
             tx.execute(job.bind(seq)).await?;
             let package = query(
-                "UPDATE packages SET status = 'Ingested', error = NULL, updated_at_ms = ? \
+                "UPDATE packages SET status = 'Ingested', code = ?, error = NULL, updated_at_ms = ? \
                  WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
             );
-            tx.execute(package.bind(clock::now_ms()).bind(seq)).await?;
+            let package = package.bind(code).bind(clock::now_ms());
+            tx.execute(package.bind(seq)).await?;
             events::note(&tx, EventKind::JobRetried, id, None).await?;
             Ok(Wish::Granted)
         })
         .await
+    }
+
+    /// The code of a cancelled job's package, for as long as nobody retries it.
+    pub(crate) async fn cancelled_code(&self, id: &str) -> Result<Option<String>> {
+        let found = query(
+            "SELECT p.code FROM jobs j \
+             JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
+             WHERE j.id = ? AND j.state = 'cancelled'",
+        );
+        let found: Option<(String,)> = self.optional(found.bind(id)).await?;
+        Ok(found.map(|(code,)| code))
     }
 
     /// Deletes the record of a job that has ended; its package stays.
@@ -179,7 +251,7 @@ async fn state_of(tx: &Transaction, id: &str) -> Result<Option<(i64, JobState)>>
 pub(super) async fn end(tx: &Transaction, seq: i64, state: JobState, reason: &str) -> Result<()> {
     let now = clock::now_ms();
     // What a client reads as the job's error is why it failed; a cancelled job did not fail.
-    let error = (state == JobState::Failed).then_some(reason);
+    let error = (state != JobState::Cancelled).then_some(reason);
     let job = query(
         "UPDATE jobs SET state = ?, error = ?, finished_at_ms = ?, worker = NULL, \
          lease_until_ms = NULL WHERE seq = ?",

@@ -28,6 +28,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0001", "catalogue"),
     file!("0002", "rows"),
     file!("0004", "uploads"),
+    file!("0005", "queue"),
     file!("0020", "storage"),
 ];
 

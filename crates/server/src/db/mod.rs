@@ -70,6 +70,8 @@ mod open;
 pub(crate) mod packages;
 pub(crate) mod probe;
 mod query;
+pub(crate) mod queue;
+pub(crate) mod rescue;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
@@ -79,7 +81,7 @@ mod url;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};
-pub(crate) use error::{is_disk_full, is_passing};
+pub(crate) use error::{is_disk_full, is_passing, is_taken};
 pub(crate) use open::DATABASE_FILE;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
@@ -192,6 +194,11 @@ impl Database {
                 done => return done,
             }
         }
+    }
+
+    /// Whether the database is a file of this machine, so that all who use it are processes of it.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite(_))
     }
 
     async fn begin(&self, care: Care) -> Result<Transaction> {

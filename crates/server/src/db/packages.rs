@@ -95,7 +95,10 @@ struct JobColumns {
     job_kind: Option<String>,
     job_state: Option<JobState>,
     job_progress: Option<f64>,
+    job_turn: Option<i64>,
+    job_unique_key: Option<String>,
     job_attempts: Option<i64>,
+    job_deaths: Option<i64>,
     job_error: Option<String>,
     job_created_at_ms: Option<i64>,
     job_started_at_ms: Option<i64>,
@@ -114,7 +117,10 @@ impl Package {
             asset_id: self.asset_id.clone(),
             state: columns.job_state?,
             progress: columns.job_progress?,
+            turn: columns.job_turn?,
+            unique_key: columns.job_unique_key,
             attempts: columns.job_attempts?,
+            deaths: columns.job_deaths?,
             error: columns.job_error,
             created_at_ms: columns.job_created_at_ms?,
             started_at_ms: columns.job_started_at_ms,
@@ -147,6 +153,10 @@ pub(crate) struct NewPackage {
     pub(crate) segment_duration_ms: i64,
     pub(crate) job_id: String,
     pub(crate) iv_seed: [u8; 16],
+    /// Jobs of a higher one go first.
+    pub(crate) priority: i32,
+    /// The same order, sent again, has the same one.
+    pub(crate) unique_key: Option<String>,
     /// The number of the package that it replaces, and for how many milliseconds that one keeps its objects then.
     pub(crate) replaces: Option<(i64, i64)>,
 }
@@ -179,7 +189,8 @@ macro_rules! select {
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
              k.given_kid, p.segment_duration_ms, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
-             j.state AS job_state, j.progress AS job_progress, j.attempts AS job_attempts, \
+             j.state AS job_state, j.progress AS job_progress, j.turn AS job_turn, \
+             j.unique_key AS job_unique_key, j.attempts AS job_attempts, j.deaths AS job_deaths, \
              j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
              j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \
              (SELECT o.id FROM packages o WHERE o.packaged_content_id = p.replaces) AS replaces, \
@@ -223,14 +234,22 @@ impl Database {
             }
             events::note(&tx, EventKind::PackageOrdered, &new.id, None).await?;
             let job = query(
-                "INSERT INTO jobs (id, kind, packaged_content_id, state, iv_seed, created_at_ms) \
-                 VALUES (?, 'package', ?, 'queued', ?, ?)",
+                "INSERT INTO jobs (id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
+                 created_at_ms) VALUES (?, 'package', ?, 'queued', ?, ?, ?, ?)",
             );
-            let job = job.bind(&new.job_id).bind(number).bind(&new.iv_seed[..]);
+            let job = job.bind(&new.job_id).bind(number).bind(-new.priority);
+            let job = job.bind(new.unique_key.as_ref()).bind(&new.iv_seed[..]);
             tx.execute(job.bind(now)).await?;
+            crash_point!("order.written");
             Ok(Some(number))
         })
         .await
+    }
+
+    /// The package whose job has a unique key.
+    pub(crate) async fn package_of_key(&self, unique_key: &str) -> Result<Option<Package>> {
+        let found = query(select!("WHERE j.unique_key = ?"));
+        self.optional(found.bind(unique_key)).await
     }
 
     /// A package by its id.

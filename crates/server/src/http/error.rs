@@ -457,6 +457,7 @@ impl From<crate::order::OrderError> for Problem {
     fn from(error: crate::order::OrderError) -> Self {
         match error {
             crate::order::OrderError::Database(error) => error.into(),
+            taken @ crate::order::OrderError::KeyTaken(_) => Self::conflict(taken.to_string()),
             other => Self::internal(other),
         }
     }

@@ -64,6 +64,21 @@ impl Fields {
         number.ok_or_else(|| Problem::field(name, "must be a whole number"))
     }
 
+    /// A whole number between two bounds.
+    pub(super) fn number(&self, name: &str, bounds: (i32, i32)) -> Result<Option<i32>> {
+        let (from, to) = bounds;
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_i64().and_then(|number| i32::try_from(number).ok()) {
+                Some(number) if (from..=to).contains(&number) => Ok(Some(number)),
+                _ => Err(Problem::field(
+                    name,
+                    format_args!("must be a whole number from {from} to {to}"),
+                )),
+            },
+        }
+    }
+
     /// A length of time in seconds between two bounds, in milliseconds.
     pub(super) fn seconds(&self, name: &str, bounds: (f64, f64)) -> Result<Option<i64>> {
         let (from, to) = bounds;

@@ -158,6 +158,8 @@ pub(super) async fn package(
         kid: given_kid(&fields)?,
         key: given_key(&fields)?,
         segment_duration_ms: SEGMENT_DURATION_MS,
+        priority: 0,
+        unique_key: None,
         replaces: None,
     };
     let unknown = || Problem::not_found(format_args!("input_content_id {number}"));
@@ -204,7 +206,7 @@ async fn wait(shared: &Shared, packaged: i64) -> Result<String> {
             _ => {}
         }
         tokio::select! {
-            _ = ended.changed() => {}
+            () = shared.may_have_ended(&mut ended) => {}
             stop = stopping.wait_for(|stop| *stop) => {
                 drop(stop);
                 return Err(Problem::stopping());

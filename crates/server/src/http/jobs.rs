@@ -5,6 +5,7 @@ use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::app::Shared;
 use crate::db::jobs::{self, JobState, Wish};
+use crate::id;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -25,12 +26,18 @@ pub(super) struct Job {
     kind: String,
     package_id: String,
     asset_id: String,
-    /// `queued`, `running`, `done`, `failed` or `cancelled`.
+    /// `queued`, `running`, `paused`, `done`, `failed`, `cancelled` or `dead`.
     state: &'static str,
     /// 0 to 1.
     progress: f64,
+    /// Jobs of a higher one go first.
+    priority: i64,
+    /// The client's own name for its order.
+    unique_key: Option<String>,
     /// How often a worker began it since it was last put into the queue by a client.
     attempts: i64,
+    /// How many of its workers died; after the third it is `dead`.
+    worker_deaths: i64,
     /// Why it failed, or why its last attempt did.
     error: Option<String>,
     /// RFC 3339, UTC.
@@ -48,7 +55,10 @@ impl From<jobs::Job> for Job {
             asset_id: row.asset_id,
             state: row.state.as_str(),
             progress: row.progress,
+            priority: -row.turn,
+            unique_key: row.unique_key,
             attempts: row.attempts,
+            worker_deaths: row.deaths,
             error: row.error,
             created_at: rfc3339(row.created_at_ms),
             started_at: row.started_at_ms.map(rfc3339),
@@ -75,7 +85,7 @@ pub(super) struct Filter {
 
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(
-    ("state" = Option<String>, Query, description = "queued, running, done, failed or cancelled"),
+    ("state" = Option<String>, Query, description = "queued, running, paused, done, failed, cancelled or dead"),
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
 ), responses((status = 200, body = JobList), (status = 400, body = ProblemBody)))]
@@ -116,10 +126,10 @@ pub(super) async fn cancel(
     let settled = async {
         loop {
             let row = shared.db.job(&id).await?;
-            let over = row.is_none_or(|row| row.state.is_final());
-            if over || ended.changed().await.is_err() {
+            if row.is_none_or(|row| row.state.is_final()) {
                 return Ok::<(), Problem>(());
             }
+            shared.may_have_ended(&mut ended).await;
         }
     };
     // When the worker takes longer, the answer says that the job still runs.
@@ -127,22 +137,50 @@ pub(super) async fn cancel(
         settled?;
     }
     shared.announce();
-    let job = find(&shared, &id).await?;
-    if job.state == JobState::Cancelled.as_str() {
-        remove_files(&shared, &job.package_id).await?;
+    if let Some(code) = shared.db.cancelled_code(&id).await? {
+        let folder = shared.storage.package(&code);
+        super::blocking(move || Ok(folder.remove()?)).await?;
     }
-    Ok(Json(job))
+    find(&shared, &id).await.map(Json)
 }
 
-/// Puts a job that failed or was cancelled back into the queue; it keeps its IV seed and its keys.
+/// Lets a job wait until it is resumed. One that runs puts itself back, and goes on later from what it has written.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/pause", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+    (status = 409, description = "the job has ended", body = ProblemBody)))]
+pub(super) async fn pause(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>> {
+    let wish = shared.db.pause_job(&id).await?;
+    granted(wish, &id, "paused")?;
+    shared.wake_heartbeats();
+    find(&shared, &id).await.map(Json)
+}
+
+/// Lets a paused job go on.
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "jobs", params(("id" = String, Path)),
+    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+    (status = 409, description = "the job has ended", body = ProblemBody)))]
+pub(super) async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<Json<Job>> {
+    let wish = shared.db.resume_job(&id).await?;
+    granted(wish, &id, "resumed")?;
+    shared.wake_workers();
+    find(&shared, &id).await.map(Json)
+}
+
+/// Puts a job that failed, was cancelled or is dead back into the queue; it keeps its IV seed and its keys.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path)),
     responses((status = 200, body = Job), (status = 404, body = ProblemBody),
-    (status = 409, description = "the job waits, runs or is done", body = ProblemBody)))]
+    (status = 409, description = "the job waits, runs, is paused or done", body = ProblemBody)))]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
-    let wish = shared.db.retry_job(&id).await?;
+    let wish = shared.db.retry_job(&id, &id::code()?).await?;
     granted(wish, &id, "retried")?;
     shared.wake_workers();
     find(&shared, &id).await.map(Json)
@@ -166,14 +204,6 @@ async fn find(shared: &Shared, id: &str) -> Result<Job> {
     row.map(Job::from).ok_or_else(|| unknown(id))
 }
 
-async fn remove_files(shared: &Shared, package: &str) -> Result<()> {
-    if let Some(package) = shared.db.package(package).await? {
-        let folder = shared.storage.package(&package.code);
-        super::blocking(move || Ok(folder.remove()?)).await?;
-    }
-    Ok(())
-}
-
 fn granted(wish: Wish, id: &str, verb: &str) -> Result<()> {
     match wish {
         Wish::Granted => Ok(()),
@@ -194,7 +224,7 @@ fn parse_state(text: &str) -> Result<JobState> {
     all.find(|state| state.as_str() == text).ok_or_else(|| {
         Problem::field(
             "state",
-            "must be one of queued, running, done, failed, cancelled",
+            "must be one of queued, running, paused, done, failed, cancelled, dead",
         )
     })
 }

@@ -32,7 +32,7 @@ pub(crate) async fn serve(
     loop {
         let stream = tokio::select! {
             stream = accept(&listener) => stream,
-            () = shared.stopped() => break,
+            () = shared.closed() => break,
         };
         let service = TowerToHyperService::new(router.clone());
         let connection = builder.serve_connection(TokioIo::new(stream), service);

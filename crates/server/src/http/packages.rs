@@ -25,6 +25,10 @@ use utoipa::ToSchema;
 pub(super) const SEGMENT_DURATION_MS: i64 = 4_000;
 /// Shortest and longest segments that a client may ask for, in seconds.
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
+/// Lowest and highest priority that a client may give.
+const PRIORITIES: (i32, i32) = (-100, 100);
+/// Longest name that a client may give its order.
+const MAX_UNIQUE_KEY: usize = 200;
 
 /// A package.
 #[derive(Debug, Serialize, ToSchema)]
@@ -101,6 +105,11 @@ pub(super) struct PackageRequest {
     key: Option<String>,
     /// Seconds, 0.5 to 60; 4 unless given.
     segment_duration: Option<f64>,
+    /// -100 to 100, 0 unless given: jobs of a higher one go first.
+    priority: Option<i32>,
+    /// Your own name for this order: sent again with the same name, it is answered with the same package. It is free again
+    /// when the package, or the record of its job, is deleted.
+    unique_key: Option<String>,
 }
 
 impl Package {
@@ -160,7 +169,8 @@ fn sibling(url: &str, name: &str) -> String {
 #[utoipa::path(post, path = "/api/v1/assets/{id}/packages", tag = "packages",
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
-    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
+    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, description = "unique_key belongs to another order", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
@@ -268,7 +278,15 @@ pub(super) fn parse_order_over(
     segment_duration_ms: i64,
 ) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
-    fields.only(&["scheme", "encrypt", "kid", "key", "segment_duration"])?;
+    fields.only(&[
+        "scheme",
+        "encrypt",
+        "kid",
+        "key",
+        "segment_duration",
+        "priority",
+        "unique_key",
+    ])?;
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
         ("cenc", Some(Scheme::Cenc)),
@@ -289,8 +307,24 @@ pub(super) fn parse_order_over(
         segment_duration_ms: fields
             .seconds("segment_duration", SEGMENT_SECONDS)?
             .unwrap_or(segment_duration_ms),
+        priority: fields.number("priority", PRIORITIES)?.unwrap_or(0),
+        unique_key: unique_key(&fields)?,
         replaces: None,
     })
+}
+
+/// Reads `unique_key`: bytes that every engine compares in the same way.
+fn unique_key(fields: &Fields) -> Result<Option<String>> {
+    let Some(text) = fields.text("unique_key")? else {
+        return Ok(None);
+    };
+    if !(1..=MAX_UNIQUE_KEY).contains(&text.len())
+        || !text.bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        let what = format!("must have 1 to {MAX_UNIQUE_KEY} characters of ASCII without spaces");
+        return Err(Problem::field("unique_key", what));
+    }
+    Ok(Some(text.to_owned()))
 }
 
 /// Reads `encrypt`.

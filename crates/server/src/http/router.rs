@@ -3,7 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, jobs, library, license, media, packages, page, replace, slow, uploads,
+    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue, replace,
+    slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -65,7 +66,12 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::pause))
+        .routes(routes!(jobs::resume))
         .routes(routes!(jobs::retry))
+        .routes(routes!(queue::get))
+        .routes(routes!(queue::pause))
+        .routes(routes!(queue::resume))
         .routes(routes!(first_api::form))
         .routes(routes!(first_api::package))
         .routes(routes!(first_api::url_and_keys))
@@ -81,6 +87,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .route("/library", get(page::index))
         .route("/assets/{id}", get(page::index))
         .route("/player", get(page::index))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
         .route("/_app/{*path}", get(page::asset))
         .route("/videos", get(async || Redirect::permanent("/videos/")))
         .fallback(page::fallback);
@@ -102,6 +110,8 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .merge(files("/videos/{code}/dash/{*path}"))
         .merge(files("/{code}/dash/{*path}"))
         .route("/videos/", get(library::list))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
         .fallback(async || Problem::not_found("this address on the media port"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn(cors::no_sniffing))

@@ -1,5 +1,8 @@
 //! What a running job and its heartbeat tell each other.
 
+use crate::storage::SourceFile;
+use packager::Source;
+use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,8 +14,10 @@ pub(super) enum Stop {
     Cancelled = 1,
     /// Another worker has it.
     LeaseLost = 2,
-    /// The server stops; the job goes on at the next start.
+    /// The process stops; the job goes on in another one, or at the next start.
     Shutdown = 3,
+    /// A client lets it wait.
+    Paused = 4,
 }
 
 /// Shared between the threads of a job and its heartbeat.
@@ -39,6 +44,7 @@ impl Control {
             1 => Some(Stop::Cancelled),
             2 => Some(Stop::LeaseLost),
             3 => Some(Stop::Shutdown),
+            4 => Some(Stop::Paused),
             _ => None,
         }
     }
@@ -68,6 +74,28 @@ impl Control {
     /// Path of the newest object below the data folder.
     pub(super) fn newest(&self) -> Option<String> {
         self.newest.lock().ok()?.clone()
+    }
+}
+
+/// A delivered file that cannot be read any more once its job is to stop.
+///
+/// Even the largest object is read in pieces, so that work on it ends soon, too.
+#[derive(Debug)]
+pub(super) struct StoppableSource {
+    pub(super) source: SourceFile,
+    pub(super) control: Arc<Control>,
+}
+
+impl Source for StoppableSource {
+    fn len(&self) -> u64 {
+        self.source.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        if self.control.stopped().is_some() {
+            return Err(io::Error::other("the job is to stop"));
+        }
+        self.source.read_at(offset, buffer)
     }
 }
 

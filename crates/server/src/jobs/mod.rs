@@ -4,16 +4,22 @@
 //! fencing token. What fails is sorted here, once: for good, or to be tried again.
 
 mod control;
+mod incarnation;
 mod package;
 mod render;
+mod rescue;
+mod retry;
 mod verify;
 
+pub(crate) use incarnation::Incarnation;
+pub(crate) use rescue::once as rescue;
+
 use crate::app::Shared;
-use crate::clock;
+use crate::db;
 use crate::db::claims::{Beat, Claim, Settled};
-use crate::{id, storage};
+use crate::{clock, crash, storage};
 use control::{Control, Stop, StopOnDrop};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
@@ -24,10 +30,8 @@ const LEASE_MS: i64 = 10_000;
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// How often an idle worker looks for jobs whose time has come; new jobs wake it at once.
 const POLL: Duration = Duration::from_secs(1);
-/// A job that failed this often for reasons that may pass is given up.
-const MAX_ATTEMPTS: i64 = 5;
-/// The pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE_MS: i64 = 1_000;
+/// How long a worker waits before it asks a database again that did not answer.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Why a job ended without a package.
 #[derive(Debug)]
@@ -40,20 +44,29 @@ enum Failure {
     Passing(String),
 }
 
-/// Starts the workers; they end when the server stops, each after it has put its job back.
-pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> std::io::Result<JoinSet<()>> {
-    let incarnation = id::tagged("run")?;
+/// Starts the workers, and the one who looks for jobs of the dead; they end when the server stops, the workers each
+/// after it has put its job back.
+pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> JoinSet<()> {
     let mut workers = JoinSet::new();
-    for number in 1..=count {
-        workers.spawn(work(shared.clone(), format!("{incarnation}/{number}")));
+    workers.spawn(rescue::watch(shared.clone()));
+    for _ in 0..count {
+        workers.spawn(work(shared.clone()));
     }
-    Ok(workers)
+    workers
 }
 
-async fn work(shared: Arc<Shared>, worker: String) {
+/// How long a claim holds without a heartbeat, in milliseconds.
+fn lease_ms() -> i64 {
+    static LEASE: LazyLock<i64> =
+        LazyLock::new(|| crash::setting("REELPACK_TEST_LEASE_MS").unwrap_or(LEASE_MS));
+    *LEASE
+}
+
+async fn work(shared: Arc<Shared>) {
     let mut stopping = shared.stopping();
     while !*stopping.borrow() {
-        let claim = match shared.db.claim_job(&worker, LEASE_MS).await {
+        let claimed = shared.db.claim_job(shared.incarnation.id(), lease_ms());
+        let claim = match claimed.await {
             Ok(claim) => claim,
             Err(error) => {
                 tracing::error!(%error, "no job could be claimed");
@@ -84,7 +97,18 @@ async fn run(shared: &Arc<Shared>, claim: Claim) {
     let _dies_with_this_task = AbortOnDropHandle::new(heart);
     let _stops_with_this_task = StopOnDrop(control.clone());
     let outcome = package::make(shared, &claim, &control).await;
-    let settled = settle(shared, &claim, outcome).await;
+    // What was to stop may have failed at any place, and for no other reason.
+    let outcome = outcome.map_err(|failure| control.stopped().map_or(failure, Failure::Stopped));
+    let settled = loop {
+        match settle(shared, &claim, &outcome).await {
+            // The heart goes on meanwhile. Should the lease run out all the same, the last word is refused.
+            Err(error) if db::is_passing(&error) && !*shared.stopping().borrow() => {
+                tracing::warn!(job = claim.id, %error, "the database is away; the last word waits");
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+            settled => break settled,
+        }
+    };
     let took_ms = clock::monotonic_ms() - began;
     match settled {
         Ok(word) => tracing::info!(job = claim.id, took_ms, "{word}"),
@@ -111,11 +135,12 @@ async fn beat(shared: Arc<Shared>, claim: Arc<Claim>, control: Arc<Control>) {
         let newest = control.newest();
         let beat = shared
             .db
-            .heartbeat(&claim, LEASE_MS, control.progress(), newest.as_deref())
+            .heartbeat(&claim, lease_ms(), control.progress(), newest.as_deref())
             .await;
         match beat {
             Ok(Beat::Held) => {}
             Ok(Beat::CancelRequested) => control.stop(Stop::Cancelled),
+            Ok(Beat::PauseRequested) => control.stop(Stop::Paused),
             Ok(Beat::Lost) => control.stop(Stop::LeaseLost),
             Err(error) => tracing::warn!(job = claim.id, %error, "a heartbeat failed"),
         }
@@ -126,15 +151,19 @@ async fn beat(shared: Arc<Shared>, claim: Arc<Claim>, control: Arc<Control>) {
 async fn settle(
     shared: &Arc<Shared>,
     claim: &Claim,
-    outcome: Result<Settled, Failure>,
-) -> Result<&'static str, crate::db::Error> {
+    outcome: &Result<Settled, Failure>,
+) -> db::Result<&'static str> {
+    let refused;
     let failure = match outcome {
         Ok(Settled::Yes) => return Ok("the package is published"),
         // A wish to cancel came before the publish, or the lease went; the claim's own row says which.
-        Ok(Settled::Refused) => match shared.db.heartbeat(claim, LEASE_MS, 1.0, None).await? {
-            Beat::CancelRequested => Failure::Stopped(Stop::Cancelled),
-            Beat::Held | Beat::Lost => Failure::Stopped(Stop::LeaseLost),
-        },
+        Ok(Settled::Refused) => {
+            refused = match shared.db.heartbeat(claim, lease_ms(), 1.0, None).await? {
+                Beat::CancelRequested => Failure::Stopped(Stop::Cancelled),
+                Beat::Held | Beat::PauseRequested | Beat::Lost => Failure::Stopped(Stop::LeaseLost),
+            };
+            &refused
+        }
         Err(failure) => failure,
     };
     let (settled, word) = match failure {
@@ -143,37 +172,61 @@ async fn settle(
             crash_point!("drain.stopped");
             let settled = shared.db.release(claim, None).await?;
             crash_point!("drain.handed-back");
-            (settled, "the job goes on at the next start")
+            (settled, "the job is handed back")
+        }
+        Failure::Stopped(Stop::Paused) => {
+            crash_point!("pause.stopped");
+            let settled = shared.db.release(claim, None).await?;
+            crash_point!("pause.settled");
+            (settled, "the job waits until it is resumed")
         }
         Failure::Stopped(Stop::Cancelled) => {
             crash_point!("cancel.seen");
-            package::clean_up(shared, claim).await;
-            crash_point!("cancel.files-gone");
             let settled = shared.db.give_up(claim, None).await?;
             crash_point!("cancel.settled");
+            if settled == Settled::Yes {
+                package::remove_files(shared, &claim.code).await;
+            }
+            crash_point!("cancel.files-gone");
             (settled, "the job is cancelled")
         }
-        Failure::Passing(reason) if claim.attempts < MAX_ATTEMPTS => {
-            tracing::warn!(job = claim.id, reason, "the attempt failed");
-            let doublings = u32::try_from(claim.attempts - 1).unwrap_or(0);
-            let pause = FIRST_PAUSE_MS << doublings.min(16);
-            let settled = shared.db.release(claim, Some((&reason, pause))).await?;
-            crash_point!("job.put-back");
-            (settled, "the job will be tried again")
-        }
-        Failure::Passing(reason) | Failure::Permanent(reason) => {
-            tracing::warn!(job = claim.id, reason, "the packaging failed");
-            package::clean_up(shared, claim).await;
-            crash_point!("failure.files-gone");
-            let settled = shared.db.give_up(claim, Some(&reason)).await?;
-            crash_point!("failure.settled");
-            (settled, "the job is given up")
-        }
+        Failure::Passing(reason) => match retry::pause_ms(claim.attempts)? {
+            Some(pause) => put_back(shared, claim, reason, pause).await?,
+            None => fail(shared, claim, reason).await?,
+        },
+        Failure::Permanent(reason) => fail(shared, claim, reason).await?,
     };
     Ok(match settled {
         Settled::Yes => word,
         Settled::Refused => "the job belongs to another worker now",
     })
+}
+
+async fn put_back(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    reason: &str,
+    pause_ms: i64,
+) -> db::Result<(Settled, &'static str)> {
+    tracing::warn!(job = claim.id, reason, pause_ms, "the attempt failed");
+    let settled = shared.db.release(claim, Some((reason, pause_ms))).await?;
+    crash_point!("job.put-back");
+    Ok((settled, "the job will be tried again"))
+}
+
+async fn fail(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    reason: &str,
+) -> db::Result<(Settled, &'static str)> {
+    tracing::warn!(job = claim.id, reason, "the packaging failed");
+    let settled = shared.db.give_up(claim, Some(reason)).await?;
+    crash_point!("failure.settled");
+    if settled == Settled::Yes {
+        package::remove_files(shared, &claim.code).await;
+    }
+    crash_point!("failure.files-gone");
+    Ok((settled, "the job is given up"))
 }
 
 impl From<packager::Error> for Failure {

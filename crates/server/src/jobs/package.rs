@@ -1,7 +1,7 @@
 //! The job that makes a package: probe, plan, render, describe, check, publish.
 
 use super::Failure;
-use super::control::Control;
+use super::control::{Control, StoppableSource};
 use super::render::{self, Target, Written};
 use super::verify;
 use crate::app::Shared;
@@ -26,6 +26,10 @@ pub(super) async fn make(
 
     let storage = shared.clone();
     let source = blocking(move || open(&storage, &asset)).await?;
+    let source = StoppableSource {
+        source,
+        control: control.clone(),
+    };
     let (plan, source) = blocking(move || {
         let movie = packager::probe(&source)?;
         Ok((packager::plan(&[movie], &options)?, source))
@@ -79,23 +83,11 @@ pub(super) async fn make(
     Ok(settled)
 }
 
-/// Deletes the files of a package that will not be; called while the lease still holds.
-pub(super) async fn clean_up(shared: &Arc<Shared>, claim: &Claim) {
-    let package = shared.db.package_by_number(claim.packaged_content_id).await;
-    let removed = match package {
-        Ok(None) => return,
-        Ok(Some(package)) => {
-            let folder = shared.storage.package(&package.code);
-            blocking(move || Ok(folder.abandon()?)).await
-        }
-        Err(error) => Err(error.into()),
-    };
-    if let Err(failure) = removed {
-        tracing::warn!(
-            job = claim.id,
-            ?failure,
-            "files stay until the next start sweeps them"
-        );
+/// Deletes the files of a package that will not be, after the catalogue has said so: a retry writes under another code.
+pub(super) async fn remove_files(shared: &Arc<Shared>, code: &str) {
+    let folder = shared.storage.package(code);
+    if let Err(failure) = blocking(move || Ok(folder.abandon()?)).await {
+        tracing::warn!(code, ?failure, "files stay until a sweep finds them");
     }
 }
 
@@ -147,7 +139,7 @@ fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
         let text = format!("the delivered file {origin} cannot be opened: {error}");
         match error.kind() {
             std::io::ErrorKind::NotFound => Failure::Permanent(text),
-            _ => Failure::Passing(text),
+            _ => Failure::of_storage(&error, text),
         }
     })?;
     if file.len() != recorded.size {
@@ -181,7 +173,7 @@ fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
 fn finish(
     plan: &Plan,
     objects: &Written,
-    source: &SourceFile,
+    source: &StoppableSource,
     target: &PackageStore,
 ) -> Result<(String, Sealed), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;

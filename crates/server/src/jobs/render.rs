@@ -118,6 +118,9 @@ fn one(
             |file| -> Result<ObjectFacts, Failure> {
                 let mut write = |bytes: &[u8]| {
                     crash_point!("object.begun");
+                    if control.stopped().is_some() {
+                        return Err(std::io::Error::other("the job is to stop"));
+                    }
                     file.write_all(bytes)
                 };
                 let facts = plan.render(object, &[source], buffer, &mut write)?;

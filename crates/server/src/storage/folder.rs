@@ -274,7 +274,12 @@ fn is_abandoned(path: &Path, before_ms: i64) -> io::Result<bool> {
     let mut parts = name.trim_start_matches('.').split('-');
     let (boot_of_writer, process) = (parts.next(), parts.next());
     if boot_of_writer == Some(&boot()) && cfg!(target_os = "linux") {
-        return Ok(!Path::new("/proc").join(process.unwrap_or("none")).exists());
+        let writer = Path::new("/proc").join(process.unwrap_or("none"));
+        // Numbers of processes come again: another program, or a thread of one, is not the writer.
+        let program = |process: &Path| fs::read_link(process.join("exe")).ok();
+        return Ok(
+            program(&writer).is_none_or(|found| Some(found) != program(Path::new("/proc/self")))
+        );
     }
     match fs::metadata(path).and_then(|metadata| metadata.modified()) {
         Ok(modified) => Ok(clock::to_ms(modified) <= before_ms),

@@ -5,7 +5,7 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 7] = [
+const SUITES: [&str; 10] = [
     "assets::",
     "catalogue::",
     "first_api::",
@@ -13,6 +13,9 @@ const SUITES: [&str; 7] = [
     "packages::",
     "restart::",
     "secrets::",
+    "uploads::protocol::",
+    "uploads::pull::",
+    "uploads::racing::",
 ];
 
 #[test]

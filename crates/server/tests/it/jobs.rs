@@ -59,20 +59,25 @@ async fn a_running_job_is_cancelled_within_two_seconds_and_made_again_to_the_sam
     let after = objects(&app);
     assert!(before.len() > 1);
     for (file, bytes) in &before {
-        assert_eq!(after.get(file), Some(bytes), "{}", file.display());
+        assert!(after.get(file) == Some(bytes), "{}", file.display());
     }
     problem(app.post(&format!("{path}/retry")).await, 409, "conflict").await;
 }
 
-/// The complete media objects of all packages.
+/// The complete media objects of the only package, below its folder, whose name a retry changes.
 fn objects(app: &TestApp) -> BTreeMap<PathBuf, Vec<u8>> {
-    let all = files(&app.dir().join("packages")).into_iter();
+    let packages = app.dir().join("packages");
+    let all = files(&packages).into_iter();
     let media = all.filter(|path| {
         path.extension()
             .is_some_and(|kind| kind == "m4s" || kind == "mp4")
     });
+    let inside = |path: &PathBuf| {
+        let path = path.strip_prefix(&packages).expect("inside");
+        path.components().skip(1).collect()
+    };
     media
-        .map(|path| (path.clone(), std::fs::read(path).expect("a file")))
+        .map(|path| (inside(&path), std::fs::read(path).expect("a file")))
         .collect()
 }
 

@@ -120,13 +120,16 @@ async fn who_waits_while_the_server_stops_is_told_to_ask_again() {
 
 #[tokio::test]
 async fn a_job_that_kills_its_server_three_times_is_given_up() {
-    // What a dead process leaves is a job in the state `running`; each start counts one death.
+    // What a dead process leaves is a job in the state `running`, and a file that is locked no more; each start counts
+    // one death.
     let app = TestApp::start_with(|config| config.workers = 0).await;
     let asset = app.upload(&clips::numbered(0)).await;
     let package = app.order(&asset, &json!({})).await;
     let mut dir = app.stop().await;
     for _ in 0..3 {
-        sql::run(dir.path(), "UPDATE jobs SET state = 'running'").await;
+        let dead = "UPDATE jobs SET state = 'running', worker = 'run_dead'";
+        sql::run(dir.path(), dead).await;
+        std::fs::write(dir.path().join("workers/run_dead"), "").expect("written");
         dir = TestApp::start_in(dir, |config| config.workers = 0)
             .await
             .stop()
@@ -210,11 +213,8 @@ async fn configurations_that_cannot_work_say_what_to_do() {
     let dir = tempfile::tempdir().expect("a folder");
     let app = TestApp::start().await;
     let mut taken = config(dir.path());
-    taken.listen = app
-        .base
-        .trim_start_matches("http://")
-        .parse()
-        .expect("an address");
+    let address = app.base.trim_start_matches("http://");
+    taken.listen = Some(address.parse().expect("an address"));
     let mut bad_url = config(dir.path());
     bad_url.public_url = Some("video.example".to_owned());
     let mut a_file = config(dir.path());

@@ -1,12 +1,13 @@
 //! A kill at every crash point, one after the other.
 
 use super::process::Process;
-use super::scene::{folder, only, order, request, scenes};
+use super::scene::{Files, folder, only, order, request, scenes};
 use super::{CLAIMED_WITHIN, SERVES_WITHIN, table};
 use crate::media;
 use crate::support::{Scratch, snapshot};
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 pub enum Scene {
     /// A file comes in.
     Upload,
+    /// A file comes in by tus, in two pieces.
+    Resumable,
     /// A package is ordered.
     Order,
     /// A package is made and published.
@@ -27,6 +30,8 @@ pub enum Scene {
     Start,
     /// A running packaging is cancelled.
     Cancel,
+    /// A running packaging is paused.
+    Pause,
     /// A packaging fails for good.
     Fail,
     /// An attempt fails for a reason that may pass.
@@ -38,12 +43,27 @@ pub enum Scene {
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 39] = [
+const POINTS: [(&str, Scene, usize); 58] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
     ("upload.named", Scene::Upload, 0),
+    ("tus.made", Scene::Resumable, 0),
+    ("tus.begun", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 1),
+    ("tus.synced", Scene::Resumable, 0),
+    ("tus.synced", Scene::Resumable, 1),
+    ("tus.recorded", Scene::Resumable, 0),
+    ("tus.recorded", Scene::Resumable, 1),
+    ("tus.kept", Scene::Resumable, 0),
+    ("tus.kept", Scene::Resumable, 1),
+    ("tus.examined", Scene::Resumable, 0),
+    ("tus.placed", Scene::Resumable, 0),
+    ("tus.named", Scene::Resumable, 0),
+    ("tus.ended", Scene::Resumable, 0),
     ("order.made", Scene::Order, 0),
+    ("order.written", Scene::Order, 0),
     ("order.queued", Scene::Order, 0),
     ("start.opened", Scene::Start, 0),
     ("start.recovered", Scene::Start, 0),
@@ -64,15 +84,19 @@ const POINTS: [(&str, Scene, usize); 39] = [
     ("package.sealed", Scene::Package, 0),
     ("package.checked", Scene::Package, 0),
     ("publish.ready", Scene::Package, 0),
+    ("publish.before-commit", Scene::Package, 0),
     ("publish.committed", Scene::Package, 0),
     ("job.put-back", Scene::PutBack, 0),
     ("cancel.seen", Scene::Cancel, 0),
-    ("cancel.files-gone", Scene::Cancel, 0),
     ("cancel.settled", Scene::Cancel, 0),
-    ("failure.files-gone", Scene::Fail, 0),
+    ("cancel.files-gone", Scene::Cancel, 0),
     ("failure.settled", Scene::Fail, 0),
+    ("failure.files-gone", Scene::Fail, 0),
+    ("pause.stopped", Scene::Pause, 0),
+    ("pause.settled", Scene::Pause, 0),
     ("drain.stopped", Scene::Drain, 0),
     ("drain.handed-back", Scene::Drain, 0),
+    ("drain.workers-gone", Scene::Drain, 0),
     ("delete-package.committed", Scene::DeletePackage, 0),
     ("delete-package.files-gone", Scene::DeletePackage, 0),
     ("delete-asset.committed", Scene::DeleteAsset, 0),
@@ -156,10 +180,12 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
     };
     match scene {
         Scene::Upload => upload(point, &armed),
+        Scene::Resumable => super::resumable::upload(point, &armed, *survived),
         Scene::Order => ordering(point, &armed),
         Scene::Package => package(point, &armed),
         Scene::Start => start(point, &armed),
         Scene::Cancel => cancel(point, &armed),
+        Scene::Pause => pause(point, &armed),
         Scene::Fail => fail(point, &armed),
         Scene::PutBack => put_back(point, &armed),
         Scene::Drain => drain(point, &armed),
@@ -303,17 +329,34 @@ fn ready(server: &Process, data: &Path, point: &str) {
 
 #[track_caller]
 fn same_bytes(data: &Path, point: &str) {
-    let found = snapshot(&data.join("packages"));
-    let wanted = &scenes().package;
-    let names = |files: &super::scene::Files| files.keys().cloned().collect::<Vec<PathBuf>>();
-    assert_eq!(names(&found), names(wanted), "{point}");
+    let found = of_one_package(snapshot(&data.join("packages")));
+    let wanted = of_one_package(scenes().package.clone());
+    let names = |files: &Files| files.keys().cloned().collect::<Vec<PathBuf>>();
+    assert_eq!(names(&found), names(&wanted), "{point}");
     for (path, bytes) in wanted {
         assert!(
-            found[path] == *bytes,
+            found[&path] == bytes,
             "{point}: {} has other bytes",
             path.display()
         );
     }
+}
+
+/// The files without the folder of their package, whose name a retry changes. There is one such folder.
+#[track_caller]
+fn of_one_package(files: Files) -> Files {
+    let first = |path: &PathBuf| {
+        path.components()
+            .next()
+            .map(|name| name.as_os_str().to_owned())
+    };
+    let folders: BTreeSet<_> = files.keys().filter_map(first).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    let inside = |path: PathBuf| path.components().skip(1).collect::<PathBuf>();
+    files
+        .into_iter()
+        .map(|(path, bytes)| (inside(path), bytes))
+        .collect()
 }
 
 fn cancel(point: &str, armed: &str) -> Seen {
@@ -338,6 +381,30 @@ fn cancel(point: &str, armed: &str) -> Seen {
     Seen {
         served: Some(served),
         end: "cancelled, no files; retried: same bytes",
+        ..Seen::default()
+    }
+}
+
+fn pause(point: &str, armed: &str) -> Seen {
+    let (_scratch, data) = folder(&scenes().queued);
+    let server = Process::serve(&data, &format!("{SLOWLY};{armed}"), 1).unwrap();
+    let job = running(&server);
+    let (status, answer) = server
+        .post(&format!("{job}/pause"), &json!({}))
+        .expect("an answer");
+    assert_eq!(status, 200, "{answer}");
+    server.died(point);
+    let (server, served) = again(&data, point);
+    server.until(&job, |job| job["state"] == "paused");
+    let (status, answer) = server
+        .post(&format!("{job}/resume"), &json!({}))
+        .expect("an answer");
+    assert_eq!(status, 200, "{answer}");
+    ready(&server, &data, point);
+    server.stop();
+    Seen {
+        served: Some(served),
+        end: "paused; resumed: same bytes",
         ..Seen::default()
     }
 }
@@ -426,7 +493,7 @@ pub fn after_deletion(data: &Path, collection: &str, must_be_gone: bool, point: 
 }
 
 /// Starts a server where one was killed, and measures how soon it answers.
-fn again(data: &Path, point: &str) -> (Process, Duration) {
+pub fn again(data: &Path, point: &str) -> (Process, Duration) {
     let server = Process::serve(data, "", 1).unwrap_or_else(|log| panic!("{point}: {log}"));
     let served = server.up_in;
     assert!(served < SERVES_WITHIN, "{point}: served after {served:?}");
@@ -447,7 +514,7 @@ fn no_files(folder: &Path, point: &str) {
 }
 
 /// All files below a folder, those with a dot in front too.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     let found = snapshot(folder).into_iter();
     let files = found.filter(|(_, bytes)| bytes.is_some());
     files.map(|(path, _)| folder.join(path)).collect()

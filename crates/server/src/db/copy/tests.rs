@@ -35,6 +35,8 @@ async fn filled(db: &Database, name: &str) -> i64 {
         job_id: format!("job_{name}"),
         iv_seed: [7; 16],
         replaces: Some((1, 1000)),
+        priority: 0,
+        unique_key: None,
     };
     let number = db.add_package(&package).await.expect("a package");
     number.expect("its asset is there")

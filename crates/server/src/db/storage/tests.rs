@@ -38,6 +38,8 @@ async fn publish(db: &Database, asset: i64, name: &str, replaces: Option<(i64, i
         segment_duration_ms: 4000,
         job_id: format!("job_{name}"),
         iv_seed: [7; 16],
+        priority: 0,
+        unique_key: None,
         replaces,
     };
     let number = db.add_package(&package).await.expect("a package");

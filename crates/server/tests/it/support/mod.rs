@@ -50,7 +50,7 @@ impl TestApp {
         let mut config = config(dir.path());
         change(&mut config);
         let app = App::start(config).await.expect("the app starts");
-        let base = format!("http://{}", app.addr());
+        let base = format!("http://{}", app.addr().expect("an address"));
         Self {
             app: Some(app),
             dir,
@@ -229,12 +229,13 @@ pub fn chosen(data_dir: &Path) -> (Engine, Option<String>) {
 pub fn config(data_dir: &Path) -> Config {
     let (_, url) = chosen(data_dir);
     Config {
-        listen: "127.0.0.1:0".parse().expect("an address"),
+        listen: Some("127.0.0.1:0".parse().expect("an address")),
         media_listen: None,
         data_dir: data_dir.to_owned(),
         database: url.map(|url| DatabaseUrl::parse(&url).expect("a URL")),
         storage: server::StorageConfig::default(),
         public_url: None,
+        key_file: None,
         workers: 2,
         uploads: UploadLimits {
             reserve: 0,
