@@ -14,6 +14,7 @@ mod sealed;
 mod serve;
 mod several_inputs;
 mod signals;
+mod storage;
 mod streams;
 mod support;
 mod usage;

@@ -10,13 +10,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A server on a port that stays the same when it is started again.
-struct Server {
+pub struct Server {
     child: Child,
     port: u16,
 }
 
 impl Server {
-    fn start(scratch: &Scratch) -> Self {
+    pub fn start(scratch: &Scratch) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -38,19 +38,19 @@ impl Server {
         Self { child, port }
     }
 
-    fn base(&self) -> String {
+    pub fn base(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Ends the server; returns its port.
-    fn kill(mut self) -> u16 {
+    pub fn kill(mut self) -> u16 {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.port
     }
 }
 
-fn push(scratch: &Scratch, base: &str, words: &str) -> Command {
+pub fn push(scratch: &Scratch, base: &str, words: &str) -> Command {
     let mut command = scratch.command();
     command
         .args(["push", "--server", base])
@@ -59,7 +59,7 @@ fn push(scratch: &Scratch, base: &str, words: &str) -> Command {
     command
 }
 
-fn run(mut command: Command) -> Run {
+pub fn run(mut command: Command) -> Run {
     Run(command.output().unwrap())
 }
 
