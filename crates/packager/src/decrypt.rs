@@ -96,7 +96,7 @@ impl Decryptor<'_> {
                     header.kind, header.offset
                 )));
             }
-            self.top_level(source, &header)?;
+            self.top_level(input, source, &header)?;
         }
         self.end_input()
     }
@@ -131,9 +131,17 @@ impl Decryptor<'_> {
         }
     }
 
-    fn top_level(&mut self, source: &dyn Source, header: &BoxHeader) -> Result<(), Error> {
+    fn top_level(
+        &mut self,
+        input: usize,
+        source: &dyn Source,
+        header: &BoxHeader,
+    ) -> Result<(), Error> {
         match &header.kind.0 {
             b"moov" => {
+                if (input, header.offset) != (self.tracks.input, self.tracks.moov_offset) {
+                    return Err(layout::second_moov(header));
+                }
                 let mut bytes = read_box(source, header)?;
                 for patch in tracks::patches(&BoxView::new(&bytes, header.offset)?)? {
                     patch.apply(&mut bytes);

@@ -102,6 +102,7 @@ pub fn decrypted<'a>(
     clear.read_movie(&tracks, &mut wanted)?;
     for header in whole_boxes(source) {
         match &header.kind.0 {
+            b"moov" if header.offset != moov.offset => return Err(layout::second_moov(&header)),
             b"moof" => clear.add_fragment(&header, &tracks, &mut wanted)?,
             b"pssh" => clear
                 .patches

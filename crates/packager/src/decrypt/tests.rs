@@ -193,3 +193,15 @@ fn as_many_runs_as_samples_are_no_trouble() {
     let bytes = file(&[], &samples, |w| runs(w, &vec![(1, 0); samples.len()]));
     check(bytes, &[key(1)], samples.len());
 }
+
+#[test]
+fn a_second_moov_is_refused_in_both_ways() {
+    let mut bytes = file(&[], &[1], |_| {});
+    let mut second = Writer::default();
+    moov(&mut second, &[]);
+    bytes.extend_from_slice(&second.into_bytes());
+    let refused = |error: Error| assert!(error.to_string().contains("a second 'moov'"), "{error}");
+    let source = MemorySource(bytes.clone());
+    refused(decrypted(&source, &[key(1)]).err().expect("refused"));
+    refused(open(bytes, &[key(1)]).expect_err("refused"));
+}

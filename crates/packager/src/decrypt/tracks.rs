@@ -16,7 +16,7 @@ pub(crate) struct Tracks {
     /// Defaults of fragments.
     pub defaults: HashMap<u32, Trex>,
     /// The input that holds the `moov`.
-    input: usize,
+    pub input: usize,
     /// The `moov`, whole.
     pub moov: Arc<[u8]>,
     /// Where it begins in its input.

@@ -151,10 +151,7 @@ impl Layout {
                     brand = ftyp.major_brand.to_string();
                 }
                 b"moov" if moov.is_none() => moov = Some(header),
-                b"moov" => {
-                    let what = format!("a second 'moov' at {:#x}", header.offset);
-                    return Err(Error::InvalidInput(what));
-                }
+                b"moov" => return Err(second_moov(&header)),
                 b"moof" => has_fragments = true,
                 _ => {}
             }
@@ -263,4 +260,9 @@ fn has_transport_packets(source: &dyn Source) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// Of two indexes nobody knows which one is meant.
+pub(crate) fn second_moov(header: &BoxHeader) -> Error {
+    Error::InvalidInput(format!("a second 'moov' at {:#x}", header.offset))
 }

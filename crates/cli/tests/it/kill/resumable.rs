@@ -6,6 +6,7 @@ use super::scene::only;
 use crate::media;
 use crate::support::Scratch;
 use std::fs;
+use std::path::Path;
 
 /// Sends a file in two pieces to a server that dies at a point, goes on with its successor, and looks at what became
 /// of it: all that was acknowledged is there, and one asset comes of it.
@@ -15,20 +16,7 @@ pub fn upload(point: &str, armed: &str, survived: usize) -> Seen {
     let bytes = fs::read(media::clip()).unwrap();
     let half = bytes.len() / 2;
     let server = Process::serve(&data, armed, 0).unwrap();
-    let begun = server.tus(None, bytes.len() as u64, &[]);
-    let mut acknowledged = 0;
-    let mut path = None;
-    if let Ok((status, _, id)) = &begun {
-        assert_eq!(*status, 201);
-        let upload = format!("/api/v1/uploads/{id}");
-        if let Ok((status, offset, _)) = server.tus(Some(&upload), 0, &bytes[..half]) {
-            assert_eq!((status, offset), (204, half as u64), "{point}");
-            acknowledged = offset;
-            let last = server.tus(Some(&upload), offset, &bytes[half..]);
-            assert!(last.is_err(), "{point} was not reached: {last:?}");
-        }
-        path = Some(upload);
-    }
+    let (path, acknowledged) = send(&server, &bytes, half, point);
     server.died(point);
     assert!(
         survived == 0 || acknowledged > 0,
@@ -53,8 +41,41 @@ pub fn upload(point: &str, armed: &str, survived: usize) -> Seen {
         let (status, ..) = server.tus(Some(&path), offset, &bytes[rest..]).unwrap();
         assert_eq!(status, 204, "{point}");
     }
-    let done = server.until(&path, |found| found["state"] == "done");
-    let asset = only(&server, "assets").expect("the asset");
+    became_one_asset(&server, &data, &path, &bytes, point);
+    server.stop();
+    Seen {
+        served: Some(served),
+        end: if rest == bytes.len() {
+            "asset there"
+        } else if rest > 0 {
+            "went on from what was acknowledged"
+        } else {
+            "began again"
+        },
+        ..Seen::default()
+    }
+}
+
+/// Begins, and sends both halves, as far as the server lives; returns where, and how much it acknowledged.
+fn send(server: &Process, bytes: &[u8], half: usize, point: &str) -> (Option<String>, u64) {
+    let Ok((status, _, id)) = server.tus(None, bytes.len() as u64, &[]) else {
+        return (None, 0);
+    };
+    assert_eq!(status, 201);
+    let upload = format!("/api/v1/uploads/{id}");
+    let Ok((status, offset, _)) = server.tus(Some(&upload), 0, &bytes[..half]) else {
+        return (Some(upload), 0);
+    };
+    assert_eq!((status, offset), (204, half as u64), "{point}");
+    let last = server.tus(Some(&upload), offset, &bytes[half..]);
+    assert!(last.is_err(), "{point} was not reached: {last:?}");
+    (Some(upload), offset)
+}
+
+/// Waits for the end of an upload: one asset with its bytes, and nothing else.
+fn became_one_asset(server: &Process, data: &Path, path: &str, bytes: &[u8], point: &str) {
+    let done = server.until(path, |found| found["state"] == "done");
+    let asset = only(server, "assets").expect("the asset");
     assert_eq!(done["asset_id"], asset["id"], "{point}");
     let sources = files_in(&data.join("sources"));
     assert_eq!(sources.len(), 1, "{point}: {sources:?}");
@@ -70,16 +91,4 @@ pub fn upload(point: &str, armed: &str, survived: usize) -> Seen {
             .all(|file| file.metadata().map_or(0, |data| data.len()) == 0)
             .then_some(())
     });
-    server.stop();
-    Seen {
-        served: Some(served),
-        end: if rest == bytes.len() {
-            "asset there"
-        } else if rest > 0 {
-            "went on from what was acknowledged"
-        } else {
-            "began again"
-        },
-        ..Seen::default()
-    }
 }
