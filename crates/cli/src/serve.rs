@@ -10,6 +10,7 @@ use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,6 +116,7 @@ impl PlaceArgs {
             public_url: None,
             key_file: self.key_file.clone(),
             workers: cores(),
+            first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
         })
     }

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     /// This process, among all that work on the queue.
     pub(crate) incarnation: Incarnation,
+    /// How long a job waits after its first attempt failed, in milliseconds.
+    pub(crate) first_pause_ms: i64,
     /// Whether it can do its work.
     pub(crate) health: Health,
     /// What links begin with, when the configuration says so.
@@ -255,6 +257,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         uploads,
         keys,
         incarnation,
+        first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
         health: Health::default(),
         public_url,
         work: Notify::new(),

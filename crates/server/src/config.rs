@@ -5,6 +5,7 @@ use crate::storage::StorageConfig;
 use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Configuration of a server; the command line makes it from its flags.
 #[derive(Debug, Clone)]
@@ -25,6 +26,9 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
+    /// How long a job waits after its first attempt failed for a reason that may pass; twice as long after each
+    /// further one.
+    pub first_pause: Duration,
     /// What uploads may take.
     pub uploads: UploadLimits,
 }

@@ -116,7 +116,8 @@ async fn key(
             path.display()
         )));
     }
-    let opened = Keys::open(data_dir).map_err(|error| ServeError(error.to_string()))?;
+    let opened =
+        Keys::open(&data_dir.join(KEY_FILE)).map_err(|error| ServeError(error.to_string()))?;
     let kid = packager::parse_key_id(&wrapped.kid);
     let kid = kid.map_err(|error| ServeError(format!("the catalogue: {error}")))?;
     let content_key = opened.content_key(&wrapped.id, kid, &wrapped.video_key);

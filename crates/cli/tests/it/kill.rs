@@ -12,6 +12,7 @@ mod random;
 mod resumable;
 mod scene;
 mod table;
+mod workers;
 
 use std::time::{Duration, Instant};
 

@@ -190,7 +190,7 @@ async fn settle(
             crash_point!("cancel.files-gone");
             (settled, "the job is cancelled")
         }
-        Failure::Passing(reason) => match retry::pause_ms(claim.attempts)? {
+        Failure::Passing(reason) => match retry::pause_ms(claim.attempts, shared.first_pause_ms)? {
             Some(pause) => put_back(shared, claim, reason, pause).await?,
             None => fail(shared, claim, reason).await?,
         },

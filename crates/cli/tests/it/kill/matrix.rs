@@ -309,7 +309,7 @@ pub fn after_packaging(data: &Path, point: &str) -> Seen {
 }
 
 /// Waits for the only package and checks that it is the one of the undisturbed run, byte for byte.
-fn ready(server: &Process, data: &Path, point: &str) {
+pub fn ready(server: &Process, data: &Path, point: &str) {
     let found = server.until("/api/v1/packages", |found| {
         let status = &found["data"][0]["status"];
         assert_ne!(status, "Failed", "{point}: {found}");

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use ureq::Agent;
@@ -15,7 +15,8 @@ use ureq::Agent;
 /// A running process.
 pub struct Process {
     child: Child,
-    log: JoinHandle<String>,
+    log: JoinHandle<()>,
+    lines: Arc<Mutex<String>>,
     /// Where it listens.
     base: String,
     started: Instant,
@@ -49,6 +50,16 @@ impl Process {
         Ok(process)
     }
 
+    /// Starts workers alone, with armed crash points and a lease of so many milliseconds.
+    pub fn work(data: &Path, points: &str, lease_ms: u64) -> Self {
+        let lease = lease_ms.to_string();
+        let environment = [("FAILPOINTS", points), ("REELPACK_TEST_LEASE_MS", &lease)];
+        let (process, working) =
+            Self::start_with(data, &environment, &["worker", "--workers", "1"]);
+        working.recv_timeout(PATIENCE).expect("it works");
+        process
+    }
+
     /// Starts a server and waits for nothing.
     pub fn launch(data: &Path, workers: usize) -> Self {
         let workers = workers.to_string();
@@ -57,18 +68,28 @@ impl Process {
     }
 
     fn start(data: &Path, points: &str, words: &[&str]) -> (Self, mpsc::Receiver<String>) {
+        Self::start_with(data, &[("FAILPOINTS", points)], words)
+    }
+
+    fn start_with(
+        data: &Path,
+        environment: &[(&str, &str)],
+        words: &[&str],
+    ) -> (Self, mpsc::Receiver<String>) {
         let started = Instant::now();
         let mut command = Command::new(env!("CARGO_BIN_EXE_reelpack"));
         command.args(words).arg("--data-dir").arg(data);
         let child = command
-            .env("FAILPOINTS", points)
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn();
         let mut child = child.unwrap();
         let stderr = child.stderr.take().unwrap();
         let (say, listening) = mpsc::channel();
-        let log = std::thread::spawn(move || read(stderr, &say));
+        let lines = Arc::new(Mutex::new(String::new()));
+        let to = lines.clone();
+        let log = std::thread::spawn(move || read(stderr, &to, &say));
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
@@ -76,6 +97,7 @@ impl Process {
         let process = Self {
             child,
             log,
+            lines,
             base: String::new(),
             up_in: Duration::ZERO,
             agent: agent.into(),
@@ -171,6 +193,16 @@ impl Process {
         self.ended();
     }
 
+    /// Where it listens.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Whether its log holds a text.
+    pub fn said(&self, text: &str) -> bool {
+        self.lines.lock().unwrap().contains(text)
+    }
+
     /// Kills the process while others talk with it.
     pub fn kill_now(&self) {
         self.signal(Signal::KILL);
@@ -186,6 +218,12 @@ impl Process {
         self.signal(Signal::TERM);
         let (status, log) = self.ended();
         assert!(status.success(), "{status}: {log}");
+    }
+
+    /// Waits for the process to end by itself; its exit code and log.
+    pub fn end(self) -> (Option<i32>, String) {
+        let (status, log) = self.ended();
+        (status.code(), log)
     }
 
     /// Waits for the process to be killed at a crash point.
@@ -204,7 +242,9 @@ impl Process {
 
     fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        (status, self.log.join().unwrap())
+        self.log.join().unwrap();
+        let log = std::mem::take(&mut *self.lines.lock().unwrap());
+        (status, log)
     }
 
     fn url(&self, path: &str) -> String {
@@ -213,18 +253,18 @@ impl Process {
 }
 
 /// Reads a log to its end; says where the server listens.
-fn read(stderr: ChildStderr, listening: &mpsc::Sender<String>) -> String {
+fn read(stderr: ChildStderr, log: &Mutex<String>, listening: &mpsc::Sender<String>) {
     let mut reader = BufReader::new(stderr);
-    let mut log = String::new();
-    loop {
-        let before = log.len();
-        // What a killed process said last may be cut off in a character.
-        if !matches!(reader.read_line(&mut log), Ok(1..)) {
-            return log;
-        }
-        if let Some(base) = log[before..].trim().strip_prefix("listening on ") {
+    let mut line = String::new();
+    // What a killed process said last may be cut off in a character.
+    while matches!(reader.read_line(&mut line), Ok(1..)) {
+        log.lock().unwrap().push_str(&line);
+        let said = line.trim();
+        let ready = said.strip_prefix("listening on ");
+        if let Some(base) = ready.or(said.strip_prefix("working as ")) {
             let _ = listening.send(base.to_owned());
         }
+        line.clear();
     }
 }
 

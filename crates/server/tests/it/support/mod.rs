@@ -237,6 +237,7 @@ pub fn config(data_dir: &Path) -> Config {
         public_url: None,
         key_file: None,
         workers: 2,
+        first_pause: Duration::from_millis(20),
         uploads: UploadLimits {
             reserve: 0,
             ..UploadLimits::default()
