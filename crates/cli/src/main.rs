@@ -5,6 +5,7 @@ mod client;
 mod database;
 mod decrypt;
 mod failure;
+mod import;
 mod input;
 mod inspect;
 mod interrupt;
@@ -48,6 +49,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
+    Import(Box<import::ImportArgs>),
 }
 
 fn main() -> ExitCode {
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Import(args) => import::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -95,7 +95,10 @@ fn cores() -> usize {
 }
 
 /// The folder of the XDG Base Directory Specification: a relative `XDG_DATA_HOME` is to be ignored.
-fn default_data_dir() -> Result<PathBuf, Failure> {
+///
+/// # Errors
+/// [`Failure::Usage`] when neither that variable nor HOME is set.
+pub fn default_data_dir() -> Result<PathBuf, Failure> {
     let absolute = |name: &str| {
         let path = std::env::var_os(name).map(PathBuf::from);
         path.filter(|path| path.is_absolute())

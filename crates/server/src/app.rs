@@ -1,13 +1,14 @@
 //! A running server: what its parts share, how it starts and how it stops.
 
 use crate::config::{self, Config};
-use crate::db::Database;
+use crate::db::{Database, DatabaseUrl};
 use crate::keys::{KEY_FILE, Keys};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageConfig};
 use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -185,30 +186,8 @@ async fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), ServeEr
 }
 
 async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
-    let data_dir = &config.data_dir;
-    // Only its owner may look into it: it holds the clear videos.
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(|error| {
-            let path = data_dir.display();
-            ServeError(format!("the data folder {path} cannot be made: {error}"))
-        })?;
-    let storage = Storage::open(data_dir, &config.storage);
-    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
-    tracing::info!(storage = storage.place(), "sources and packages are kept");
-    let db = Database::open(storage.root(), config.database.as_ref()).await;
-    let db = db.map_err(ServeError)?;
-    let has_file = storage.root().join(KEY_FILE).exists();
-    if !has_file && db.holds_keys().await.map_err(database)? {
-        return Err(ServeError(format!(
-            "{KEY_FILE} is missing from {}, and the content keys in its database open with nothing \
-             else: bring the file back",
-            storage.root().display()
-        )));
-    }
-    let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
+    let place = open_place(&config.data_dir, &config.storage, config.database.as_ref());
+    let (storage, db, keys) = place.await?;
     let uploads = Uploads::open(storage.root(), config.uploads.clone())
         .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
@@ -222,6 +201,38 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         ended: watch::Sender::new(0),
         stopping: watch::Sender::new(false),
     })
+}
+
+/// Opens the data folder, alone, with what is in it.
+pub(crate) async fn open_place(
+    data_dir: &Path,
+    storage: &StorageConfig,
+    database_url: Option<&DatabaseUrl>,
+) -> Result<(Storage, Database, Keys), ServeError> {
+    // Only its owner may look into it: it holds the clear videos.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(|error| {
+            let path = data_dir.display();
+            ServeError(format!("the data folder {path} cannot be made: {error}"))
+        })?;
+    let storage = Storage::open(data_dir, storage);
+    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
+    tracing::info!(storage = storage.place(), "sources and packages are kept");
+    let db = Database::open(storage.root(), database_url).await;
+    let db = db.map_err(ServeError)?;
+    let has_file = storage.root().join(KEY_FILE).exists();
+    if !has_file && db.holds_keys().await.map_err(database)? {
+        return Err(ServeError(format!(
+            "{KEY_FILE} is missing from {}, and the content keys in its database open with nothing \
+             else: bring the file back",
+            storage.root().display()
+        )));
+    }
+    let keys = Keys::open(storage.root()).map_err(|error| ServeError(error.to_string()))?;
+    Ok((storage, db, keys))
 }
 
 /// Takes back the jobs of a predecessor and deletes the files that nothing names.

@@ -3,11 +3,14 @@
 use crate::app::Shared;
 use crate::db::packages::{NewPackage, StoredKeys};
 use crate::id;
-use crate::keys::{self, KeysError, Role};
+use crate::keys::{Keys, KeysError, Role};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use packager::{EncryptScope, KeyId, Scheme};
 use zeroize::{Zeroize, Zeroizing};
+
+/// Segments aim at four seconds unless a client wants another length.
+pub(crate) const SEGMENT_DURATION_MS: i64 = 4_000;
 
 /// What a client wants of a package.
 pub(crate) struct Order {
@@ -56,10 +59,11 @@ impl Shared {
     ) -> Result<Option<i64>, OrderError> {
         let id = id::tagged("pkg")?;
         let stored = match order.scheme {
-            Some(_) => Some(self.seal(&id, order.kid, order.key)?),
+            Some(_) => Some(seal(&self.keys, &id, order.kid, order.key)?),
             None => None,
         };
         let new = NewPackage {
+            number: None,
             id,
             code: id::code()?,
             input_content_id,
@@ -76,31 +80,27 @@ impl Shared {
         self.wake_workers();
         Ok(number)
     }
+}
 
-    /// Wraps the keys of a package; makes what was not given.
-    fn seal(
-        &self,
-        package: &str,
-        kid: Option<(KeyId, String)>,
-        key: Option<GivenKey>,
-    ) -> Result<StoredKeys, OrderError> {
-        let made = keys::generate()?;
-        let (kid, given_kid) = kid.unwrap_or_else(|| (made.kid, made.kid.base64url()));
-        let key = key.unwrap_or_else(|| GivenKey {
-            value: Zeroizing::new(made.value),
-            text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
-        });
-        Ok(StoredKeys {
-            video_key: self
-                .keys
-                .wrap(package, &kid, Role::Value, key.value.as_slice())?,
-            kid: kid.hex(),
-            given_key: self
-                .keys
-                .wrap(package, &kid, Role::GivenText, key.text.as_bytes())?,
-            given_kid,
-        })
-    }
+/// Wraps the keys of a package; makes what was not given.
+pub(crate) fn seal(
+    keys: &Keys,
+    package: &str,
+    kid: Option<(KeyId, String)>,
+    key: Option<GivenKey>,
+) -> Result<StoredKeys, OrderError> {
+    let made = crate::keys::generate()?;
+    let (kid, given_kid) = kid.unwrap_or_else(|| (made.kid, made.kid.base64url()));
+    let key = key.unwrap_or_else(|| GivenKey {
+        value: Zeroizing::new(made.value),
+        text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
+    });
+    Ok(StoredKeys {
+        video_key: keys.wrap(package, &kid, Role::Value, key.value.as_slice())?,
+        kid: kid.hex(),
+        given_key: keys.wrap(package, &kid, Role::GivenText, key.text.as_bytes())?,
+        given_kid,
+    })
 }
 
 impl GivenKey {

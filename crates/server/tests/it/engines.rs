@@ -5,10 +5,11 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 7] = [
+const SUITES: [&str; 8] = [
     "assets::",
     "catalogue::",
     "first_api::",
+    "import::",
     "jobs::",
     "packages::",
     "restart::",

@@ -4,6 +4,7 @@ mod assets;
 mod catalogue;
 mod engines;
 mod first_api;
+mod import;
 mod jobs;
 mod licenses;
 mod media;
