@@ -368,6 +368,10 @@ impl TrackBuilder {
         if extent.end <= extent.start {
             return Packageable::No("it lasts no time".into());
         }
+        let presented = extent.end.saturating_sub(extent.start.max(0));
+        if presented.saturating_mul(1000) < i64::from(self.timescale) {
+            return Packageable::No("less than a millisecond of it is presented".into());
+        }
         if extent.still > self.samples.count() / 2 {
             return Packageable::No("most of its samples last no time".into());
         }

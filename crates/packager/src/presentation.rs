@@ -330,6 +330,11 @@ impl PlannedTrack {
     }
 }
 
+/// The rate of bytes that are played in so many seconds.
+fn bits_a_second(bytes: u64, seconds: f64) -> u64 {
+    (bytes as f64 * 8.0 / seconds).ceil() as u64
+}
+
 impl<'a> RenditionFacts<'a> {
     fn of(
         rendition: &'a Rendition,
@@ -344,8 +349,8 @@ impl<'a> RenditionFacts<'a> {
         let seconds = |ticks: u64| ticks as f64 / f64::from(facts.timescale);
         let bandwidth = segments
             .iter()
-            .map(|segment| segment.size as f64 * 8.0 / seconds(segment.length))
-            .fold(0.0, f64::max);
+            .map(|segment| bits_a_second(segment.size, seconds(segment.length)))
+            .max();
         let total_ticks: u64 = match segments.is_empty() {
             // A list of cues where there are no playlists: one file.
             true => track.end.saturating_sub(track.presented_start()).max(1) as u64,
@@ -371,7 +376,7 @@ impl<'a> RenditionFacts<'a> {
             SampleEntry::Text(TextEntry::Cues(_)) => Format::Cues {
                 whole_bandwidth: {
                     let size = objects.first().map_or(0, |whole| whole.size);
-                    (size as f64 * 8.0 / seconds(total_ticks)).ceil() as u64
+                    bits_a_second(size, seconds(total_ticks))
                 },
             },
             SampleEntry::Text(_) => Format::Text,
@@ -388,8 +393,8 @@ impl<'a> RenditionFacts<'a> {
             role: facts.role,
             timescale: facts.timescale,
             presentation_time_offset: (start * f64::from(facts.timescale)).round() as u64,
-            bandwidth: bandwidth.ceil() as u64,
-            average_bandwidth: (total_bytes as f64 * 8.0 / seconds(total_ticks)).ceil() as u64,
+            bandwidth: bandwidth.unwrap_or(0),
+            average_bandwidth: bits_a_second(total_bytes, seconds(total_ticks)),
             files,
             segments,
             key_init: false,

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::text;
 use packager::BoxNode;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -70,11 +71,14 @@ fn append(node: &BoxNode, depth: usize, lines: &mut String) {
         "", node.offset, node.size
     );
     // What a box says several times, or at length, has lines of its own.
-    let times = |name: &str| node.fields.iter().filter(|field| field.0 == name).count();
+    let mut times = HashMap::new();
+    for (name, _) in &node.fields {
+        *times.entry(name).or_insert(0) += 1;
+    }
     let (listed, short): (Vec<_>, Vec<_>) = node
         .fields
         .iter()
-        .partition(|(name, value)| value.len() > MAX_INLINE || times(name) > 1);
+        .partition(|(name, value)| value.len() > MAX_INLINE || times.get(name) > Some(&1));
     for (name, value) in short {
         let _ = write!(lines, ", {name}={}", one_line(value));
     }

@@ -298,15 +298,19 @@ fn write_system(
     })
 }
 
+/// Bits a second as the schema takes them, in 32 bits: a single picture that lasts a tick would have more.
+fn bandwidth(bits_a_second: u64) -> String {
+    bits_a_second.clamp(1, u64::from(u32::MAX)).to_string()
+}
+
 fn write_representation(
     xml: &mut Xml,
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> io::Result<()> {
-    let bandwidth = rendition.bandwidth.to_string();
     let mut attributes = vec![
         ("id", rendition.name.to_string()),
-        ("bandwidth", bandwidth),
+        ("bandwidth", bandwidth(rendition.bandwidth)),
         ("codecs", rendition.codec.to_string()),
     ];
     if let Some(other) = &rendition.supplemental {

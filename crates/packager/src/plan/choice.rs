@@ -101,7 +101,9 @@ fn check(movies: &[Movie], nothing: bool, warnings: &[Warning]) -> Result<(), Er
 fn main_picture(movie: &Movie) -> Option<&Track> {
     let pictures = || {
         let tracks = movie.tracks.iter();
-        tracks.filter(|track| track.kind == TrackKind::Video && !is_cover_art(track))
+        tracks.filter(|track| {
+            track.kind == TrackKind::Video && !is_cover_art(track) && !is_cut_away(track)
+        })
     };
     pictures()
         .find(|track| track.header.enabled)
@@ -111,6 +113,11 @@ fn main_picture(movie: &Movie) -> Option<&Track> {
 /// Whether a track is a still picture beside the sound.
 fn is_cover_art(track: &Track) -> bool {
     track.sample_count <= 1 && matches!(track.codec.fourcc.as_str(), "jpeg" | "png ")
+}
+
+/// Whether next to nothing of a track is presented, as when its edit list cuts it away.
+fn is_cut_away(track: &Track) -> bool {
+    track.sample_count > 0 && track.duration_seconds < 0.001
 }
 
 fn left_out(track: &Track, place: &str) -> Warning {

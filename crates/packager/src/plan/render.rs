@@ -18,6 +18,8 @@ pub struct SegmentBuffer {
     /// time.
     payload: Vec<u8>,
     samples: Vec<Sample>,
+    /// When the samples of a segment are shown.
+    times: Vec<i64>,
 }
 
 /// What manifests need to know of an object that was written.
@@ -208,6 +210,7 @@ impl PlannedTrack {
             .peekable();
         let mut layout = Layout::of(&self.facts.entry);
         buffer.head.clear();
+        buffer.times.clear();
         if with_type {
             buffer.head = fragment::write_segment_type(std::mem::take(&mut buffer.head));
         }
@@ -224,6 +227,10 @@ impl PlannedTrack {
                 bytes += u64::from(next.size);
                 buffer.samples.push(self.timeline.shifted(next));
             }
+            let shown = buffer.samples.iter();
+            buffer.times.extend(
+                shown.map(|sample| sample.dts as i64 + i64::from(sample.composition_offset)),
+            );
             let protection = segment.protection;
             self.render_fragment(index, protection, source, buffer, &mut layout, output)?;
             index += buffer.samples.len() as u64;
@@ -232,7 +239,22 @@ impl PlannedTrack {
                 first_end = output.position;
             }
         }
+        self.check_times(&mut buffer.times)?;
         Ok(first_end)
+    }
+
+    /// Refuses a segment of which two samples are shown at the same time: players drop one of them.
+    fn check_times(&self, times: &mut [i64]) -> Result<(), Error> {
+        times.sort_unstable();
+        let twice = times.windows(2).find(|pair| pair.first() == pair.last());
+        let Some(time) = twice.and_then(|pair| pair.first()) else {
+            return Ok(());
+        };
+        let seconds = *time as f64 / f64::from(self.facts.timescale);
+        Err(Error::InvalidInput(format!(
+            "two samples are shown at the same time ({seconds:.3} s of the track's media); \
+             encode the track anew, which gives each sample a time of its own"
+        )))
     }
 
     /// Renders `buffer.samples`, of which the first has this number in the rendition.

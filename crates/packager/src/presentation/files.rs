@@ -1,6 +1,6 @@
 //! Where the bytes of a rendition lie, and which of them are key pictures.
 
-use super::{RenditionFacts, SegmentFacts};
+use super::{RenditionFacts, SegmentFacts, bits_a_second};
 use crate::KeyId;
 
 /// How the media of a rendition lie in files.
@@ -107,12 +107,11 @@ impl RenditionFacts<'_> {
     /// Bits a second of its key pictures alone: the most of one, and over the whole length.
     pub fn key_picture_bandwidths(&self) -> (u64, u64) {
         let pictures = self.key_pictures();
-        let bits = |size: u64, ticks: u64| size as f64 * 8.0 / self.seconds(ticks.max(1));
+        let bits = |size: u64, ticks: u64| bits_a_second(size, self.seconds(ticks.max(1)));
         let rates = pictures.iter().map(|one| bits(one.size, one.length));
         let bytes = pictures.iter().map(|one| one.size).sum();
         let ticks = pictures.iter().map(|one| one.length).sum();
-        let peak = rates.fold(0.0, f64::max);
-        (peak.ceil() as u64, bits(bytes, ticks).ceil() as u64)
+        (rates.max().unwrap_or(0), bits(bytes, ticks))
     }
 }
 

@@ -229,14 +229,11 @@ impl Reader<'_> {
             Err(error) => book.must(26, at, error.to_string()),
         }
         if self.init.scheme().is_some() {
-            let whole =
-                fragment.protected.is_empty() || fragment.protected.len() == fragment.samples.len();
-            book.ensure(34, whole, at, || {
-                format!(
-                    "{} of {} samples of a fragment are encrypted",
-                    fragment.protected.len(),
-                    fragment.samples.len()
-                )
+            // A sample without bytes is neither.
+            let with_bytes = fragment.samples.iter().filter(|sample| sample.size > 0);
+            let (protected, all) = (fragment.protected.len(), with_bytes.count());
+            book.ensure(34, protected == 0 || protected == all, at, || {
+                format!("{protected} of {all} samples of a fragment are encrypted")
             });
             auxiliary::check(book, at, &moof, &fragment)?;
         }

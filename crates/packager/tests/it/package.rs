@@ -1,8 +1,9 @@
 //! Packages a source in memory, as a caller would.
 
+use crate::verify::Files;
 use packager::{
-    ContentKey, FileLayout, KeyId, LabelledKey, ObjectFacts, ObjectId, Options, Plan, Scheme,
-    SegmentBuffer, Source,
+    ContentKey, Depth, FileLayout, KeyId, LabelledKey, ObjectFacts, ObjectId, Options, Plan,
+    Scheme, SegmentBuffer, Source,
 };
 use std::collections::BTreeMap;
 
@@ -102,6 +103,13 @@ impl Package {
             }
         }
         files
+    }
+
+    /// Fails unless it holds before all checks of `verify`.
+    pub fn verify(&self, sources: &[&dyn Source]) {
+        let report = Files(self.files()).verify(sources, Depth::Full);
+        let failures: Vec<_> = report.failures().collect();
+        assert!(failures.is_empty(), "{failures:#?}");
     }
 
     /// Whether each rendition is one file.

@@ -54,7 +54,6 @@ pub(crate) struct Job {
     pub(crate) seq: i64,
     pub(crate) id: String,
     pub(crate) kind: String,
-    pub(crate) packaged_content_id: i64,
     pub(crate) package_id: String,
     pub(crate) asset_id: String,
     pub(crate) state: JobState,
@@ -80,7 +79,7 @@ pub(crate) enum Wish {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT j.seq, j.id, j.kind, j.packaged_content_id, p.id AS package_id, a.id AS asset_id, \
+            "SELECT j.seq, j.id, j.kind, p.id AS package_id, a.id AS asset_id, \
              j.state, j.progress, j.attempts, j.error, j.created_at_ms, j.started_at_ms, \
              j.finished_at_ms FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
@@ -105,12 +104,6 @@ impl Database {
         ));
         let found = found.bind(page.before).bind(state).bind(state);
         self.all(found.bind(page.limit)).await
-    }
-
-    /// The jobs of these packages.
-    pub(crate) async fn jobs_of(&self, packages: impl Iterator<Item = i64>) -> Result<Vec<Job>> {
-        let found = query(select!("WHERE j.packaged_content_id IN ({list})"));
-        self.all(found.bind_list(packages)).await
     }
 
     /// Stops a job: at once when it waits, by a flag for its worker when it runs.

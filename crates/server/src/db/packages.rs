@@ -2,7 +2,7 @@
 
 use super::assets::Deleted;
 use super::events::{self, EventKind};
-use super::jobs::JobState;
+use super::jobs::{Job, JobState};
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
@@ -48,7 +48,7 @@ impl Status {
     }
 }
 
-/// A row of `packages`, with the id of its asset.
+/// A row of `packages`, with the id of its asset and its job: read at once, so that they fit together.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Package {
     pub(crate) packaged_content_id: i64,
@@ -79,6 +79,44 @@ pub(crate) struct Package {
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
     pub(crate) ready_at_ms: Option<i64>,
+    #[sqlx(flatten)]
+    job: JobColumns,
+}
+
+/// The job of a package; nothing, once it was deleted.
+#[derive(Debug, Clone, sqlx::FromRow)]
+struct JobColumns {
+    job_seq: Option<i64>,
+    job_id: Option<String>,
+    job_kind: Option<String>,
+    job_state: Option<JobState>,
+    job_progress: Option<f64>,
+    job_attempts: Option<i64>,
+    job_error: Option<String>,
+    job_created_at_ms: Option<i64>,
+    job_started_at_ms: Option<i64>,
+    job_finished_at_ms: Option<i64>,
+}
+
+impl Package {
+    /// The job that makes it, or made it; `None` once that was deleted.
+    pub(crate) fn job(&self) -> Option<Job> {
+        let columns = self.job.clone();
+        Some(Job {
+            seq: columns.job_seq?,
+            id: columns.job_id?,
+            kind: columns.job_kind?,
+            package_id: self.id.clone(),
+            asset_id: self.asset_id.clone(),
+            state: columns.job_state?,
+            progress: columns.job_progress?,
+            attempts: columns.job_attempts?,
+            error: columns.job_error,
+            created_at_ms: columns.job_created_at_ms?,
+            started_at_ms: columns.job_started_at_ms,
+            finished_at_ms: columns.job_finished_at_ms,
+        })
+    }
 }
 
 /// An output track of the plan.
@@ -136,9 +174,13 @@ macro_rules! select {
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
              k.given_kid, p.segment_duration_ms, p.warnings, p.size, p.url, p.created_at_ms, \
-             p.updated_at_ms, p.ready_at_ms FROM packages p \
-             JOIN assets a ON a.input_content_id = p.input_content_id \
-             LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id ",
+             p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
+             j.state AS job_state, j.progress AS job_progress, j.attempts AS job_attempts, \
+             j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
+             j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms \
+             FROM packages p JOIN assets a ON a.input_content_id = p.input_content_id \
+             LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id \
+             LEFT JOIN jobs j ON j.packaged_content_id = p.packaged_content_id ",
             $tail
         )
     };

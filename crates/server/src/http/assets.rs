@@ -2,7 +2,7 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
-use super::packages::{self, Package};
+use super::packages::Package;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use super::{upload, uploads};
@@ -252,7 +252,8 @@ async fn with_packages(
         .db
         .packages_of(rows.iter().map(|row| row.input_content_id));
     let mut by_asset: HashMap<String, Vec<Package>> = HashMap::new();
-    for package in packages::to_wire(shared, base, found.await?).await? {
+    for row in found.await? {
+        let package = Package::new(row, base);
         let of_asset = by_asset.entry(package.asset_id().to_owned());
         of_asset.or_default().push(package);
     }

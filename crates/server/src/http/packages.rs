@@ -17,7 +17,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -97,29 +96,10 @@ pub(super) struct PackageRequest {
     segment_duration: Option<f64>,
 }
 
-/// Makes wire packages of rows: their jobs are looked up, their URLs made absolute.
-pub(super) async fn to_wire(
-    shared: &Shared,
-    base: &BaseUrl,
-    rows: Vec<packages::Package>,
-) -> Result<Vec<Package>> {
-    let jobs = shared
-        .db
-        .jobs_of(rows.iter().map(|row| row.packaged_content_id));
-    let mut jobs: HashMap<i64, Job> = jobs
-        .await?
-        .into_iter()
-        .map(|job| (job.packaged_content_id, Job::from(job)))
-        .collect();
-    let wire = |row: packages::Package| {
-        let job = jobs.remove(&row.packaged_content_id);
-        Package::new(row, job, base)
-    };
-    Ok(rows.into_iter().map(wire).collect())
-}
-
 impl Package {
-    fn new(row: packages::Package, job: Option<Job>, base: &BaseUrl) -> Self {
+    /// A row as clients see it, its URLs made absolute.
+    pub(super) fn new(row: packages::Package, base: &BaseUrl) -> Self {
+        let job = row.job().map(Job::from);
         let dash_url = row.url.as_ref().map(|url| format!("{}{url}", base.0));
         let kid = row.kid.as_deref().and_then(|kid| parse_key_id(kid).ok());
         let rendition = |stored: packages::StoredRendition| Rendition {
@@ -181,7 +161,7 @@ pub(super) async fn create(
         .db
         .package_by_number(number.ok_or_else(unknown)?)
         .await?;
-    let package = one(&shared, &base, row.ok_or_else(unknown)?).await?;
+    let package = Package::new(row.ok_or_else(unknown)?, &base);
     let location = format!("{}/api/v1/packages/{}", base.0, package.id);
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
@@ -209,7 +189,10 @@ pub(super) async fn list(
     let page = filter.paging.page()?;
     let mut rows = shared.db.packages(filter.asset_id.as_deref(), page).await?;
     let next_cursor = paging::cut(&mut rows, page, |row| row.packaged_content_id);
-    let data = to_wire(&shared, &base, rows).await?;
+    let data = rows
+        .into_iter()
+        .map(|row| Package::new(row, &base))
+        .collect();
     Ok(Json(PackageList { data, next_cursor }))
 }
 
@@ -222,7 +205,7 @@ pub(super) async fn get(
     Path(id): Path<String>,
 ) -> Result<Json<Package>> {
     let row = shared.db.package(&id).await?.ok_or_else(|| unknown(&id))?;
-    one(&shared, &base, row).await.map(Json)
+    Ok(Json(Package::new(row, &base)))
 }
 
 /// Deletes a package, its files and its job.
@@ -248,12 +231,6 @@ pub(super) async fn delete(
     super::blocking(move || Ok(folder.remove()?)).await?;
     crash_point!("delete-package.files-gone");
     Ok(StatusCode::NO_CONTENT)
-}
-
-async fn one(shared: &Shared, base: &BaseUrl, row: packages::Package) -> Result<Package> {
-    let job = shared.db.jobs_of([row.packaged_content_id].into_iter());
-    let job = job.await?.pop().map(Job::from);
-    Ok(Package::new(row, job, base))
 }
 
 fn parse_order(body: &[u8]) -> Result<Order> {

@@ -63,7 +63,7 @@ pub(super) fn write_cues(
     }
     element(xml, "AdaptationSet", &attributes, |xml| {
         write(xml, presentation, rendition)?;
-        let bandwidth = bandwidth.max(1).to_string();
+        let bandwidth = super::bandwidth(bandwidth);
         let attributes = [("id", rendition.name), ("bandwidth", &bandwidth)];
         element(xml, "Representation", &attributes, |xml| {
             element(xml, "BaseURL", &[], |xml| {

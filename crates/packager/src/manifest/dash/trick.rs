@@ -1,7 +1,7 @@
 //! Sets for playing fast: the key pictures of a set, where they lie in its media (DASH-IF IOP, 3.2.9).
 
 use super::segments::{Times, range, write_base_url, write_timeline};
-use super::{SetValues, Xml, element, empty, rate_text, write_protection};
+use super::{SetValues, Xml, bandwidth, element, empty, rate_text, write_protection};
 use crate::TrackKind;
 use crate::presentation::{Format, KeyPicture, Presentation, RenditionFacts, SetFacts, reduce};
 use std::io;
@@ -85,10 +85,7 @@ fn write_representation(xml: &mut Xml, rendition: &RenditionFacts<'_>) -> io::Re
     let rate = rendition.seconds(shortest.unwrap_or(0)) * frame_rate.0 as f64 / frame_rate.1 as f64;
     let values = [
         ("id", format!("{}-key-pictures", rendition.name)),
-        (
-            "bandwidth",
-            rendition.key_picture_bandwidths().0.to_string(),
-        ),
+        ("bandwidth", bandwidth(rendition.key_picture_bandwidths().0)),
         ("codecs", rendition.codec.to_string()),
         ("width", width.to_string()),
         ("height", height.to_string()),
