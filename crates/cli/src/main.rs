@@ -1,6 +1,7 @@
 //! `reelpack`: one binary, many roles. Arguments come in; files, a report on stdout and an exit code go
 //! out. Results are on stdout, everything else is on stderr.
 
+mod backup;
 mod client;
 mod database;
 mod decrypt;
@@ -12,9 +13,11 @@ mod interrupt;
 mod keys;
 mod output;
 mod package;
+mod place;
 mod progress;
 mod push;
 mod random;
+mod scrub;
 mod serve;
 mod storage;
 mod text;
@@ -50,6 +53,9 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
     Import(Box<import::ImportArgs>),
+    Scrub(scrub::ScrubArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +68,9 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
         Command::Import(args) => import::run(&args),
+        Command::Scrub(args) => scrub::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -97,7 +97,7 @@ fn cores() -> usize {
 /// The folder of the XDG Base Directory Specification: a relative `XDG_DATA_HOME` is to be ignored.
 ///
 /// # Errors
-/// [`Failure::Usage`] when neither that variable nor HOME is set.
+/// [`Failure::Usage`] when neither it nor `HOME` is set.
 pub fn default_data_dir() -> Result<PathBuf, Failure> {
     let absolute = |name: &str| {
         let path = std::env::var_os(name).map(PathBuf::from);

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Where sources and packages are kept. Credentials are in the environment (`AWS_ACCESS_KEY_ID` and what else the
 /// provider's own tools read) or in a file, never in a flag.
 #[derive(Args, Debug)]
-pub struct StorageArgs {
+pub struct StoreArgs {
     /// Keep sources and packages in an object store: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX
     /// [default: the data folder].
     #[arg(long, value_name = "URL", help_heading = "Storage")]
@@ -43,8 +43,38 @@ pub struct StorageArgs {
     storage_timeout: u64,
 }
 
+/// The storage of a server or a worker, and what is kept in it for how long.
+#[derive(Args, Debug)]
+pub struct StorageArgs {
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Keep what packagings wrote that failed or were cancelled, below work/ in the storage, where nothing is served
+    /// from. It is yours to delete.
+    #[arg(long, help_heading = "Storage")]
+    keep_work: bool,
+    /// How long a package that was replaced keeps its files, for those who play it.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "3600",
+        help_heading = "Storage"
+    )]
+    replaced_grace: u64,
+}
+
 impl StorageArgs {
     /// What the server needs to know.
+    pub fn config(&self) -> StorageConfig {
+        StorageConfig {
+            keep_work: self.keep_work,
+            grace: Duration::from_secs(self.replaced_grace),
+            ..self.store.config()
+        }
+    }
+}
+
+impl StoreArgs {
+    /// Where the storage is.
     pub fn config(&self) -> StorageConfig {
         StorageConfig {
             url: self.storage.clone(),

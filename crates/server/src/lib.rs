@@ -9,26 +9,34 @@
 mod crash;
 
 mod app;
+mod backup;
 mod clock;
 mod config;
 mod db;
 mod http;
 mod id;
 mod import;
+mod inventory;
 mod jobs;
 mod keys;
 mod license;
 mod links;
 mod order;
+mod restore;
+mod scrub;
 mod storage;
 mod sweep;
 mod telemetry;
 mod uploads;
 
 pub use app::App;
+pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
+pub use inventory::{Fault, FaultKind, Place};
+pub use restore::restore;
+pub use scrub::{ScrubReport, scrub};
 pub use storage::StorageConfig;
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;
@@ -66,6 +74,14 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             again = stop_signal() => again.map_err(signal),
         }
     })
+}
+
+/// A runtime for a command that does one thing and ends.
+fn blocking_runtime() -> Result<tokio::runtime::Runtime, ServeError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| ServeError(format!("the runtime cannot start: {error}")))
 }
 
 async fn stop_signal() -> std::io::Result<()> {

@@ -24,6 +24,8 @@ pub(crate) struct Order {
     pub(crate) key: Option<GivenKey>,
     /// Length that segments aim at.
     pub(crate) segment_duration_ms: i64,
+    /// The number of a package that it replaces when it is published.
+    pub(crate) replaces: Option<i64>,
 }
 
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
@@ -73,6 +75,9 @@ impl Shared {
             segment_duration_ms: order.segment_duration_ms,
             job_id: id::tagged("job")?,
             iv_seed: id::random()?,
+            replaces: order
+                .replaces
+                .map(|package| (package, self.storage.grace_ms())),
         };
         crash_point!("order.made");
         let number = self.db.add_package(&new).await?;

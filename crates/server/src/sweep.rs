@@ -4,10 +4,7 @@ use crate::ServeError;
 use crate::app::Shared;
 use crate::storage::Known;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How often a running server sweeps.
-const EVERY: Duration = Duration::from_secs(3600);
 /// How old a file must be, where other processes write, before it counts as one that nobody will name.
 const ORPHAN_AGE_MS: i64 = 24 * 3600 * 1000;
 
@@ -33,7 +30,7 @@ pub(crate) async fn repeat(shared: Arc<Shared>) {
     let mut stopping = shared.stopping();
     loop {
         tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
+            () = tokio::time::sleep(shared.storage.sweep_every()) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
         match once(&shared, ORPHAN_AGE_MS).await {
@@ -44,6 +41,13 @@ pub(crate) async fn repeat(shared: Arc<Shared>) {
     }
 }
 
+/// Passes over what could not be deleted at once: its row is gone, so the sweep deletes it.
+pub(crate) fn settle(what: &str, removed: std::io::Result<()>) {
+    if let Err(error) = removed {
+        tracing::warn!(what, %error, "objects stay until the sweep deletes them");
+    }
+}
+
 async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
     let storage = shared.clone();
     let candidates = blocking(move || storage.storage.candidates(age_ms)).await?;
@@ -51,6 +55,7 @@ async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
         Ok::<_, crate::db::Error>(Known {
             origins: shared.db.origins().await?,
             codes: shared.db.codes_with_files().await?,
+            failed: shared.db.failed_codes().await?,
         })
     };
     let known = known.await.map_err(std::io::Error::other)?;

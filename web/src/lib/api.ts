@@ -75,11 +75,29 @@ export interface Asset {
   fragmented: boolean;
   duration_seconds: number;
   sha256: string;
+  /** Id of the oldest other asset with the same bytes. */
+  duplicate_of: string | null;
   created_at: string;
   updated_at: string;
   tracks: Track[];
   /** Newest first. */
   packages: Package[];
+}
+
+export interface Upload {
+  id: string;
+  kind: "tus" | "pull";
+  name: string;
+  state: "receiving" | "finishing" | "done" | "refused" | "failed" | "expired";
+  /** Bytes that the server has. */
+  offset: number;
+  length: number | null;
+  error: string | null;
+  asset_id: string | null;
+  duplicate_of: string | null;
+  expires_at: string;
+  created_at: string;
+  updated_at: string;
 }
 
 export interface AssetPage {
@@ -155,6 +173,8 @@ export const listAssets = (cursor: string | null, limit: number, signal?: AbortS
   );
 export const getAsset = (id: string, signal?: AbortSignal) =>
   call<Asset>("GET", at("assets", id), undefined, signal);
+export const getUpload = (id: string, signal?: AbortSignal) =>
+  call<Upload>("GET", at("uploads", id), undefined, signal);
 export const deleteAsset = (id: string) => call<void>("DELETE", at("assets", id));
 export const createPackage = (assetId: string, request: PackageRequest) =>
   call<Package>("POST", `${at("assets", assetId)}/packages`, request);

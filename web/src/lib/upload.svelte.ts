@@ -1,11 +1,13 @@
 /**
  * Uploads of the page, one after the other. They live outside the views, so that moving to the
- * library does not end them.
+ * library does not end them. They are sent by tus: what has arrived stays on the server, and the same
+ * file goes on from there after an interruption of any kind.
  */
 
-import { type Asset, createPackage, type Package, type PackageRequest, problem, unreachable } from "./api";
+import { Upload as Transfer } from "tus-js-client";
+import { ApiError, type Asset, createPackage, getAsset, getUpload, type Package, type PackageRequest, problem, unreachable } from "./api";
 
-export type Phase = "sending" | "checking" | "packaging";
+export type Phase = "sending" | "waiting" | "checking" | "packaging";
 
 export interface Outcome {
   asset: Asset;
@@ -15,18 +17,31 @@ export interface Outcome {
 /** An upload that the person stopped; no failure. */
 export class Stopped extends Error {}
 
+/** What is sent again when a request is broken off. */
+const CHUNK_BYTES = 8 * 1024 * 1024;
+/** Pauses before further attempts; the count begins anew with every piece that arrives. */
+const RETRY_MS = [0, 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000, 8000];
+/** How often the server is asked whether it has looked at a file. */
+const LOOK_AGAIN_MS = 500;
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 class Uploads {
   /** The file on its way, or null. */
   file = $state<File | null>(null);
   phase = $state<Phase>("sending");
   /** 0.0 to 1.0 of the bytes of this file. */
   sent = $state(0);
+  /** Whether the server has all bytes, so that the page may be closed. */
+  safe = $state(false);
+  /** Bytes that an earlier attempt had sent already. */
+  resumed = $state(0);
   secondsLeft = $state<number | null>(null);
   /** Position of this file among those dropped together, from 1. */
   position = $state(1);
   total = $state(1);
 
-  #request: XMLHttpRequest | null = null;
+  #stop: (() => void) | null = null;
 
   get active(): boolean {
     return this.file !== null;
@@ -35,71 +50,103 @@ class Uploads {
   /** Uploads each file and asks for its package. Stops at the first failure. */
   async run(files: File[], options: PackageRequest): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    addEventListener("beforeunload", warn);
+    addEventListener("beforeunload", this.#warn);
     this.total = files.length;
     try {
       for (const [index, file] of files.entries()) {
         this.position = index + 1;
         this.sent = 0;
+        this.resumed = 0;
+        this.safe = false;
         this.secondsLeft = null;
         this.phase = "sending";
         this.file = file;
-        const asset = await this.#send(file);
+        const asset = await this.#upload(file);
         this.phase = "packaging";
         outcomes.push({ asset, pack: await createPackage(asset.id, options) });
       }
     } finally {
-      removeEventListener("beforeunload", warn);
+      removeEventListener("beforeunload", this.#warn);
       this.file = null;
-      this.#request = null;
+      this.#stop = null;
     }
     return outcomes;
   }
 
   stop(): void {
-    this.#request?.abort();
+    this.#stop?.();
   }
 
-  #send(file: File): Promise<Asset> {
-    const form = new FormData();
-    form.append("file", file, file.name);
-    const request = new XMLHttpRequest();
-    this.#request = request;
-    const started = performance.now();
+  /** Leaving asks first as long as bytes are missing, or other files wait. */
+  #warn = (event: BeforeUnloadEvent): void => {
+    if (!this.safe || this.position < this.total) event.preventDefault();
+  };
+
+  async #upload(file: File): Promise<Asset> {
+    const url = await this.#send(file);
+    this.sent = 1;
+    this.safe = true;
+    this.phase = "checking";
+    const id = url.slice(url.lastIndexOf("/") + 1);
+    for (;;) {
+      const upload = await getUpload(id);
+      if (upload.asset_id !== null) return await getAsset(upload.asset_id);
+      if (upload.error !== null) throw new ApiError(422, "unusable_media", upload.error);
+      await pause(LOOK_AGAIN_MS);
+    }
+  }
+
+  /** Sends what the server does not have; returns the address of the upload. */
+  #send(file: File): Promise<string> {
     return new Promise((resolve, reject) => {
-      request.upload.addEventListener("progress", (event) => {
-        if (!event.lengthComputable || event.total === 0) return;
-        this.sent = event.loaded / event.total;
-        const seconds = (performance.now() - started) / 1000;
-        // The first second says little about the rate.
-        this.secondsLeft = seconds < 1 ? null : (seconds * (1 - this.sent)) / this.sent;
+      let started = performance.now();
+      let from = 0;
+      const transfer = new Transfer(file, {
+        endpoint: "/api/v1/uploads",
+        chunkSize: CHUNK_BYTES,
+        retryDelays: RETRY_MS,
+        metadata: { filename: file.name, filetype: file.type },
+        removeFingerprintOnSuccess: true,
+        onShouldRetry: (error) => {
+          const status = error.originalResponse?.getStatus() ?? 0;
+          const passing = status === 0 || status >= 500 || [408, 409, 423, 429, 460].includes(status);
+          if (passing) this.phase = "waiting";
+          return passing;
+        },
+        onProgress: (sent, total) => {
+          if (total === 0) return;
+          if (this.phase === "waiting") {
+            this.phase = "sending";
+            [started, from] = [performance.now(), sent];
+          }
+          this.sent = sent / total;
+          const seconds = (performance.now() - started) / 1000;
+          // The first second says little about the rate.
+          this.secondsLeft = seconds < 1 || sent <= from ? null : (seconds * (total - sent)) / (sent - from);
+        },
+        onSuccess: () => resolve(transfer.url ?? ""),
+        onError: (error) => {
+          const answer = "originalResponse" in error ? error.originalResponse : null;
+          reject(answer ? problem(answer.getStatus(), answer.getBody()) : unreachable());
+        },
       });
-      request.upload.addEventListener("load", () => {
-        this.sent = 1;
-        this.phase = "checking";
-      });
-      request.addEventListener("load", () => {
-        if (request.status !== 201) {
-          reject(problem(request.status, request.responseText));
-          return;
+      this.#stop = () => {
+        // What has arrived goes too: the person does not want it.
+        void transfer.abort(true).catch(() => undefined);
+        reject(new Stopped("The upload was stopped."));
+      };
+      void transfer.findPreviousUploads().then((earlier) => {
+        const last = earlier.at(-1);
+        if (last) {
+          transfer.resumeFromPreviousUpload(last);
+          transfer.options.onChunkComplete = (size, accepted) => {
+            if (this.resumed === 0) this.resumed = accepted - size;
+          };
         }
-        try {
-          resolve(JSON.parse(request.responseText) as Asset);
-        } catch {
-          reject(problem(request.status, request.responseText));
-        }
+        transfer.start();
       });
-      request.addEventListener("error", () => reject(unreachable()));
-      request.addEventListener("abort", () => reject(new Stopped("The upload was stopped.")));
-      request.open("POST", "/api/v1/assets");
-      request.setRequestHeader("accept", "application/json");
-      request.send(form);
     });
   }
-}
-
-function warn(event: BeforeUnloadEvent): void {
-  event.preventDefault();
 }
 
 export const uploads = new Uploads();

@@ -9,6 +9,7 @@
 mod matrix;
 mod process;
 mod random;
+mod resumable;
 mod scene;
 mod table;
 

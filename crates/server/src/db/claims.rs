@@ -4,7 +4,7 @@
 use super::events::EventKind;
 use super::jobs::{CANCELLED, JobState, end, note_package};
 use super::packages::{StoredRendition, set_renditions};
-use super::{Database, Result, Transaction, query};
+use super::{Database, Result, Transaction, query, storage};
 use crate::clock;
 
 /// A job whose process died this often is given up.
@@ -211,6 +211,7 @@ impl Database {
             let package = package.bind(url).bind(newest).bind(size).bind(now).bind(now);
             let number = claim.packaged_content_id;
             tx.execute(package.bind(number)).await?;
+            storage::replace(&tx, number, now).await?;
             note_package(&tx, EventKind::PackageReady, number, None).await?;
             Ok(Settled::Yes)
         })

@@ -98,7 +98,7 @@ impl Connection {
     }
 
     /// Runs a statement that has no values and no answer.
-    async fn command(&mut self, sql: &'static str) -> Result<()> {
+    pub(super) async fn command(&mut self, sql: &'static str) -> Result<()> {
         match self {
             Self::Sqlite(on) => sqlx::raw_sql(sql).execute(&mut **on).await.map(|_| ()),
             Self::Postgres(on) => sqlx::raw_sql(sql).execute(&mut **on).await.map(|_| ()),
@@ -131,7 +131,7 @@ impl Connection {
         }
     }
 
-    fn close_on_drop(&mut self) {
+    pub(super) fn close_on_drop(&mut self) {
         match self {
             Self::Sqlite(on) => on.close_on_drop(),
             Self::Postgres(on) => on.close_on_drop(),

@@ -28,6 +28,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0001", "catalogue"),
     file!("0002", "rows"),
     file!("0004", "uploads"),
+    file!("0020", "storage"),
 ];
 
 /// The migrations as an engine reads them.
@@ -48,6 +49,23 @@ pub(super) fn migrator(files: &[MigrationFile], dialect: Dialect) -> Migrator {
         )
     });
     Migrator::with_migrations(migrations.collect())
+}
+
+/// The names of all tables, those that others refer to before those.
+pub(super) fn tables() -> Vec<&'static str> {
+    let mut tables = Vec::new();
+    for line in FILES.iter().flat_map(|(_, _, text)| text.lines()) {
+        let name = |line: &'static str| {
+            let name = line.split([' ', ';', '(']).next();
+            name.unwrap_or_default()
+        };
+        if let Some(rest) = line.strip_prefix("CREATE TABLE ") {
+            tables.push(name(rest));
+        } else if let Some(rest) = line.strip_prefix("DROP TABLE ") {
+            tables.retain(|table| *table != name(rest));
+        }
+    }
+    tables
 }
 
 fn render(text: &str, dialect: Dialect) -> String {

@@ -58,6 +58,7 @@
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
+mod copy;
 mod dialect;
 #[cfg(test)]
 mod engines;
@@ -73,12 +74,14 @@ mod query;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
+pub(crate) mod storage;
 pub(crate) mod uploads;
 mod url;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};
 pub(crate) use error::{is_disk_full, is_passing};
+pub(crate) use open::DATABASE_FILE;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
@@ -120,7 +123,7 @@ use tokio::sync::Mutex;
 
 /// A failure of the database.
 pub(crate) type Error = sqlx::Error;
-type Result<T> = std::result::Result<T, Error>;
+pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 /// How long a database on the network may take for a transaction before it counts as away.
 const LIMIT: Duration = Duration::from_secs(10);

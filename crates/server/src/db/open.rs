@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Name of the database file in the data folder.
-const DATABASE_FILE: &str = "reelpack.db";
+pub(crate) const DATABASE_FILE: &str = "reelpack.db";
 /// Whoever brings the tables of the file up to date holds a lock on this one.
 const LOCK_FILE: &str = "reelpack.db-migration";
 const READERS: u32 = 4;

@@ -7,7 +7,7 @@ use super::{Database, Page, Result, Transaction, count_on, number, query, words}
 use crate::clock;
 use packager::{EncryptScope, Scheme};
 use sqlx::types::Json;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// How far a package is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,10 @@ pub(crate) struct Package {
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
     pub(crate) ready_at_ms: Option<i64>,
+    /// The package that this one replaces, or will.
+    pub(crate) replaces: Option<String>,
+    /// The package that replaced this one.
+    pub(crate) replaced_by: Option<String>,
     #[sqlx(flatten)]
     job: JobColumns,
 }
@@ -145,6 +149,8 @@ pub(crate) struct NewPackage {
     pub(crate) segment_duration_ms: i64,
     pub(crate) job_id: String,
     pub(crate) iv_seed: [u8; 16],
+    /// The number of the package that it replaces, and for how many milliseconds that one keeps its objects then.
+    pub(crate) replaces: Option<(i64, i64)>,
 }
 
 /// The keys of a package as they are stored.
@@ -177,7 +183,9 @@ macro_rules! select {
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
              j.state AS job_state, j.progress AS job_progress, j.attempts AS job_attempts, \
              j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
-             j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms \
+             j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \
+             (SELECT o.id FROM packages o WHERE o.packaged_content_id = p.replaces) AS replaces, \
+             (SELECT n.id FROM packages n WHERE n.packaged_content_id = p.replaced_by) AS replaced_by \
              FROM packages p JOIN assets a ON a.input_content_id = p.input_content_id \
              LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id \
              LEFT JOIN jobs j ON j.packaged_content_id = p.packaged_content_id ",
@@ -195,10 +203,10 @@ impl Database {
         self.durable(|tx| async move {
             let package = query(concat!(
                 "INSERT INTO packages (packaged_content_id, id, input_content_id, code, status, scheme, encrypt, \
-                 segment_duration_ms, created_at_ms, updated_at_ms) \
+                 segment_duration_ms, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
                  SELECT ",
                 number!("packages", "packaged_content_id"),
-                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ? \
+                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ? \
                  FROM assets WHERE input_content_id = ?"
             ))
             .bind(new.number)
@@ -207,6 +215,8 @@ impl Database {
             .bind(new.scheme.map_or("none", Scheme::fourcc))
             .bind(encrypt_word(new.encrypt))
             .bind(new.segment_duration_ms)
+            .bind(new.replaces.map(|(package, _)| package))
+            .bind(new.replaces.map(|(_, after)| after))
             .bind(now)
             .bind(now)
             .bind(new.input_content_id);
@@ -295,20 +305,6 @@ impl Database {
     pub(crate) async fn is_free_code(&self, code: &str) -> Result<bool> {
         let found = query("SELECT packaged_content_id FROM packages WHERE code = ?");
         Ok(self.optional::<(i64,)>(found.bind(code)).await?.is_none())
-    }
-
-    /// Whether a published package has this code.
-    pub(crate) async fn is_published(&self, code: &str) -> Result<bool> {
-        let found =
-            query("SELECT packaged_content_id FROM packages WHERE code = ? AND status = 'Ready'");
-        Ok(self.optional::<(i64,)>(found.bind(code)).await?.is_some())
-    }
-
-    /// Codes of the packages that may have files: published, or still to be made.
-    pub(crate) async fn codes_with_files(&self) -> Result<HashSet<String>> {
-        let codes = query("SELECT code FROM packages WHERE status <> 'Failed'");
-        let codes = self.all::<(String,)>(codes).await?;
-        Ok(codes.into_iter().map(|(code,)| code).collect())
     }
 
     /// The wrapped keys of published packages for some KIDs (hex digits), newest first.

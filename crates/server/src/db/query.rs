@@ -4,6 +4,7 @@ use super::dialect::{Dialect, Piece, pieces};
 use super::{Error, Result};
 use crate::clock;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// A value that is bound to a query. `None` is NULL.
@@ -19,7 +20,7 @@ pub(crate) enum Value {
 
 /// One SQL text and its values; see the docs of [`super`] for how it is written.
 pub(crate) struct Query {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     bound: Vec<Bound>,
     problem: Option<Error>,
 }
@@ -42,13 +43,22 @@ pub(super) struct Rendered {
 /// Begins a query. Values are bound to its `?` and `{list}` in the order in which they stand.
 pub(crate) fn query(sql: &'static str) -> Query {
     Query {
-        sql,
+        sql: Cow::Borrowed(sql),
         bound: Vec::new(),
         problem: None,
     }
 }
 
 impl Query {
+    /// A query made of names of our own tables and columns, which [`super::copy`] looks up.
+    pub(super) fn of(sql: String) -> Self {
+        Self {
+            sql: Cow::Owned(sql),
+            bound: Vec::new(),
+            problem: None,
+        }
+    }
+
     /// Binds the value of the next `?`.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.bound.push(Bound::One(value.into()));
@@ -83,24 +93,24 @@ impl Query {
         };
         let mut bound = self.bound.into_iter();
         let mut lasting = true;
-        for piece in pieces(self.sql) {
+        for piece in pieces(&self.sql) {
             match piece {
                 Piece::Plain(text) => rendering.sql.push_str(text),
                 Piece::Placeholder => match bound.next() {
                     Some(Bound::One(value)) => rendering.value(value),
-                    _ => return Err(wrong(self.sql, "has a ? without its value")),
+                    _ => return Err(wrong(&self.sql, "has a ? without its value")),
                 },
                 Piece::Word("list") => match bound.next() {
                     Some(Bound::List(values)) => {
                         lasting = false;
                         rendering.list(values);
                     }
-                    _ => return Err(wrong(self.sql, "has a {list} without its values")),
+                    _ => return Err(wrong(&self.sql, "has a {list} without its values")),
                 },
                 Piece::Word("lease_now") => rendering.lease_now(),
                 Piece::Word(word) => match dialect.word(word) {
                     Some(text) => rendering.sql.push_str(text),
-                    None => return Err(wrong(self.sql, "has a word that no dialect knows")),
+                    None => return Err(wrong(&self.sql, "has a word that no dialect knows")),
                 },
             }
         }
@@ -110,7 +120,7 @@ impl Query {
                 values: rendering.values,
                 lasting,
             }),
-            Some(_) => Err(wrong(self.sql, "has fewer places than values")),
+            Some(_) => Err(wrong(&self.sql, "has fewer places than values")),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{upload, uploads};
 use crate::app::Shared;
 use crate::db::assets::{self, Deleted};
 use crate::db::probe::ProbedTrack;
+use crate::sweep;
 use crate::uploads::examine::Demand;
 use axum::Json;
 use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
@@ -232,10 +233,11 @@ pub(super) async fn delete(
     let storage = shared.clone();
     super::blocking(move || {
         for code in &files.codes {
-            storage.storage.package(code).remove()?;
+            sweep::settle(code, storage.storage.package(code).remove());
             crash_point!("delete-asset.package-gone");
         }
-        storage.storage.remove_source(&files.origin)?;
+        let origin = &files.origin;
+        sweep::settle(origin, storage.storage.remove_source(origin));
         crash_point!("delete-asset.source-gone");
         Ok(())
     })

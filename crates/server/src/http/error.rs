@@ -50,6 +50,7 @@ enum Kind {
     Stopping,
     DatabaseAway,
     StorageFull,
+    StorageUnavailable,
     QuotaReached,
     TooManyUploads,
     TooSlow,
@@ -116,6 +117,11 @@ impl Kind {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "database_away",
                 "The database does not answer",
+            ),
+            Self::StorageUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "storage_unavailable",
+                "The storage does not answer",
             ),
             Self::StorageFull => (
                 StatusCode::INSUFFICIENT_STORAGE,
@@ -363,7 +369,7 @@ impl IntoResponse for Problem {
         let no_store = HeaderValue::from_static("no-store");
         headers.insert(header::CACHE_CONTROL, no_store);
         let pause = match self.kind {
-            Kind::Stopping | Kind::DatabaseAway => Some("5"),
+            Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked => Some("1"),
             Kind::TooManyUploads => Some("60"),
             _ => None,
@@ -394,6 +400,11 @@ impl From<std::io::Error> for Problem {
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Self::storage_full()
+            }
+            std::io::ErrorKind::TimedOut => {
+                tracing::error!(%error, "the storage does not answer");
+                let text = "the object store failed or did not answer in time; try again";
+                Self::new(Kind::StorageUnavailable, text)
             }
             _ => Self::internal(format_args!("storage: {error}")),
         }

@@ -158,6 +158,7 @@ pub(super) async fn package(
         kid: given_kid(&fields)?,
         key: given_key(&fields)?,
         segment_duration_ms: SEGMENT_DURATION_MS,
+        replaces: None,
     };
     let unknown = || Problem::not_found(format_args!("input_content_id {number}"));
     let asset = shared.db.asset_by_number(number).await?;
@@ -261,7 +262,7 @@ pub(super) async fn status(
 ) -> Result<Json<PackagedContentStatus>> {
     let package = find_text(&shared, &number).await?;
     Ok(Json(PackagedContentStatus {
-        packaged_content_id: package.packaged_content_id,
+        packaged_content_id: number.parse().unwrap_or(package.packaged_content_id),
         status: package.status.as_str(),
         url: ready_url(&package, &base),
     }))
@@ -292,8 +293,11 @@ async fn find_text(shared: &Shared, number: &str) -> Result<Package> {
     }
 }
 
+/// The package of a number; that which replaced it, if one did.
 async fn find(shared: &Shared, number: i64) -> Result<Package> {
-    let package = shared.db.package_by_number(number).await?;
+    let newest = shared.db.newest(number).await?;
+    let newest = newest.map_or(number, |(newest, _)| newest);
+    let package = shared.db.package_by_number(newest).await?;
     package.ok_or_else(|| unknown(number))
 }
 

@@ -5,6 +5,7 @@ use super::base_url::BaseUrl;
 use super::error::{Problem, Result};
 use super::range::{self, Part};
 use crate::app::Shared;
+use crate::db::storage::Behind;
 use crate::links;
 use crate::storage::{Opened, PackageStore};
 use axum::body::{Body, Bytes};
@@ -80,8 +81,19 @@ pub(super) async fn get(
 ) -> Result<Response> {
     let unknown = || Problem::not_found("this file of a published package");
     let kind = Kind::of(&path).ok_or_else(unknown)?;
-    if !shared.db.is_published(&code).await? {
-        return Err(unknown());
+    let entry = ["stream.mpd", "master.m3u8"].contains(&path.as_str());
+    match shared.db.behind(&code).await? {
+        // Who begins to play gets the newer package, who plays already goes on with the files of this one.
+        Behind::Files {
+            successor: Some(successor),
+        }
+        | Behind::Successor(successor)
+            if entry =>
+        {
+            return redirect(&successor, &path);
+        }
+        Behind::Files { .. } => {}
+        Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
     }
     let package = shared.storage.package(&code);
     let range = headers
@@ -109,6 +121,15 @@ pub(super) async fn get(
             respond(kind, &tag, size, &headers, range, content).await
         }
     }
+}
+
+/// Sends a player to the same file of another package. The address is relative, so that it holds on the media port, too.
+fn redirect(code: &str, path: &str) -> Result<Response> {
+    let mut headers = HeaderMap::new();
+    let location = HeaderValue::from_str(&format!("../../{code}/dash/{path}"));
+    headers.insert(header::LOCATION, location.map_err(Problem::internal)?);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
 async fn respond(

@@ -16,6 +16,7 @@ mod packages;
 mod page;
 mod paging;
 mod range;
+mod replace;
 mod router;
 mod slow;
 mod time;

@@ -10,6 +10,7 @@ use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
+use crate::sweep;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -43,6 +44,10 @@ pub(super) struct Package {
     kid: Option<String>,
     /// Seconds that segments aim at.
     segment_duration: f64,
+    /// The package that this one replaces when it is ready.
+    replaces: Option<String>,
+    /// The package that replaced this one: whoever begins to play this one's URLs is sent there.
+    replaced_by: Option<String>,
     /// Absolute; `null` until the package is ready.
     dash_url: Option<String>,
     /// Absolute; `null` until the package is ready.
@@ -120,6 +125,8 @@ impl Package {
             encrypt: row.encrypt,
             kid: kid.map(|kid| kid.uuid()),
             segment_duration: row.segment_duration_ms as f64 / 1000.0,
+            replaces: row.replaces,
+            replaced_by: row.replaced_by,
             size: row.size,
             renditions: row.renditions.into_iter().map(rendition).collect(),
             warnings: row.warnings.0,
@@ -128,6 +135,11 @@ impl Package {
             updated_at: rfc3339(row.updated_at_ms),
             ready_at: row.ready_at_ms.map(rfc3339),
         }
+    }
+
+    /// Its own id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     /// The asset's id.
@@ -227,13 +239,32 @@ pub(super) async fn delete(
     crash_point!("delete-package.committed");
     // Those who wait for this package learn that it is gone.
     shared.announce();
-    let folder = shared.storage.package(&code);
-    super::blocking(move || Ok(folder.remove()?)).await?;
+    let package = shared.storage.package(&code);
+    super::blocking(move || {
+        sweep::settle(&code, package.remove());
+        Ok(())
+    })
+    .await?;
     crash_point!("delete-package.files-gone");
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn parse_order(body: &[u8]) -> Result<Order> {
+    parse_order_over(
+        body,
+        Some(Scheme::Cbcs),
+        EncryptScope::All,
+        SEGMENT_DURATION_MS,
+    )
+}
+
+/// Reads an order in which what is not said is as given here; `None` as a scheme is the clear.
+pub(super) fn parse_order_over(
+    body: &[u8],
+    scheme: Option<Scheme>,
+    scope: EncryptScope,
+    segment_duration_ms: i64,
+) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
     fields.only(&["scheme", "encrypt", "kid", "key", "segment_duration"])?;
     let schemes = [
@@ -241,8 +272,7 @@ fn parse_order(body: &[u8]) -> Result<Order> {
         ("cenc", Some(Scheme::Cenc)),
         ("none", None),
     ];
-    let scheme = fields.word("scheme", &schemes)?;
-    let scheme = scheme.unwrap_or(Some(Scheme::Cbcs));
+    let scheme = fields.word("scheme", &schemes)?.unwrap_or(scheme);
     let kid = given_kid(&fields)?;
     let key = given_key(&fields)?;
     if scheme.is_none() && (kid.is_some() || key.is_some()) {
@@ -251,12 +281,13 @@ fn parse_order(body: &[u8]) -> Result<Order> {
     }
     Ok(Order {
         scheme,
-        encrypt: encrypt(&fields)?.unwrap_or(EncryptScope::All),
+        encrypt: encrypt(&fields)?.unwrap_or(scope),
         kid,
         key,
         segment_duration_ms: fields
             .seconds("segment_duration", SEGMENT_SECONDS)?
-            .unwrap_or(SEGMENT_DURATION_MS),
+            .unwrap_or(segment_duration_ms),
+        replaces: None,
     })
 }
 
@@ -284,6 +315,6 @@ pub(super) fn given_key(fields: &Fields) -> Result<Option<GivenKey>> {
     Ok(Some(key))
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format_args!("the package {id:?}"))
 }

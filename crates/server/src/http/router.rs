@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, jobs, library, license, media, packages, page, slow, uploads,
+    assets, cors, first_api, jobs, library, license, media, packages, page, replace, slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -61,6 +61,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(packages::create))
         .routes(routes!(packages::list))
         .routes(routes!(packages::get, packages::delete))
+        .routes(routes!(replace::create))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::get, jobs::delete))
         .routes(routes!(jobs::cancel))

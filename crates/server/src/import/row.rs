@@ -244,6 +244,7 @@ async fn take_package(
         segment_duration_ms: SEGMENT_DURATION_MS,
         job_id: id::tagged("job").map_err(random)?,
         iv_seed: id::random().map_err(random)?,
+        replaces: None,
     };
     match target.db.add_package(&new).await {
         Ok(Some(_)) => Ok(Outcome::Taken(note)),

@@ -9,7 +9,7 @@ use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
 use crate::links;
-use crate::storage::{DASH, PackageStore, Recorded, SourceFile};
+use crate::storage::{DASH, PackageStore, Recorded, Sealed, SourceFile};
 use packager::{KeyId, LabelledKey, Options, Plan, Source as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,11 +63,18 @@ pub(super) async fn make(
 
     crash_point!("media.noted");
     let to = target.clone();
-    let (mpd, size) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
+    let (mpd, sealed) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
+    let noted = shared.db.set_sealed(claim, &sealed.hashes_sha256);
+    if noted.await? == Settled::Refused {
+        return Ok(Settled::Refused);
+    }
     crash_point!("publish.ready");
-    let settled = shared.db.publish(claim, &url, &newest, size).await?;
+    let settled = shared
+        .db
+        .publish(claim, &url, &newest, sealed.bytes)
+        .await?;
     crash_point!("publish.committed");
     Ok(settled)
 }
@@ -79,7 +86,7 @@ pub(super) async fn clean_up(shared: &Arc<Shared>, claim: &Claim) {
         Ok(None) => return,
         Ok(Some(package)) => {
             let folder = shared.storage.package(&package.code);
-            blocking(move || Ok(folder.remove()?)).await
+            blocking(move || Ok(folder.abandon()?)).await
         }
         Err(error) => Err(error.into()),
     };
@@ -170,13 +177,13 @@ fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
 
 /// Writes the manifests, makes everything durable in one pass, and looks whether all is there and right.
 ///
-/// Returns the name of the MPD and the bytes of the package.
+/// Returns the name of the MPD.
 fn finish(
     plan: &Plan,
     objects: &Written,
     source: &SourceFile,
     target: &PackageStore,
-) -> Result<(String, u64), Failure> {
+) -> Result<(String, Sealed), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
     for manifest in &manifests {
         let text = manifest.text.as_bytes();
@@ -204,7 +211,7 @@ fn finish(
     crash_point!("package.sealed");
     verify::check(plan, source, target)?;
     crash_point!("package.checked");
-    Ok((mpd.path.clone(), sealed.bytes))
+    Ok((mpd.path.clone(), sealed))
 }
 
 /// Runs work that waits for the disk or the processor; a panic in it fails the job, not the worker.

@@ -98,6 +98,14 @@ impl Folder {
         absent_is_fine(fs::remove_dir_all(self.path(prefix)))
     }
 
+    pub(super) fn rename_prefix(&self, from: &str, to: &str) -> io::Result<()> {
+        let to = self.path(to);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        absent_is_fine(fs::rename(self.path(from), to))
+    }
+
     /// The files below a prefix with their sizes, by their paths below it. Temporary files are passed over.
     pub(super) fn list(&self, prefix: &str) -> io::Result<BTreeMap<String, u64>> {
         let home = self.path(prefix);
@@ -169,6 +177,10 @@ impl Folder {
 #[derive(Debug)]
 pub(super) struct FileWriter {
     file: File,
+    #[allow(
+        dead_code,
+        reason = "names the failpoints, which are compiled into tests alone"
+    )]
     root: PathBuf,
     temporary: Temporary,
     target: PathBuf,

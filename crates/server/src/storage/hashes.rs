@@ -49,7 +49,8 @@ impl Hashes {
 
     /// Reads what [`Hashes::to_json`] wrote.
     pub(crate) fn parse(json: &[u8]) -> io::Result<Self> {
-        let hashes: Self = serde_json::from_slice(json)?;
+        let hashes: Self = serde_json::from_slice(json)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         if hashes.version != 1 {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,

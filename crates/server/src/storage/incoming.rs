@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// How much of a file is copied at once.
 const PIECE: usize = 1 << 20;
+/// How often a file is sent to an object store.
+const ATTEMPTS: u32 = 3;
 
 impl Storage {
     /// A new file for an upload that begins.
@@ -42,7 +44,16 @@ impl Storage {
         let origin = format!("{SOURCES}/{}", id::code()?);
         match &self.back {
             Back::Folder(folder) => folder.adopt(received, &origin)?,
-            Back::Remote(remote) => self.send(remote, received, &origin, &recorded)?,
+            Back::Remote(remote) => {
+                let mut attempt = 1;
+                while let Err(error) = self.send(remote, received, &origin, &recorded) {
+                    if super::is_permanent(&error) || attempt == ATTEMPTS {
+                        return Err(error);
+                    }
+                    tracing::warn!(origin, %error, "a delivered file is sent again");
+                    attempt += 1;
+                }
+            }
         }
         Ok(KeptSource {
             back: self.back.clone(),

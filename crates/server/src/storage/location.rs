@@ -32,6 +32,12 @@ pub struct StorageConfig {
     pub timeout: Duration,
     /// How often a request is tried again.
     pub retries: usize,
+    /// Whether objects of packages that failed or were cancelled are kept, below `work/`.
+    pub keep_work: bool,
+    /// How long a package that was replaced keeps its objects for those who play it.
+    pub grace: Duration,
+    /// How often what nothing names is looked for.
+    pub sweep_every: Duration,
 }
 
 impl Default for StorageConfig {
@@ -43,6 +49,9 @@ impl Default for StorageConfig {
             credentials_file: None,
             timeout: Duration::from_secs(30),
             retries: 6,
+            keep_work: false,
+            grace: Duration::from_secs(3600),
+            sweep_every: Duration::from_secs(3600),
         }
     }
 }

@@ -13,14 +13,15 @@ mod remote;
 pub(crate) mod resumable;
 mod source;
 mod sweep;
+mod transfer;
 mod writer;
 
 pub use location::StorageConfig;
 
-pub(crate) use hashes::Recorded;
+pub(crate) use hashes::{HASHES, Recorded};
 pub(crate) use incoming::{KeptSource, Upload};
 pub(crate) use location::ConfigError;
-pub(crate) use package::{Opened, PackageStore};
+pub(crate) use package::{Opened, PackageStore, Sealed};
 pub(crate) use source::SourceFile;
 pub(crate) use sweep::Known;
 
@@ -29,6 +30,7 @@ use remote::Remote;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Uploads under way, always on this machine.
 const INCOMING: &str = "incoming";
@@ -36,6 +38,8 @@ const INCOMING: &str = "incoming";
 const SOURCES: &str = "sources";
 /// Packages, a prefix each.
 const PACKAGES: &str = "packages";
+/// What `--keep-work` keeps. Nothing of it is ever served.
+const WORK: &str = "work";
 const LOCK_FILE: &str = "reelpack.lock";
 /// Prefix inside of a package that holds its files; part of every media URL.
 pub(crate) const DASH: &str = "dash";
@@ -46,6 +50,9 @@ pub(crate) struct Storage {
     root: PathBuf,
     back: Back,
     scratch: source::Scratch,
+    keep_work: bool,
+    grace: Duration,
+    sweep_every: Duration,
     /// Locked as long as it is open; a server has it, a helper beside it has not.
     _lock: Option<File>,
 }
@@ -114,6 +121,9 @@ impl Storage {
             root,
             back,
             scratch: source::Scratch::default(),
+            keep_work: config.keep_work,
+            grace: config.grace,
+            sweep_every: config.sweep_every,
             _lock: None,
         })
     }
@@ -150,7 +160,28 @@ impl Storage {
 
     /// The prefix of a package, there or not.
     pub(crate) fn package(&self, code: &str) -> PackageStore {
-        PackageStore::new(self.back.clone(), code)
+        PackageStore::new(self.back.clone(), code, self.keep_work)
+    }
+
+    /// For how many milliseconds a package that was replaced keeps its objects.
+    pub(crate) fn grace_ms(&self) -> i64 {
+        i64::try_from(self.grace.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// How often a running server sweeps.
+    pub(crate) fn sweep_every(&self) -> Duration {
+        self.sweep_every
+    }
+
+    /// Size and hash of an object by its path in the storage; it is read for it. `None` when it is not there.
+    pub(crate) fn record(&self, key: &str) -> io::Result<Option<Recorded>> {
+        match &self.back {
+            Back::Folder(folder) => {
+                let file = folder.open(key)?;
+                file.map(|file| Recorded::of_file(&file)).transpose()
+            }
+            Back::Remote(remote) => remote.wait(remote.record(key)),
+        }
     }
 
     /// Removes a delivered file; one that is gone already is no error.
@@ -164,6 +195,13 @@ impl Back {
         match self {
             Self::Folder(folder) => folder.remove(key),
             Self::Remote(remote) => remote.remove(key),
+        }
+    }
+
+    fn rename_prefix(&self, from: &str, to: &str) -> io::Result<()> {
+        match self {
+            Self::Folder(folder) => folder.rename_prefix(from, to),
+            Self::Remote(remote) => remote.rename_prefix(from, to),
         }
     }
 

@@ -4,7 +4,7 @@ use super::hashes::{HASHES, Hashes, Recorded};
 use super::remote::{Fetched, Pending};
 use super::source::StoredObject;
 use super::writer::ObjectWriter;
-use super::{Back, DASH, PACKAGES};
+use super::{Back, DASH, PACKAGES, WORK};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct PackageStore {
     back: Back,
     code: String,
+    keep_work: bool,
     work: Arc<Work>,
 }
 
@@ -48,17 +49,18 @@ impl Opened {
 /// A package whose objects are all there and durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sealed {
-    /// Bytes of all files that are served.
+    /// Bytes of all objects, the list of hashes among them.
     pub(crate) bytes: u64,
     /// Hex digits of the SHA-256 of the package's list of hashes.
     pub(crate) hashes_sha256: String,
 }
 
 impl PackageStore {
-    pub(super) fn new(back: Back, code: &str) -> Self {
+    pub(super) fn new(back: Back, code: &str, keep_work: bool) -> Self {
         Self {
             back,
             code: code.to_owned(),
+            keep_work,
             work: Arc::default(),
         }
     }
@@ -164,12 +166,11 @@ impl PackageStore {
             self.back.remove(&format!("{prefix}/{path}"))?;
         }
         Ok(Sealed {
-            bytes: hashes.bytes(),
+            bytes: hashes.bytes() + of_list.size,
             hashes_sha256: of_list.sha256,
         })
     }
 
-    #[allow(dead_code, reason = "the scrub comes next")]
     /// The list of hashes, with its own; `None` when the package has none.
     pub(crate) async fn hashes(&self) -> io::Result<Option<(Hashes, Recorded)>> {
         let json = self.read(&format!("{}/{HASHES}", self.prefix())).await?;
@@ -177,9 +178,23 @@ impl PackageStore {
             .transpose()
     }
 
+    /// Path in the storage of what [`Hashes`] call `path`.
+    pub(crate) fn key_of(&self, path: &str) -> String {
+        format!("{}/{path}", self.prefix())
+    }
+
     /// Deletes the package's objects; what is gone already is no error.
     pub(crate) fn remove(&self) -> io::Result<()> {
         self.back.remove_prefix(&self.prefix())
+    }
+
+    /// Deletes the objects of a package that will not be, or puts them where nothing is served from, as configured.
+    pub(crate) fn abandon(&self) -> io::Result<()> {
+        if self.keep_work {
+            let aside = format!("{WORK}/{}", self.code);
+            return self.back.rename_prefix(&self.prefix(), &aside);
+        }
+        self.remove()
     }
 
     /// Objects below the package's prefix with their sizes.

@@ -103,6 +103,13 @@ impl Remote {
         absent_is_none(recorded.await)
     }
 
+    /// Size of an object; `None` when it is not there.
+    async fn size(&self, key: &str) -> io::Result<Option<u64>> {
+        let location = Key::from(key);
+        let found = self.again(key, || self.store.head(&location)).await;
+        Ok(absent_is_none(found)?.map(|found| found.size))
+    }
+
     pub(super) fn remove(&self, key: &str) -> io::Result<()> {
         self.wait(self.remove_now(key))
     }
@@ -122,6 +129,17 @@ impl Remote {
                 .buffer_unordered(AT_ONCE)
                 .try_collect::<()>()
                 .await
+        })
+    }
+
+    pub(super) fn rename_prefix(&self, from: &str, to: &str) -> io::Result<()> {
+        self.wait(async {
+            for path in self.list(from).await?.into_keys() {
+                let old = Key::from(format!("{from}/{path}"));
+                let new = Key::from(format!("{to}/{path}"));
+                self.again(&path, || self.store.rename(&old, &new)).await?;
+            }
+            Ok(())
         })
     }
 
@@ -192,7 +210,8 @@ impl Remote {
             ),
             Error::InvalidPath { .. } => (Kind::InvalidInput, ""),
             Error::NotSupported { .. } | Error::NotImplemented { .. } => (Kind::Unsupported, ""),
-            _ => (Kind::Other, ""),
+            // The client has waited and tried again by itself.
+            _ => (Kind::TimedOut, ""),
         };
         io::Error::new(kind, format!("{self}: {key}: {error}{hint}"))
     }

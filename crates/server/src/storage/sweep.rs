@@ -15,6 +15,8 @@ pub(crate) struct Known {
     pub(crate) origins: HashSet<String>,
     /// Codes of packages that have, or may get, objects.
     pub(crate) codes: HashSet<String>,
+    /// Codes of packages that will not be.
+    pub(crate) failed: HashSet<String>,
 }
 
 /// What may be deleted if nothing names it: objects by their keys, packages by their codes.
@@ -72,7 +74,10 @@ impl Storage {
         }
         let unnamed = candidates.packages.iter();
         for code in unnamed.filter(|code| !known.codes.contains(*code)) {
-            self.package(code).remove()?;
+            match known.failed.contains(code) {
+                true => self.package(code).abandon()?,
+                false => self.package(code).remove()?,
+            }
             deleted += 1;
         }
         Ok(deleted)

@@ -61,8 +61,8 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
     let id = id::tagged("upl")?;
     // Nobody else knows the id yet; the sweep takes no file of an upload that is held.
     let _held = uploads.slots.try_hold(&id);
-    let made = make_file(shared, &id).await;
-    made?;
+    make_file(shared, &id).await?;
+    crash_point!("tus.made");
     let new = NewUpload {
         id: &id,
         kind: wanted.kind,
@@ -77,7 +77,10 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
         max_bytes: i64::try_from(limits.max_unfinished_bytes).unwrap_or(i64::MAX),
     };
     let refusal = match shared.db.add_upload(&new).await {
-        Ok(Admission::Begun(row)) => return Ok(*row),
+        Ok(Admission::Begun(row)) => {
+            crash_point!("tus.begun");
+            return Ok(*row);
+        }
         Ok(Admission::TooMany) => Refusal::TooMany(limits.max_unfinished),
         Ok(Admission::OverQuota) => Refusal::OverQuota(limits.max_unfinished_bytes),
         Err(error) => error.into(),

@@ -90,7 +90,7 @@ fn look(
     crash_point!("tus.examined");
     let hash = match known {
         Some((at, hash)) if at == length => hash,
-        _ => hash_of(file).map_err(Fault::Io)?,
+        _ => hash_of(shared, file).map_err(Fault::Io)?,
     };
     let digest = hash.finalize();
     let recorded = Recorded {
@@ -101,10 +101,15 @@ fn look(
     Ok((findings, kept.map_err(Fault::Io)?))
 }
 
-fn hash_of(mut file: File) -> io::Result<Sha256> {
+/// Reads a file once more. That may take minutes, for which a stop does not wait: it is done at the next start.
+fn hash_of(shared: &Shared, mut file: File) -> io::Result<Sha256> {
+    let stopping = shared.stopping();
     let mut hash = Sha256::new();
     let mut buffer = vec![0; READ_BYTES];
     loop {
+        if *stopping.borrow() {
+            return Err(io::Error::other("the server stops"));
+        }
         match file.read(&mut buffer)? {
             0 => return Ok(hash),
             count => hash.update(&buffer[..count]),

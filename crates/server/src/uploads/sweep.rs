@@ -70,7 +70,23 @@ async fn look(shared: &Arc<Shared>) -> Result<bool, Halt> {
     for row in shared.db.expired_uploads(clock::now_ms()).await? {
         expire(shared, &row).await?;
     }
+    for id in shared.uploads.incoming.ids()? {
+        remove_ended(shared, &id).await?;
+    }
     Ok(again)
+}
+
+/// Removes the bytes of an upload that ended elsewhere: by another server on the same database, or by hand.
+async fn remove_ended(shared: &Shared, id: &str) -> Result<(), Halt> {
+    let Ok(_holding) = shared.uploads.slots.try_hold(id) else {
+        return Ok(());
+    };
+    let row = shared.db.upload(id).await?;
+    if row.is_none_or(|row| !matches!(row.state, State::Receiving | State::Finishing)) {
+        shared.uploads.incoming.remove(id)?;
+        shared.uploads.slots.forget(id);
+    }
+    Ok(())
 }
 
 /// Finishes an upload that a crash or a failure left. Whether it has to be tried again.

@@ -9,7 +9,6 @@ use crate::app::Shared;
 use crate::db::uploads::Upload;
 use crate::storage::resumable::Partial;
 use crate::uploads::slots::Holding;
-use axum::body::Bytes;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::sync::Arc;
@@ -134,7 +133,7 @@ impl Writer {
     }
 
     /// Takes what came in.
-    pub(crate) async fn push(&mut self, bytes: &Bytes) -> Result<(), Halt> {
+    pub(crate) async fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         self.holding.alive();
         let limit = self.limit();
         if self.end() + bytes.len() as u64 > limit {

@@ -5,7 +5,7 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 8] = [
+const SUITES: [&str; 11] = [
     "assets::",
     "catalogue::",
     "first_api::",
@@ -14,6 +14,9 @@ const SUITES: [&str; 8] = [
     "packages::",
     "restart::",
     "secrets::",
+    "uploads::protocol::",
+    "uploads::pull::",
+    "uploads::racing::",
 ];
 
 #[test]

@@ -1,7 +1,9 @@
 //! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
 
 mod assets;
+mod backup;
 mod catalogue;
+mod disk;
 mod engines;
 mod first_api;
 mod import;
@@ -13,6 +15,8 @@ mod packages;
 mod page;
 mod parallel;
 mod restart;
+mod retention;
+mod scrub;
 mod secrets;
 mod support;
 mod uploads;

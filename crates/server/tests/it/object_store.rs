@@ -1,7 +1,7 @@
 //! Sources and packages in an object store, which fails as object stores do.
 
 use crate::support::s3::{Faults, S3};
-use crate::support::{TestApp, clips, stored_files, text};
+use crate::support::{TestApp, clips, problem, stored_files, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -159,4 +159,46 @@ async fn a_bucket_that_refuses_fails_the_job_with_its_reason() {
     let package = app.ended(&package).await;
     assert_eq!(package["status"], "Ready", "{package}");
     files_of(&app, &package).await;
+}
+
+/// A delivered file of more than one part, to be packaged in the clear.
+#[tokio::test(flavor = "multi_thread")]
+async fn large_objects_go_in_parts_through_a_storm() {
+    let s3 = S3::start().await;
+    let app = new_app(&s3).await;
+    // What follows the boxes of a file is passed over.
+    let mut file = std::fs::read(clips::numbered(0)).expect("the clip");
+    let free = 20_u32 << 20;
+    file.extend(free.to_be_bytes());
+    file.extend(b"free");
+    file.extend((8..free).map(|number| (number % 251) as u8));
+    s3.break_things(Faults {
+        errors: 20,
+        wrong_etags: 5,
+        late_errors: 20,
+        truncated: 10,
+        ..Faults::default()
+    });
+    let mut refused = 0;
+    let asset = loop {
+        let answer = app
+            .post_file("/api/v1/assets", "large.mp4", file.clone())
+            .await;
+        if answer.status() == StatusCode::CREATED {
+            break crate::support::json_of(answer, StatusCode::CREATED).await;
+        }
+        // A part whose tag was wrong makes the whole fail: nothing is left of it.
+        problem(answer, 503, "storage_unavailable").await;
+        refused += 1;
+        assert!(refused < 10, "no upload comes through");
+    };
+    let package = app.ended(&app.order(&asset, &json!({})).await).await;
+    assert_eq!(package["status"], "Ready", "{package}");
+    s3.break_things(Faults::default());
+    files_of(&app, &package).await;
+    let sources = s3.objects("sources");
+    assert_eq!(sources.len(), 1, "{refused} were refused");
+    assert!(std::fs::read(&sources[0]).expect("the source") == file);
+    let listed = app.get_json("/api/v1/assets").await;
+    assert_eq!(listed["data"].as_array().expect("a list").len(), 1);
 }

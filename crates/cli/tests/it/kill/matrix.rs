@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub enum Scene {
     /// A file comes in.
     Upload,
+    /// A file comes in by tus, in two pieces.
+    Resumable,
     /// A package is ordered.
     Order,
     /// A package is made and published.
@@ -38,11 +40,25 @@ pub enum Scene {
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 39] = [
+const POINTS: [(&str, Scene, usize); 53] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
     ("upload.named", Scene::Upload, 0),
+    ("tus.made", Scene::Resumable, 0),
+    ("tus.begun", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 0),
+    ("tus.written", Scene::Resumable, 1),
+    ("tus.synced", Scene::Resumable, 0),
+    ("tus.synced", Scene::Resumable, 1),
+    ("tus.recorded", Scene::Resumable, 0),
+    ("tus.recorded", Scene::Resumable, 1),
+    ("tus.kept", Scene::Resumable, 0),
+    ("tus.kept", Scene::Resumable, 1),
+    ("tus.examined", Scene::Resumable, 0),
+    ("tus.placed", Scene::Resumable, 0),
+    ("tus.named", Scene::Resumable, 0),
+    ("tus.ended", Scene::Resumable, 0),
     ("order.made", Scene::Order, 0),
     ("order.queued", Scene::Order, 0),
     ("start.opened", Scene::Start, 0),
@@ -156,6 +172,7 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
     };
     match scene {
         Scene::Upload => upload(point, &armed),
+        Scene::Resumable => super::resumable::upload(point, &armed, *survived),
         Scene::Order => ordering(point, &armed),
         Scene::Package => package(point, &armed),
         Scene::Start => start(point, &armed),
@@ -426,7 +443,7 @@ pub fn after_deletion(data: &Path, collection: &str, must_be_gone: bool, point: 
 }
 
 /// Starts a server where one was killed, and measures how soon it answers.
-fn again(data: &Path, point: &str) -> (Process, Duration) {
+pub fn again(data: &Path, point: &str) -> (Process, Duration) {
     let server = Process::serve(data, "", 1).unwrap_or_else(|log| panic!("{point}: {log}"));
     let served = server.up_in;
     assert!(served < SERVES_WITHIN, "{point}: served after {served:?}");
@@ -447,7 +464,7 @@ fn no_files(folder: &Path, point: &str) {
 }
 
 /// All files below a folder, those with a dot in front too.
-fn files_in(folder: &Path) -> Vec<PathBuf> {
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     let found = snapshot(folder).into_iter();
     let files = found.filter(|(_, bytes)| bytes.is_some());
     files.map(|(path, _)| folder.join(path)).collect()

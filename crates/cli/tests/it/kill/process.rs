@@ -114,6 +114,39 @@ impl Process {
         answer(request.header("content-type", kind).send(body))
     }
 
+    /// A request of tus that brings bytes at an offset, or begins an upload of this length when there is no path. The
+    /// status, the offset and the id that the answer names.
+    pub fn tus(
+        &self,
+        path: Option<&str>,
+        number: u64,
+        bytes: &[u8],
+    ) -> Result<(u16, u64, String), Gone> {
+        let (method, header) = match path {
+            Some(_) => ("PATCH", "upload-offset"),
+            None => ("POST", "upload-length"),
+        };
+        let mut request = ureq::http::Request::builder();
+        if path.is_some() {
+            request = request.header("content-type", "application/offset+octet-stream");
+        }
+        let request = request
+            .method(method)
+            .uri(self.url(path.unwrap_or("/api/v1/uploads")))
+            .header("tus-resumable", "1.0.0")
+            .header(header, number)
+            .body(bytes);
+        let answer = self.agent.run(request.unwrap()).map_err(|_| Gone)?;
+        let text = |name: &str| {
+            let value = answer.headers().get(name);
+            value.map_or("", |value| value.to_str().unwrap()).to_owned()
+        };
+        let location = text("location");
+        let id = location.rsplit('/').next().unwrap_or_default().to_owned();
+        let offset = text("upload-offset").parse().unwrap_or(0);
+        Ok((answer.status().as_u16(), offset, id))
+    }
+
     /// The bytes behind an absolute or relative URL of this server; `None` when it is not 200.
     pub fn bytes(&self, url: &str) -> Option<Vec<u8>> {
         let url = match url.strip_prefix("http://") {

@@ -38,6 +38,7 @@ async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Databa
             segment_duration_ms: 4000,
             job_id: format!("job_{number}"),
             iv_seed: [7; 16],
+            replaces: None,
         };
         db.add_package(&package).await.expect("a package");
     }

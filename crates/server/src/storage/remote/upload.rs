@@ -162,6 +162,8 @@ struct Parts {
     remote: Remote,
     key: String,
     upload: Option<Box<dyn MultipartUpload>>,
+    /// Bytes.
+    sent: u64,
     tasks: JoinSet<io::Result<()>>,
 }
 
@@ -177,6 +179,7 @@ impl Parts {
             remote: remote.clone(),
             key: key.to_owned(),
             upload: Some(upload),
+            sent: 0,
             tasks: JoinSet::new(),
         })
     }
@@ -188,6 +191,7 @@ impl Parts {
         let Some(upload) = &mut self.upload else {
             return Ok(());
         };
+        self.sent += bytes.len() as u64;
         let sent = upload.put_part(PutPayload::from(bytes));
         let (remote, key) = (self.remote.clone(), self.key.clone());
         let sent = async move {
@@ -205,7 +209,17 @@ impl Parts {
             return Ok(());
         };
         let completed: Result<_, Error> = remote.wait(upload.complete());
-        completed.map_err(|error| remote.fault(&self.key, &error))?;
+        if let Err(error) = completed {
+            // The answer may have been lost after the work was done, and then the upload is not known any more.
+            let found = remote.wait(remote.size(&self.key))?;
+            if found != Some(self.sent) {
+                let error = remote.fault(&self.key, &error);
+                return Err(match error.kind() {
+                    io::ErrorKind::NotFound => io::Error::new(io::ErrorKind::TimedOut, error),
+                    _ => error,
+                });
+            }
+        }
         self.upload = None;
         Ok(())
     }

@@ -94,6 +94,7 @@ impl S3 {
             credentials_file: Some(path),
             timeout: Duration::from_secs(1),
             retries: 6,
+            ..StorageConfig::default()
         }
     }
 

@@ -1,0 +1,78 @@
+//! `POST /api/v1/packages/{id}/replace`: makes a package anew, in the place of one that is published.
+
+use super::base_url::BaseUrl;
+use super::error::{Problem, ProblemBody, Result};
+use super::packages::{self, Package, PackageRequest};
+use crate::app::Shared;
+use crate::db::packages::{Package as Row, Status};
+use crate::keys::Role;
+use crate::order::{GivenKey, Order};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use packager::parse_key_id;
+use std::sync::Arc;
+
+/// Makes a package anew. What is not said is as it was, keys included. When the new package is ready, it takes
+/// the place of the old one at once: whoever begins to play the old URLs is sent to the new ones, and who
+/// plays already goes on with the old files, which are kept for a while.
+#[utoipa::path(post, path = "/api/v1/packages/{id}/replace", tag = "packages",
+    params(("id" = String, Path)), request_body = Option<PackageRequest>,
+    responses((status = 202, body = Package, headers(("Location" = String))),
+    (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
+    (status = 409, description = "it is not ready, or was replaced already", body = ProblemBody)))]
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    base: BaseUrl,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response> {
+    let unknown = || packages::unknown(&id);
+    let old = shared.db.package(&id).await?.ok_or_else(unknown)?;
+    if let Some(successor) = &old.replaced_by {
+        return Err(Problem::conflict(format!(
+            "this package was replaced by {successor}; replace that one"
+        )));
+    }
+    if old.status != Status::Ready {
+        let text = "only a package that is ready can be replaced";
+        return Err(Problem::conflict(text));
+    }
+    let order = order(&shared, &old, &body)?;
+    let number = shared.order(old.input_content_id, order).await?;
+    let number = number.ok_or_else(unknown)?;
+    let row = shared.db.package_by_number(number).await?;
+    let package = Package::new(row.ok_or_else(unknown)?, &base);
+    let location = format!("{}/api/v1/packages/{}", base.0, package.id());
+    let headers = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
+}
+
+fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
+    let mut order = packages::parse_order_over(
+        body,
+        old.engine_scheme(),
+        old.engine_scope(),
+        old.segment_duration_ms,
+    )?;
+    order.replaces = Some(old.packaged_content_id);
+    let says_nothing = order.kid.is_none() && order.key.is_none();
+    if let (true, Some(_), Some(kid), Some(given_kid), Some(wrapped)) = (
+        says_nothing,
+        order.scheme,
+        &old.kid,
+        &old.given_kid,
+        &old.given_key,
+    ) {
+        let kid = parse_key_id(kid).map_err(Problem::internal)?;
+        let text = shared
+            .keys
+            .unwrap(&old.id, &kid, Role::GivenText, wrapped)?;
+        let text = std::str::from_utf8(&text).map_err(Problem::internal)?;
+        order.key = Some(GivenKey::parse(text).map_err(Problem::internal)?);
+        order.kid = Some((kid, given_kid.clone()));
+    }
+    Ok(order)
+}
