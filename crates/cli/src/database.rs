@@ -27,15 +27,20 @@ impl DatabaseArgs {
     pub fn url(&self) -> Result<Option<DatabaseUrl>, Failure> {
         if let Some(given) = &self.database_url {
             let url = url_of("--database-url", given)?;
-            if url.has_password() {
-                text::warn(
-                    "everyone on this machine can see the password in --database-url; \
-                     write the URL into a file and name it with --database-url-file",
-                );
-            }
+            warn_of_password("--database-url", &url);
             return Ok(Some(url));
         }
         self.database_url_file.as_deref().map(url_in).transpose()
+    }
+}
+
+/// Warns when a URL that was given as `flag` holds a password.
+pub fn warn_of_password(flag: &str, url: &DatabaseUrl) {
+    if url.has_password() {
+        text::warn(&format!(
+            "everyone on this machine can see the password in {flag}; write the URL into a file and name it \
+             with {flag}-file"
+        ));
     }
 }
 

@@ -6,6 +6,7 @@ mod client;
 mod database;
 mod decrypt;
 mod failure;
+mod import;
 mod input;
 mod inspect;
 mod interrupt;
@@ -55,6 +56,7 @@ enum Command {
     Jobs(jobs::JobsArgs),
     Serve(Box<serve::ServeArgs>),
     Push(push::PushArgs),
+    Import(Box<import::ImportArgs>),
     Scrub(scrub::ScrubArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Import(args) => import::run(&args),
         Command::Scrub(args) => scrub::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),

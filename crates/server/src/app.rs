@@ -1,11 +1,11 @@
 //! A running server: what its parts share, how it starts and how it stops.
 
 use crate::config::{self, Config};
-use crate::db::Database;
+use crate::db::{Database, DatabaseUrl};
 use crate::health::Health;
 use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageConfig};
 use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
@@ -223,27 +223,15 @@ fn address(listener: &Option<TcpListener>) -> Result<Option<SocketAddr>, ServeEr
 }
 
 async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, ServeError> {
-    let data_dir = &config.data_dir;
-    // Only its owner may look into it: it holds the clear videos.
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(|error| {
-            let path = data_dir.display();
-            ServeError(format!("the data folder {path} cannot be made: {error}"))
-        })?;
     let serves = config.listen.is_some();
-    let storage = match serves {
-        true => Storage::open(data_dir, &config.storage),
-        false => Storage::attach(data_dir, &config.storage),
-    };
-    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
-    tracing::info!(storage = storage.place(), "sources and packages are kept");
-    let db = Database::open(storage.root(), config.database.as_ref()).await;
-    let db = db.map_err(ServeError)?;
-    let default = storage.root().join(KEY_FILE);
-    let keys = keys(&db, config.key_file.as_deref().unwrap_or(&default), serves).await?;
+    let place = open_place(
+        &config.data_dir,
+        &config.storage,
+        config.database.as_ref(),
+        config.key_file.as_deref(),
+        serves,
+    );
+    let (storage, db, keys) = place.await?;
     let incarnation = Incarnation::begin(storage.root());
     let incarnation = incarnation.map_err(|error| {
         let root = storage.root().display();
@@ -266,6 +254,36 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         stopping: watch::Sender::new(false),
         closing: watch::Sender::new(false),
     })
+}
+
+/// Opens a data folder with what is in it; who `serves` has it alone.
+pub(crate) async fn open_place(
+    data_dir: &Path,
+    storage: &StorageConfig,
+    database_url: Option<&DatabaseUrl>,
+    key_file: Option<&Path>,
+    serves: bool,
+) -> Result<(Storage, Database, Keys), ServeError> {
+    // Only its owner may look into it: it holds the clear videos.
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data_dir)
+        .map_err(|error| {
+            let path = data_dir.display();
+            ServeError(format!("the data folder {path} cannot be made: {error}"))
+        })?;
+    let storage = match serves {
+        true => Storage::open(data_dir, storage),
+        false => Storage::attach(data_dir, storage),
+    };
+    let storage = storage.map_err(|error| ServeError(error.to_string()))?;
+    tracing::info!(storage = storage.place(), "sources and packages are kept");
+    let db = Database::open(storage.root(), database_url).await;
+    let db = db.map_err(ServeError)?;
+    let default = storage.root().join(KEY_FILE);
+    let keys = keys(&db, key_file.unwrap_or(&default), serves).await?;
+    Ok((storage, db, keys))
 }
 
 /// Opens the key file; a server whose database holds no keys yet makes it.

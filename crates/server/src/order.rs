@@ -4,11 +4,14 @@ use crate::app::Shared;
 use crate::db;
 use crate::db::packages::{NewPackage, StoredKeys};
 use crate::id;
-use crate::keys::{self, KeysError, Role};
+use crate::keys::{Keys, KeysError, Role};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use packager::{EncryptScope, KeyId, Scheme};
 use zeroize::{Zeroize, Zeroizing};
+
+/// Segments aim at four seconds unless a client wants another length.
+pub(crate) const SEGMENT_DURATION_MS: i64 = 4_000;
 
 /// What a client wants of a package.
 pub(crate) struct Order {
@@ -108,10 +111,16 @@ impl Shared {
     fn package_of(&self, input_content_id: i64, order: &Order) -> Result<NewPackage, OrderError> {
         let id = id::tagged("pkg")?;
         let keys = match order.scheme {
-            Some(_) => Some(self.seal(&id, order.kid.as_ref(), order.key.as_ref())?),
+            Some(_) => Some(seal(
+                &self.keys,
+                &id,
+                order.kid.as_ref(),
+                order.key.as_ref(),
+            )?),
             None => None,
         };
         Ok(NewPackage {
+            number: None,
             id,
             code: id::code()?,
             input_content_id,
@@ -128,33 +137,29 @@ impl Shared {
                 .map(|package| (package, self.storage.grace_ms())),
         })
     }
+}
 
-    /// Wraps the keys of a package; makes what was not given.
-    fn seal(
-        &self,
-        package: &str,
-        kid: Option<&(KeyId, String)>,
-        key: Option<&GivenKey>,
-    ) -> Result<StoredKeys, OrderError> {
-        let made = keys::generate()?;
-        let made_kid = (made.kid, made.kid.base64url());
-        let (kid, given_kid) = kid.unwrap_or(&made_kid);
-        let made_key = GivenKey {
-            value: Zeroizing::new(made.value),
-            text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
-        };
-        let key = key.unwrap_or(&made_key);
-        Ok(StoredKeys {
-            video_key: self
-                .keys
-                .wrap(package, kid, Role::Value, key.value.as_slice())?,
-            kid: kid.hex(),
-            given_key: self
-                .keys
-                .wrap(package, kid, Role::GivenText, key.text.as_bytes())?,
-            given_kid: given_kid.clone(),
-        })
-    }
+/// Wraps the keys of a package; makes what was not given.
+pub(crate) fn seal(
+    keys: &Keys,
+    package: &str,
+    kid: Option<&(KeyId, String)>,
+    key: Option<&GivenKey>,
+) -> Result<StoredKeys, OrderError> {
+    let made = crate::keys::generate()?;
+    let made_kid = (made.kid, made.kid.base64url());
+    let (kid, given_kid) = kid.unwrap_or(&made_kid);
+    let made_key = GivenKey {
+        value: Zeroizing::new(made.value),
+        text: Zeroizing::new(URL_SAFE_NO_PAD.encode(made.value)),
+    };
+    let key = key.unwrap_or(&made_key);
+    Ok(StoredKeys {
+        video_key: keys.wrap(package, kid, Role::Value, key.value.as_slice())?,
+        kid: kid.hex(),
+        given_key: keys.wrap(package, kid, Role::GivenText, key.text.as_bytes())?,
+        given_kid: given_kid.clone(),
+    })
 }
 
 impl GivenKey {

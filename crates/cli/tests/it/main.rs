@@ -2,6 +2,7 @@
 
 mod atomic;
 mod decrypt;
+mod import;
 mod input;
 mod inspect;
 mod keys;

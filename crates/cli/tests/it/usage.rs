@@ -20,7 +20,7 @@ fn the_version_is_on_stdout() {
 #[test]
 fn every_subcommand_explains_itself_by_example() {
     let scratch = Scratch::new();
-    for command in ["package", "inspect", "decrypt", "serve"] {
+    for command in ["package", "inspect", "decrypt", "serve", "import"] {
         let run = scratch.words(&format!("{command} --help")).ok();
         for expect in [
             &format!("reelpack {command} "),
@@ -64,6 +64,9 @@ fn contradictory_arguments_are_wrong_usage() {
         "serve --database-url redis://localhost/0",
         "serve --database-url mysql://localhost",
         "serve --database-url postgres://localhost/a --database-url-file b",
+        "import --from-folder .",
+        "import --from-url mysql://localhost/a",
+        "import --from-url redis://localhost/0 --from-folder .",
         "serve --workers -1",
         "serve --public-url video.example",
         "serve --public-url http://video.example/?a=b",

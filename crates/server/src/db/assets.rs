@@ -3,7 +3,7 @@
 use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::Probe;
-use super::{Database, Page, Result, Transaction, query};
+use super::{Database, Page, Result, Transaction, count_on, number, query};
 use crate::clock;
 use sqlx::types::Json;
 use std::collections::HashSet;
@@ -31,6 +31,8 @@ pub(crate) struct Asset {
 /// What a new asset needs.
 #[derive(Debug)]
 pub(crate) struct NewAsset {
+    /// The number that it must have, which is free; else the next.
+    pub(crate) number: Option<i64>,
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) input_content_origin: String,
@@ -82,11 +84,14 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     } else {
         0
     };
-    let row = query(
-        "INSERT INTO assets (id, name, input_content_origin, sha256, size, container, brand, \
+    let row = query(concat!(
+        "INSERT INTO assets (input_content_id, id, name, input_content_origin, sha256, size, container, brand, \
          fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
-         created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
+         created_at_ms, updated_at_ms) VALUES (",
+        number!("assets", "input_content_id"),
+        ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    ))
+    .bind(new.number)
     .bind(&new.id)
     .bind(&new.name)
     .bind(&new.input_content_origin)
@@ -102,7 +107,11 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     .bind_json(&new.probe)
     .bind(now)
     .bind(now);
-    let number = tx.insert("input_content_id", row).await?;
+    let number = new.number.or(tx.insert("input_content_id", row).await?);
+    if new.number.is_some() {
+        tx.one::<(i64,)>(query(count_on!("assets", "input_content_id")))
+            .await?;
+    }
     let source = query(
         "INSERT INTO sources (input_content_id, path, sha256, size, created_at_ms, \
          updated_at_ms) VALUES (?, ?, ?, ?, ?, ?)",

@@ -66,6 +66,7 @@ mod error;
 pub(crate) mod events;
 pub(crate) mod jobs;
 mod migrate;
+pub(crate) mod old;
 mod open;
 pub(crate) mod packages;
 pub(crate) mod probe;
@@ -86,6 +87,35 @@ pub(crate) use open::DATABASE_FILE;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
+
+/// In an INSERT, the number of a new row: one that is bound (and free), or, for NULL, the next.
+macro_rules! number {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "{postgres:COALESCE(}?{postgres:, nextval(pg_get_serial_sequence('",
+            $table,
+            "', '",
+            $column,
+            "')))}"
+        )
+    };
+}
+/// After an INSERT of a row with a given number: PostgreSQL does not see by itself that it is taken, the others do.
+macro_rules! count_on {
+    ($table:literal, $column:literal) => {
+        concat!(
+            "SELECT {postgres:setval(pg_get_serial_sequence('",
+            $table,
+            "', '",
+            $column,
+            "'), }MAX(",
+            $column,
+            "){postgres:)} FROM ",
+            $table
+        )
+    };
+}
+use {count_on, number};
 
 use connection::Connection;
 use sqlx::{MySqlPool, PgPool, SqlitePool};

@@ -3,7 +3,7 @@
 use super::assets::Deleted;
 use super::events::{self, EventKind};
 use super::jobs::{Job, JobState};
-use super::{Database, Page, Result, Transaction, query, words};
+use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
 use sqlx::types::Json;
@@ -144,6 +144,8 @@ pub(crate) struct StoredRendition {
 /// What a new package and its job need.
 #[derive(Debug)]
 pub(crate) struct NewPackage {
+    /// The number that it must have, which is free; else the next.
+    pub(crate) number: Option<i64>,
     pub(crate) id: String,
     pub(crate) code: String,
     pub(crate) input_content_id: i64,
@@ -210,12 +212,15 @@ impl Database {
     pub(crate) async fn add_package(&self, new: &NewPackage) -> Result<Option<i64>> {
         let now = clock::now_ms();
         self.durable(|tx| async move {
-            let package = query(
-                "INSERT INTO packages (id, input_content_id, code, status, scheme, encrypt, \
+            let package = query(concat!(
+                "INSERT INTO packages (packaged_content_id, id, input_content_id, code, status, scheme, encrypt, \
                  segment_duration_ms, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
-                 SELECT ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ? \
-                 FROM assets WHERE input_content_id = ?",
-            )
+                 SELECT ",
+                number!("packages", "packaged_content_id"),
+                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ? \
+                 FROM assets WHERE input_content_id = ?"
+            ))
+            .bind(new.number)
             .bind(&new.id)
             .bind(&new.code)
             .bind(new.scheme.map_or("none", Scheme::fourcc))
@@ -229,6 +234,11 @@ impl Database {
             let Some(number) = tx.insert("packaged_content_id", package).await? else {
                 return Ok(None);
             };
+            let number = new.number.unwrap_or(number);
+            if new.number.is_some() {
+                tx.one::<(i64,)>(query(count_on!("packages", "packaged_content_id")))
+                    .await?;
+            }
             if let Some(keys) = &new.keys {
                 add_keys(&tx, number, keys, now).await?;
             }
@@ -308,6 +318,12 @@ impl Database {
             }
         }
         Ok(packages)
+    }
+
+    /// Whether no package has this code.
+    pub(crate) async fn is_free_code(&self, code: &str) -> Result<bool> {
+        let found = query("SELECT packaged_content_id FROM packages WHERE code = ?");
+        Ok(self.optional::<(i64,)>(found.bind(code)).await?.is_none())
     }
 
     /// The wrapped keys of published packages for some KIDs (hex digits), newest first.

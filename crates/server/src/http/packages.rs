@@ -9,7 +9,7 @@ use super::time::rfc3339;
 use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages;
-use crate::order::{GivenKey, Order};
+use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
 use axum::Json;
 use axum::body::Bytes;
@@ -21,8 +21,6 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// Length that segments aim at unless the client says otherwise.
-pub(super) const SEGMENT_DURATION_MS: i64 = 4_000;
 /// Shortest and longest segments that a client may ask for, in seconds.
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
 /// Lowest and highest priority that a client may give.

@@ -70,6 +70,7 @@ impl Findings {
     /// The asset that the file becomes.
     pub(crate) fn into_asset(self, delivered: Delivered) -> NewAsset {
         NewAsset {
+            number: None,
             id: delivered.id,
             name: delivered.name,
             input_content_origin: delivered.origin,

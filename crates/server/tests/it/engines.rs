@@ -5,10 +5,11 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 10] = [
+const SUITES: [&str; 11] = [
     "assets::",
     "catalogue::",
     "first_api::",
+    "import::",
     "jobs::",
     "packages::",
     "restart::",

@@ -6,6 +6,7 @@ mod catalogue;
 mod disk;
 mod engines;
 mod first_api;
+mod import;
 mod jobs;
 mod licenses;
 mod media;

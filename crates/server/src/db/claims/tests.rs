@@ -15,6 +15,7 @@ const NO_LEASE_MS: i64 = -1;
 async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Database) {
     let (dir, db) = open(engine).await;
     let asset = NewAsset {
+        number: None,
         id: "ast_1".into(),
         name: "x.mp4".into(),
         input_content_origin: "sources/x".into(),
@@ -29,6 +30,7 @@ async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Databa
     let asset = db.add_asset(&asset).await.expect("an asset");
     for number in 0..count {
         let package = NewPackage {
+            number: None,
             id: format!("pkg_{number}"),
             code: format!("code{number}"),
             input_content_id: asset.input_content_id,

@@ -7,6 +7,7 @@ use crate::db::probe::Probe;
 /// Adds an asset, a package with a key, its job and what comes with them; returns the number of the package.
 async fn filled(db: &Database, name: &str) -> i64 {
     let asset = NewAsset {
+        number: None,
         id: format!("ast_{name}"),
         name: "ünï 'x'.mp4".into(),
         input_content_origin: format!("sources/{name}"),
@@ -20,6 +21,7 @@ async fn filled(db: &Database, name: &str) -> i64 {
     };
     let asset = db.add_asset(&asset).await.expect("an asset");
     let package = NewPackage {
+        number: None,
         id: format!("pkg_{name}"),
         code: format!("code{name}"),
         input_content_id: asset.input_content_id,

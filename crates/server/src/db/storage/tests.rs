@@ -9,6 +9,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 async fn asset(db: &Database) -> i64 {
     let asset = NewAsset {
+        number: None,
         id: "ast_1".into(),
         name: "x.mp4".into(),
         input_content_origin: "sources/x".into(),
@@ -29,6 +30,7 @@ async fn asset(db: &Database) -> i64 {
 /// Orders a package and publishes it.
 async fn publish(db: &Database, asset: i64, name: &str, replaces: Option<(i64, i64)>) -> i64 {
     let package = NewPackage {
+        number: None,
         id: format!("pkg_{name}"),
         code: format!("code-{name}"),
         input_content_id: asset,
