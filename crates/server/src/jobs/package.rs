@@ -14,6 +14,9 @@ use packager::{KeyId, LabelledKey, Options, Plan, Source as _};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How old temporary files of another machine must be to count as abandoned.
+const OTHERS_AGE_MS: i64 = 24 * 3600 * 1000;
+
 /// Makes the package of a claimed job and publishes it.
 pub(super) async fn make(
     shared: &Arc<Shared>,
@@ -88,6 +91,15 @@ pub(super) async fn remove_files(shared: &Arc<Shared>, code: &str) {
     let folder = shared.storage.package(code);
     if let Err(failure) = blocking(move || Ok(folder.abandon()?)).await {
         tracing::warn!(code, ?failure, "files stay until a sweep finds them");
+    }
+}
+
+/// Deletes temporary files of processes that are dead.
+pub(super) async fn remove_temporary(shared: &Arc<Shared>) {
+    let storage = shared.clone();
+    let swept = blocking(move || Ok(storage.storage.sweep_temporary(OTHERS_AGE_MS)?));
+    if let Err(failure) = swept.await {
+        tracing::warn!(?failure, "temporary files stay until a sweep finds them");
     }
 }
 

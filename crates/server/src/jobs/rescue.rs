@@ -70,6 +70,7 @@ async fn round(shared: &Arc<Shared>, suspects: &mut Suspects) -> db::Result<Resc
         .forget(&census.dead)
         .map_err(db::Error::Io)?;
     if rescued.waiting > 0 {
+        package::remove_temporary(shared).await;
         shared.wake_workers();
     }
     for code in &rescued.ended {

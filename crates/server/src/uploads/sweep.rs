@@ -37,14 +37,19 @@ pub(crate) async fn resume(shared: &Shared) -> Result<usize, ServeError> {
 /// Takes up what is unfinished, and lets expire what is abandoned, until the server stops.
 pub(crate) async fn start(shared: Arc<Shared>) {
     let mut stopping = shared.stopping();
+    let mut retry = RETRY;
     while !*stopping.borrow() {
-        let pause = match look(&shared).await {
-            Ok(true) => RETRY,
-            Ok(false) => (shared.uploads.limits.expiry / 4).clamp(MIN_PAUSE, MAX_PAUSE),
-            Err(error) => {
-                tracing::error!(?error, "the uploads could not be looked after");
-                RETRY
-            }
+        let again = look(&shared).await.unwrap_or_else(|error| {
+            tracing::error!(?error, "the uploads could not be looked after");
+            true
+        });
+        let pause = if again {
+            // What fails for long, a storage that is away say, is asked less and less often.
+            let longer = (retry * 2).min(MAX_PAUSE);
+            std::mem::replace(&mut retry, longer)
+        } else {
+            retry = RETRY;
+            (shared.uploads.limits.expiry / 4).clamp(MIN_PAUSE, MAX_PAUSE)
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
