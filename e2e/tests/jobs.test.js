@@ -12,7 +12,7 @@ const here = world(async () => {}, ["--workers", "1"]);
 const FILMS = 30;
 const REPEATS = 500;
 
-test("a waiting package is cancelled and retried in the page, and plays when it is ready", async () => {
+test("a waiting package is paused, resumed, cancelled and retried in the page, and plays when it is ready", async () => {
   const { server, clip, folder } = here;
   const film = path.join(folder, "film.mp4");
   await ffmpeg(["-stream_loop", String(REPEATS - 1), "-i", clip, "-c", "copy", film]);
@@ -29,6 +29,11 @@ test("a waiting package is cancelled and retried in the page, and plays when it 
     const card = page.getByRole("article", { name: "cbcs, all tracks" });
     await card.getByText("Queued").waitFor();
     await page.getByText("It plays here as soon as it is ready.").waitFor();
+    await card.getByRole("button", { name: "Pause" }).click();
+    await card.getByText("Paused").waitFor();
+    await page.getByRole("status").getByText(/was paused\.$/).waitFor();
+    await card.getByRole("button", { name: "Resume" }).click();
+    await card.getByText("Queued").waitFor();
     await card.getByRole("button", { name: "Cancel" }).click();
     await card.getByText("Cancelled").waitFor();
     await page.getByRole("status").getByText(/was cancelled\.$/).waitFor();

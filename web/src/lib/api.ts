@@ -3,7 +3,7 @@
 export type Scheme = "cbcs" | "cenc" | "none";
 export type EncryptScope = "all" | "video";
 export type PackageStatus = "Ingested" | "Fragmented" | "Encrypted" | "Ready" | "Failed";
-export type JobState = "queued" | "running" | "done" | "failed" | "cancelled";
+export type JobState = "queued" | "running" | "paused" | "done" | "failed" | "cancelled" | "dead";
 
 export interface Track {
   id: number;
@@ -180,8 +180,10 @@ export const createPackage = (assetId: string, request: PackageRequest) =>
   call<Package>("POST", `${at("assets", assetId)}/packages`, request);
 export const deletePackage = (id: string) => call<void>("DELETE", at("packages", id));
 export const cancelJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/cancel`);
+export const pauseJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/pause`);
+export const resumeJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/resume`);
 export const retryJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/retry`);
 
-/** Whether a worker still has something to do for this package. */
+/** Whether a worker still has something to do for this package, now or when it is resumed. */
 export const isUnfinished = (pack: Package): boolean =>
-  pack.job.state === "queued" || pack.job.state === "running";
+  ["queued", "running", "paused"].includes(pack.job.state);

@@ -47,6 +47,8 @@ describe("state", () => {
     ["Failed", "failed", 0.5, "Failed", 0],
     ["Fragmented", "cancelled", 0.5, "Cancelled", 2],
     ["Failed", "cancelled", 0.5, "Cancelled", 0],
+    ["Fragmented", "paused", 0.5, "Paused", 2],
+    ["Failed", "dead", 0.5, "Failed", 0],
   ] as const)("%s, %s, %d is %s", (status, state, progress, text, steps) => {
     expect(progressText(pack(status, state, progress))).toBe(text);
     expect(stepsDone(pack(status, state, progress))).toBe(steps);

@@ -27,7 +27,10 @@ export function stepsDone(pack: Package): number {
 export function stateText(pack: Package): StateText {
   if (pack.status === "Ready") return { label: "Ready", tone: "good" };
   if (pack.job.state === "cancelled") return { label: "Cancelled", tone: "quiet" };
-  if (pack.status === "Failed" || pack.job.state === "failed") return { label: "Failed", tone: "bad" };
+  if (pack.status === "Failed" || ["failed", "dead"].includes(pack.job.state)) {
+    return { label: "Failed", tone: "bad" };
+  }
+  if (pack.job.state === "paused") return { label: "Paused", tone: "quiet" };
   if (pack.job.state === "queued") return { label: "Queued", tone: "waiting" };
   return { label: pack.status, tone: "busy" };
 }

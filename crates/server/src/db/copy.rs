@@ -210,7 +210,7 @@ macro_rules! cells {
                     let of_type = raw.type_info().name().to_owned();
                     match of_type.as_str() {
                         $($names => row.try_get(index).map(Value::$kind),)*
-                        other => Err(Error::Protocol(format!(
+                        other => Err(Error::InvalidArgument(format!(
                             "the column {name} is of the type {other}, which no catalogue has"
                         ))),
                     }

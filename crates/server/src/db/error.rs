@@ -7,7 +7,8 @@ use std::time::Duration;
 /// Whether it may go when it is tried again later: the database is away, starting, stopping or too busy.
 pub(crate) fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Io(_) | Error::PoolTimedOut | Error::WorkerCrashed => true,
+        // A server that ends in the midst of a word, or a proxy before one that is away, break the protocol.
+        Error::Io(_) | Error::PoolTimedOut | Error::WorkerCrashed | Error::Protocol(_) => true,
         Error::Database(_) => {
             is_conflict(error) || code(error).is_some_and(|code| Engine::of(error).is_away(&code))
         }

@@ -172,7 +172,7 @@ impl Rendering {
 
 /// A fault of our own in a text.
 fn wrong(sql: &str, what: &str) -> Error {
-    Error::Protocol(format!("the query {sql:?} {what}"))
+    Error::InvalidArgument(format!("the query {sql:?} {what}"))
 }
 
 /// The text alone: values may be secret.

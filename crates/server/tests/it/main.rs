@@ -3,6 +3,7 @@
 mod assets;
 mod backup;
 mod catalogue;
+mod database_away;
 mod disk;
 mod engines;
 mod first_api;

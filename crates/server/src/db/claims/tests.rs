@@ -1,3 +1,5 @@
+mod queue;
+
 use super::*;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
@@ -14,6 +16,12 @@ const NO_LEASE_MS: i64 = -1;
 /// A catalogue with one asset and some queued packages of it.
 async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Database) {
     let (dir, db) = open(engine).await;
+    fill(&db, count).await;
+    (dir, db)
+}
+
+/// Adds an asset and some queued packages of it.
+async fn fill(db: &Database, count: usize) {
     let asset = NewAsset {
         number: None,
         id: "ast_1".into(),
@@ -46,7 +54,6 @@ async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Databa
         };
         db.add_package(&package).await.expect("a package");
     }
-    (dir, db)
 }
 
 async fn claim(db: &Database, lease_ms: i64) -> Option<Claim> {
