@@ -86,6 +86,16 @@ impl ServerProcess {
         let sent = Command::new("kill").args(["-TERM", &id]).status();
         assert!(sent.expect("kill runs").success());
         self.log.read_to_string(&mut self.seen).expect("the log");
-        (self.child.wait().expect("gone"), self.seen)
+        let status = self.child.wait().expect("gone");
+        (status, std::mem::take(&mut self.seen))
+    }
+}
+
+impl Drop for ServerProcess {
+    /// A test that is done with it, or failed, leaves no process behind.
+    fn drop(&mut self) {
+        // It may have ended already; nothing else can fail.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
