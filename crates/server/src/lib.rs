@@ -42,6 +42,8 @@ pub use storage::StorageConfig;
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Why the server could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -69,7 +71,13 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 }
 
 async fn run(config: Config) -> Result<(), ServeError> {
-    let app = App::start(config).await?;
+    // Caught before anybody is told that there is something to stop.
+    let mut signals = StopSignals::catch()
+        .map_err(|error| ServeError(format!("signals cannot be caught: {error}")))?;
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        () = signals.next() => return Ok(()),
+    };
     match app.addr() {
         Some(addr) => eprintln!("listening on http://{addr}"),
         None => eprintln!("working as {}", app.incarnation()),
@@ -77,13 +85,11 @@ async fn run(config: Config) -> Result<(), ServeError> {
     if let Some(addr) = app.media_addr() {
         eprintln!("serving the media besides at http://{addr}");
     }
-    let signal = |error| ServeError(format!("signals cannot be caught: {error}"));
-    stop_signal().await.map_err(signal)?;
+    signals.next().await;
     eprintln!("stopping: running jobs are handed back; a second signal ends at once");
     tokio::select! {
         () = app.shutdown() => Ok(()),
-        again = stop_signal() => {
-            again.map_err(signal)?;
+        () = signals.next() => {
             let text = "ended at once by a second signal; the jobs that ran are taken back at the next start, \
                         or when their leases run out";
             Err(ServeError(text.to_owned()))
@@ -99,11 +105,24 @@ fn blocking_runtime() -> Result<tokio::runtime::Runtime, ServeError> {
         .map_err(|error| ServeError(format!("the runtime cannot start: {error}")))
 }
 
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupt = tokio::signal::ctrl_c() => interrupt,
-        _ = terminate.recv() => Ok(()),
+/// SIGINT and SIGTERM, from the moment on in which they are caught.
+struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
