@@ -14,7 +14,7 @@ const NEXT_BY_STATUS: Record<number, string> = {
   409: "Wait until its job has ended, or cancel the job first, then try again.",
   413: "Use a smaller file, or let the server's operator raise the limit.",
   415: "Use an MP4 or MOV file.",
-  422: "Use an MP4 or MOV file with H.264 or HEVC video that plays to its end.",
+  422: "Use an MP4 or MOV file with H.264, HEVC, AV1 or VP9 video that plays to its end.",
   429: "Wait a moment, then try again.",
   507: "Delete what is no longer needed, then try again.",
 };

@@ -171,7 +171,7 @@ async fn upload_with_breaks(scene: &mut Scene, sizes: &Sizes) {
             Ok(answer) if [409, 423].contains(&answer.status().as_u16()) => {
                 scene.acknowledged = scene.upload().offset().await;
             }
-            Ok(answer) => panic!("{answer:?}: {}", answer.text().await.expect("a body")),
+            Ok(answer) => panic!("{}", answer.text().await.expect("a body")),
             // The same, said while the client still sends: it does not always live to read it.
             Err(error) if error.is_request() => {
                 scene.acknowledged = scene.upload().offset().await;
