@@ -1,9 +1,11 @@
 //! Sources and packages in an object store, which fails as object stores do.
 
+use crate::support::engines::Engine;
 use crate::support::s3::{Faults, S3};
-use crate::support::{TestApp, clips, problem, stored_files, text};
+use crate::support::{TestApp, clips, config, problem, stored_files, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use server::{App, DatabaseUrl};
 use std::time::Duration;
 
 /// An app whose storage is `s3`.
@@ -201,4 +203,40 @@ async fn large_objects_go_in_parts_through_a_storm() {
     assert!(std::fs::read(&sources[0]).expect("the source") == file);
     let listed = app.get_json("/api/v1/assets").await;
     assert_eq!(listed["data"].as_array().expect("a list").len(), 1);
+}
+
+/// A server without workers, and a worker with a data folder of its own, as on another machine: they share the
+/// database, the bucket and the key file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_on_another_machine_makes_the_packages() {
+    for engine in [Engine::Postgres, Engine::MySql] {
+        let url = engine.database(&format!("elsewhere_{}", std::process::id()));
+        let url = DatabaseUrl::parse(&url.expect("a URL")).expect("a URL");
+        let s3 = S3::start().await;
+        let secrets = tempfile::tempdir().expect("a folder");
+        let storage = s3.config(secrets.path());
+        let app = TestApp::start_with(|config| {
+            config.storage = storage.clone();
+            config.database = Some(url.clone());
+            config.workers = 0;
+        })
+        .await;
+        let elsewhere = tempfile::tempdir().expect("a folder");
+        let mut there = config(elsewhere.path());
+        there.listen = None;
+        there.storage = storage;
+        there.database = Some(url);
+        there.key_file = Some(app.dir().join("content-keys.key"));
+        let worker = App::start(there).await.expect("a worker");
+
+        let package = app.ready(&clips::plain(), &json!({})).await;
+        let files = files_of(&app, &package).await;
+        assert!(files.iter().all(|(_, bytes)| !bytes.is_empty()));
+        let kid = text(&package["kid"]).replace('-', "");
+        let key = app.get(&format!("/license/key/{kid}")).await;
+        assert_eq!(key.status(), StatusCode::OK);
+        worker.shutdown().await;
+        assert!(stored_files(elsewhere.path()).is_empty());
+        app.stop().await;
+    }
 }
