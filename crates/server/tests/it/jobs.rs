@@ -245,3 +245,22 @@ async fn no_more_jobs_run_at_once_than_there_are_workers() {
     };
     app.until("/api/v1/jobs", all_done).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_order_a_thousand_times_at_once_makes_one_package() {
+    let app = TestApp::start_with(|config| config.workers = 0).await;
+    let asset = app.upload(&clips::numbered(0)).await;
+    let url = app.url(&format!("/api/v1/assets/{}/packages", text(&asset["id"])));
+    let mut orders = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let order = app.client.post(&url).json(&json!({"unique_key": "one"}));
+        orders.spawn(async move {
+            let answer = order.send().await.expect("an answer");
+            text(&json_of(answer, StatusCode::ACCEPTED).await["id"]).to_owned()
+        });
+    }
+    let ids: std::collections::BTreeSet<String> = orders.join_all().await.into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    let jobs = app.get_json("/api/v1/jobs").await;
+    assert_eq!(jobs["data"].as_array().map(Vec::len), Some(1));
+}
