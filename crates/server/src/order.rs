@@ -31,6 +31,8 @@ pub(crate) struct Order {
     pub(crate) unique_key: Option<String>,
     /// The number of a package that it replaces when it is published.
     pub(crate) replaces: Option<i64>,
+    /// Which renditions: none, `auto`, or the text of a profile.
+    pub(crate) ladder: Option<String>,
 }
 
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
@@ -97,6 +99,7 @@ impl Shared {
             && found.engine_scheme() == order.scheme
             && found.engine_scope() == order.encrypt
             && found.segment_duration_ms == order.segment_duration_ms
+            && found.ladder == order.ladder
             && order
                 .kid
                 .as_ref()
@@ -132,6 +135,7 @@ impl Shared {
             iv_seed: id::random()?,
             priority: order.priority,
             unique_key: order.unique_key.clone(),
+            ladder: order.ladder.clone(),
             replaces: order
                 .replaces
                 .map(|package| (package, self.storage.grace_ms())),

@@ -16,6 +16,10 @@ pub(crate) struct Claim {
     pub(crate) seq: i64,
     pub(crate) id: String,
     pub(crate) packaged_content_id: i64,
+    /// 0 when it makes the package; else which of its parts.
+    pub(crate) part: i64,
+    /// Of a part: what is to be made (JSON).
+    pub(crate) task: Option<String>,
     /// Where the package's files go.
     pub(crate) code: String,
     /// Grows with every claim of the job.
@@ -58,7 +62,7 @@ impl Database {
                 "SELECT seq FROM jobs WHERE state = 'queued' \
                  AND (run_at_ms <= {lease_now} OR run_at_ms > {lease_now} + ?) \
                  AND NOT EXISTS (SELECT 1 FROM queue WHERE paused) \
-                 ORDER BY turn, seq LIMIT 1 {skip_locked}",
+                 ORDER BY turn, packaged_content_id, part LIMIT 1 {skip_locked}",
             );
             let free = free.bind(2 * MAX_PAUSE_MS);
             let Some((seq,)) = tx.optional::<(i64,)>(free).await? else {
@@ -72,8 +76,8 @@ impl Database {
             let claim = claim.bind(worker).bind(lease_ms).bind(clock::now_ms());
             tx.execute(claim.bind(seq)).await?;
             let claimed = query(
-                "SELECT j.seq, j.id, j.packaged_content_id, p.code, j.fence, j.attempts, j.iv_seed, \
-                 j.boot_id FROM jobs j \
+                "SELECT j.seq, j.id, j.packaged_content_id, j.part, j.task, p.code, j.fence, j.attempts, \
+                 j.iv_seed, j.boot_id FROM jobs j \
                  JOIN packages p ON p.packaged_content_id = j.packaged_content_id WHERE j.seq = ?",
             );
             tx.optional(claimed.bind(seq)).await
@@ -240,7 +244,7 @@ impl Database {
 }
 
 /// Whether the lease of a claim still holds; until the transaction ends nobody else takes it.
-async fn holds(tx: &Transaction, claim: &Claim) -> Result<bool> {
+pub(super) async fn holds(tx: &Transaction, claim: &Claim) -> Result<bool> {
     let held = query(
         "SELECT seq FROM jobs WHERE seq = ? AND fence = ? AND state = 'running' {for_update}",
     );

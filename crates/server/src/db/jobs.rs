@@ -1,7 +1,7 @@
 //! Jobs, as clients see them and change them. What workers do with them is in `claims`.
 
 use super::events::{self, EventKind};
-use super::{Database, Page, Result, Transaction, query, words};
+use super::{Database, Page, Result, Transaction, parts, query, words};
 use crate::clock;
 
 /// Where a job is.
@@ -11,6 +11,8 @@ pub(crate) enum JobState {
     Queued,
     /// A worker holds its lease.
     Running,
+    /// Other jobs make its parts; with the last of them it is queued.
+    Waiting,
     /// Waits until somebody resumes it.
     Paused,
     /// Its package is published.
@@ -25,9 +27,10 @@ pub(crate) enum JobState {
 
 impl JobState {
     /// Every state.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Queued,
         Self::Running,
+        Self::Waiting,
         Self::Paused,
         Self::Done,
         Self::Failed,
@@ -40,6 +43,7 @@ impl JobState {
         match self {
             Self::Queued => "queued",
             Self::Running => "running",
+            Self::Waiting => "waiting",
             Self::Paused => "paused",
             Self::Done => "done",
             Self::Failed => "failed",
@@ -92,11 +96,30 @@ pub(crate) enum Wish {
     Refused(JobState),
 }
 
+/// How far a job is (0 to 1), its parts included: they count for nine tenths.
+macro_rules! progress {
+    ($job:literal) => {
+        concat!(
+            "COALESCE(0.9 * (SELECT SUM(part.progress * part.weight) / SUM(part.weight) FROM jobs part \
+             WHERE part.packaged_content_id = ",
+            $job,
+            ".packaged_content_id AND part.part > 0) + 0.1 * ",
+            $job,
+            ".progress, ",
+            $job,
+            ".progress)"
+        )
+    };
+}
+pub(super) use progress;
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT j.seq, j.id, j.kind, p.id AS package_id, a.id AS asset_id, \
-             j.state, j.progress, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
+             j.state, ",
+            progress!("j"),
+            " AS progress, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
              j.created_at_ms, j.started_at_ms, \
              j.finished_at_ms FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
@@ -110,14 +133,15 @@ macro_rules! select {
 impl Database {
     /// A job by its id.
     pub(crate) async fn job(&self, id: &str) -> Result<Option<Job>> {
-        self.optional(query(select!("WHERE j.id = ?")).bind(id))
+        self.optional(query(select!("WHERE j.id = ? AND j.part = 0")).bind(id))
             .await
     }
 
     /// A page of the jobs, of all or of one state, newest first.
     pub(crate) async fn jobs(&self, state: Option<JobState>, page: Page) -> Result<Vec<Job>> {
         let found = query(select!(
-            "WHERE j.seq < ? AND (? IS NULL OR j.state = ?) ORDER BY j.seq DESC LIMIT ?"
+            "WHERE j.part = 0 AND j.seq < ? AND (? IS NULL OR j.state = ?) \
+             ORDER BY j.seq DESC LIMIT ?"
         ));
         let found = found.bind(page.before).bind(state).bind(state);
         self.all(found.bind(page.limit)).await
@@ -128,7 +152,7 @@ impl Database {
         self.durable(|tx| async move {
             match state_of(&tx, id).await? {
                 None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Queued | JobState::Paused)) => {
+                Some((seq, JobState::Queued | JobState::Paused | JobState::Waiting)) => {
                     end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
                 }
                 Some((seq, JobState::Running)) => {
@@ -150,6 +174,10 @@ impl Database {
                 Some((seq, JobState::Queued)) => {
                     query("UPDATE jobs SET state = 'paused' WHERE seq = ?").bind(seq)
                 }
+                Some((seq, JobState::Waiting)) => {
+                    parts::pause(&tx, seq).await?;
+                    return Ok(Wish::Granted);
+                }
                 Some((seq, JobState::Running)) => {
                     query("UPDATE jobs SET pause_requested = TRUE WHERE seq = ?").bind(seq)
                 }
@@ -168,9 +196,10 @@ impl Database {
             let change = match state_of(&tx, id).await? {
                 None => return Ok(Wish::Unknown),
                 Some((seq, JobState::Paused)) => {
-                    let job = "UPDATE jobs SET state = 'queued', run_at_ms = 0 WHERE seq = ?";
-                    query(job).bind(seq)
+                    parts::resume(&tx, seq).await?;
+                    return Ok(Wish::Granted);
                 }
+                Some((_, JobState::Waiting)) => return Ok(Wish::Granted),
                 Some((seq, JobState::Queued | JobState::Running)) => {
                     query("UPDATE jobs SET pause_requested = FALSE WHERE seq = ?").bind(seq)
                 }
@@ -199,8 +228,9 @@ impl Database {
                  finished_at_ms = NULL, boot_id = NULL WHERE seq = ?",
             );
             tx.execute(job.bind(seq)).await?;
+            parts::forget(&tx, seq).await?;
             let package = query(
-                "UPDATE packages SET status = 'Ingested', code = ?, error = NULL, updated_at_ms = ? \
+                "UPDATE packages SET status = 'Ingested', code = ?, preparation = NULL, error = NULL, updated_at_ms = ? \
                  WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
             );
             let package = package.bind(code).bind(clock::now_ms());
@@ -229,6 +259,7 @@ impl Database {
                 None => Ok(Wish::Unknown),
                 Some((_, state)) if !state.is_final() => Ok(Wish::Refused(state)),
                 Some((seq, _)) => {
+                    parts::forget(&tx, seq).await?;
                     tx.execute(query("DELETE FROM jobs WHERE seq = ?").bind(seq))
                         .await?;
                     Ok(Wish::Granted)
@@ -243,21 +274,19 @@ impl Database {
 pub(super) const CANCELLED: &str = "the packaging was cancelled";
 
 async fn state_of(tx: &Transaction, id: &str) -> Result<Option<(i64, JobState)>> {
-    let found = query("SELECT seq, state FROM jobs WHERE id = ? {for_update}");
+    let found = query("SELECT seq, state FROM jobs WHERE id = ? AND part = 0 {for_update}");
     tx.optional(found.bind(id)).await
 }
 
-/// Ends a job; its package counts as failed, for there will be none.
+/// Ends a job; its package counts as failed, for there will be none. What fails a part fails the whole.
 pub(super) async fn end(tx: &Transaction, seq: i64, state: JobState, reason: &str) -> Result<()> {
     let now = clock::now_ms();
-    // What a client reads as the job's error is why it failed; a cancelled job did not fail.
-    let error = (state != JobState::Cancelled).then_some(reason);
-    let job = query(
-        "UPDATE jobs SET state = ?, error = ?, finished_at_ms = ?, worker = NULL, \
-         lease_until_ms = NULL WHERE seq = ?",
-    );
-    tx.execute(job.bind(state).bind(error).bind(now).bind(seq))
-        .await?;
+    close(tx, seq, state, reason, now).await?;
+    let Some(seq) = parts::whole(tx, seq, state).await? else {
+        return Ok(());
+    };
+    close(tx, seq, state, reason, now).await?;
+    parts::stop(tx, seq, now).await?;
     let package = query(
         "UPDATE packages SET status = 'Failed', error = ?, output_file_path = NULL, updated_at_ms = ? \
          WHERE packaged_content_id = (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
@@ -266,6 +295,18 @@ pub(super) async fn end(tx: &Transaction, seq: i64, state: JobState, reason: &st
     let number = query("SELECT packaged_content_id FROM jobs WHERE seq = ?");
     let (number,): (i64,) = tx.one(number.bind(seq)).await?;
     note_package(tx, EventKind::PackageFailed, number, Some(reason)).await
+}
+
+async fn close(tx: &Transaction, seq: i64, state: JobState, reason: &str, now: i64) -> Result<()> {
+    // What a client reads as the job's error is why it failed; a cancelled job did not fail.
+    let error = (state != JobState::Cancelled).then_some(reason);
+    let job = query(
+        "UPDATE jobs SET state = ?, error = ?, finished_at_ms = ?, worker = NULL, \
+         lease_until_ms = NULL WHERE seq = ?",
+    );
+    let job = job.bind(state).bind(error).bind(now).bind(seq);
+    tx.execute(job).await?;
+    Ok(())
 }
 
 /// Notes that something happened to a package.

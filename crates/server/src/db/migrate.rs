@@ -30,6 +30,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0004", "uploads"),
     file!("0005", "queue"),
     file!("0020", "storage"),
+    file!("0030", "parts"),
 ];
 
 /// The migrations as an engine reads them.
@@ -64,9 +65,17 @@ pub(super) fn tables() -> Vec<&'static str> {
             tables.push(name(rest));
         } else if let Some(rest) = line.strip_prefix("DROP TABLE ") {
             tables.retain(|table| *table != name(rest));
+        } else if let Some((old, new)) = renamed(line) {
+            tables.retain(|table| *table != name(old));
+            tables.push(name(new));
         }
     }
     tables
+}
+
+/// The old and the new name in a line that renames a table.
+fn renamed(line: &'static str) -> Option<(&'static str, &'static str)> {
+    line.strip_prefix("ALTER TABLE ")?.split_once(" RENAME TO ")
 }
 
 fn render(text: &str, dialect: Dialect) -> String {

@@ -69,6 +69,7 @@ mod migrate;
 pub(crate) mod old;
 mod open;
 pub(crate) mod packages;
+pub(crate) mod parts;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod queue;

@@ -2,7 +2,7 @@
 
 use super::assets::Deleted;
 use super::events::{self, EventKind};
-use super::jobs::{Job, JobState};
+use super::jobs::{Job, JobState, progress};
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
@@ -69,6 +69,10 @@ pub(crate) struct Package {
     /// The text in which the client gave the KID.
     pub(crate) given_kid: Option<String>,
     pub(crate) segment_duration_ms: i64,
+    /// Which renditions were ordered: none, `auto`, or the text of a profile.
+    pub(crate) ladder: Option<String>,
+    /// What was decided about the source, once it was looked at (JSON).
+    pub(crate) preparation: Option<String>,
     #[sqlx(skip)]
     pub(crate) renditions: Vec<StoredRendition>,
     pub(crate) warnings: Json<Vec<String>>,
@@ -161,6 +165,8 @@ pub(crate) struct NewPackage {
     pub(crate) unique_key: Option<String>,
     /// The number of the package that it replaces, and for how many milliseconds that one keeps its objects then.
     pub(crate) replaces: Option<(i64, i64)>,
+    /// Which renditions: none, `auto`, or the text of a profile.
+    pub(crate) ladder: Option<String>,
 }
 
 /// The keys of a package as they are stored.
@@ -189,9 +195,11 @@ macro_rules! select {
         concat!(
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
-             k.given_kid, p.segment_duration_ms, p.warnings, p.size, p.url, p.created_at_ms, \
+             k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
-             j.state AS job_state, j.progress AS job_progress, j.turn AS job_turn, \
+             j.state AS job_state, ",
+            progress!("j"),
+            " AS job_progress, j.turn AS job_turn, \
              j.unique_key AS job_unique_key, j.attempts AS job_attempts, j.deaths AS job_deaths, \
              j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
              j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \
@@ -199,7 +207,7 @@ macro_rules! select {
              (SELECT n.id FROM packages n WHERE n.packaged_content_id = p.replaced_by) AS replaced_by \
              FROM packages p JOIN assets a ON a.input_content_id = p.input_content_id \
              LEFT JOIN content_keys k ON k.packaged_content_id = p.packaged_content_id \
-             LEFT JOIN jobs j ON j.packaged_content_id = p.packaged_content_id ",
+             LEFT JOIN jobs j ON j.packaged_content_id = p.packaged_content_id AND j.part = 0 ",
             $tail
         )
     };
@@ -214,10 +222,10 @@ impl Database {
         self.durable(|tx| async move {
             let package = query(concat!(
                 "INSERT INTO packages (packaged_content_id, id, input_content_id, code, status, scheme, encrypt, \
-                 segment_duration_ms, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
+                 segment_duration_ms, ladder, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
                  SELECT ",
                 number!("packages", "packaged_content_id"),
-                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ? \
+                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ? \
                  FROM assets WHERE input_content_id = ?"
             ))
             .bind(new.number)
@@ -226,6 +234,7 @@ impl Database {
             .bind(new.scheme.map_or("none", Scheme::fourcc))
             .bind(encrypt_word(new.encrypt))
             .bind(new.segment_duration_ms)
+            .bind(new.ladder.as_ref())
             .bind(new.replaces.map(|(package, _)| package))
             .bind(new.replaces.map(|(_, after)| after))
             .bind(now)
@@ -356,8 +365,8 @@ impl Database {
                 "SELECT state FROM jobs WHERE packaged_content_id = \
                  (SELECT packaged_content_id FROM packages WHERE id = ?) {for_update}",
             );
-            let job: Option<(JobState,)> = tx.optional(jobs.bind(id)).await?;
-            if job == Some((JobState::Running,)) {
+            let jobs: Vec<(JobState,)> = tx.all(jobs.bind(id)).await?;
+            if jobs.contains(&(JobState::Running,)) {
                 return Ok(Deleted::Busy);
             }
             let code = query("SELECT code FROM packages WHERE id = ? {for_update}");

@@ -19,7 +19,7 @@ impl Database {
         let paused: Option<(bool,)> = self
             .optional(query("SELECT paused FROM queue WHERE id = 1"))
             .await?;
-        let jobs = query("SELECT state, COUNT(*) FROM jobs GROUP BY state");
+        let jobs = query("SELECT state, COUNT(*) FROM jobs WHERE part = 0 GROUP BY state");
         Ok(Queue {
             paused: paused.is_some_and(|(paused,)| paused),
             jobs: self.all(jobs).await?,

@@ -161,6 +161,7 @@ pub(super) async fn package(
         priority: 0,
         unique_key: None,
         replaces: None,
+        ladder: None,
     };
     let unknown = || Problem::not_found(format_args!("input_content_id {number}"));
     let asset = shared.db.asset_by_number(number).await?;

@@ -308,6 +308,7 @@ pub(super) fn parse_order_over(
         priority: fields.number("priority", PRIORITIES)?.unwrap_or(0),
         unique_key: unique_key(&fields)?,
         replaces: None,
+        ladder: None,
     })
 }
 

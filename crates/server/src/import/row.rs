@@ -248,6 +248,7 @@ async fn take_package(
         priority: 0,
         unique_key: None,
         replaces: None,
+        ladder: None,
     };
     match target.db.add_package(&new).await {
         Ok(Some(_)) => Ok(Outcome::Taken(note)),

@@ -1,3 +1,4 @@
+mod parts;
 mod queue;
 
 use super::*;
@@ -51,6 +52,7 @@ async fn fill(db: &Database, count: usize) {
             priority: 0,
             unique_key: None,
             replaces: None,
+            ladder: None,
         };
         db.add_package(&package).await.expect("a package");
     }

@@ -36,6 +36,7 @@ async fn filled(db: &Database, name: &str) -> i64 {
         segment_duration_ms: 4000,
         job_id: format!("job_{name}"),
         iv_seed: [7; 16],
+        ladder: None,
         replaces: Some((1, 1000)),
         priority: 0,
         unique_key: None,

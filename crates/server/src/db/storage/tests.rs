@@ -43,6 +43,7 @@ async fn publish(db: &Database, asset: i64, name: &str, replaces: Option<(i64, i
         priority: 0,
         unique_key: None,
         replaces,
+        ladder: None,
     };
     let number = db.add_package(&package).await.expect("a package");
     let claim = db.claim_job("worker", LEASE_MS).await.expect("an answer");
