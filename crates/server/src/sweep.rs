@@ -56,6 +56,7 @@ async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
             origins: shared.db.origins().await?,
             codes: shared.db.codes_with_files().await?,
             failed: shared.db.failed_codes().await?,
+            unfinished: shared.db.unfinished_codes().await?,
         })
     };
     let known = known.await.map_err(std::io::Error::other)?;

@@ -101,6 +101,13 @@ impl Database {
         Ok(codes.into_iter().map(|(code,)| code).collect())
     }
 
+    /// Codes of the packages that are being made, or wait for it.
+    pub(crate) async fn unfinished_codes(&self) -> Result<HashSet<String>> {
+        let codes = query("SELECT code FROM packages WHERE status NOT IN ('Ready', 'Failed')");
+        let codes = self.all::<(String,)>(codes).await?;
+        Ok(codes.into_iter().map(|(code,)| code).collect())
+    }
+
     /// All delivered files.
     pub(crate) async fn kept_sources(&self) -> Result<Vec<KeptSource>> {
         self.all(query(

@@ -234,6 +234,7 @@ pub(super) async fn delete(
     super::blocking(move || {
         for code in &files.codes {
             sweep::settle(code, storage.storage.package(code).remove());
+            sweep::settle(code, storage.storage.parts(code).remove());
             crash_point!("delete-asset.package-gone");
         }
         let origin = &files.origin;

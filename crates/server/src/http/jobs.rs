@@ -138,8 +138,12 @@ pub(super) async fn cancel(
     }
     shared.announce();
     if let Some(code) = shared.db.cancelled_code(&id).await? {
-        let folder = shared.storage.package(&code);
-        super::blocking(move || Ok(folder.remove()?)).await?;
+        let storage = shared.clone();
+        super::blocking(move || {
+            storage.storage.package(&code).remove()?;
+            Ok(storage.storage.parts(&code).remove()?)
+        })
+        .await?;
     }
     find(&shared, &id).await.map(Json)
 }

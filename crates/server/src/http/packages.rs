@@ -249,9 +249,10 @@ pub(super) async fn delete(
     crash_point!("delete-package.committed");
     // Those who wait for this package learn that it is gone.
     shared.announce();
-    let package = shared.storage.package(&code);
+    let storage = shared.clone();
     super::blocking(move || {
-        sweep::settle(&code, package.remove());
+        sweep::settle(&code, storage.storage.package(&code).remove());
+        sweep::settle(&code, storage.storage.parts(&code).remove());
         Ok(())
     })
     .await?;

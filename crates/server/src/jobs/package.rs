@@ -88,8 +88,16 @@ pub(super) async fn make(
 
 /// Deletes the files of a package that will not be, after the catalogue has said so: a retry writes under another code.
 pub(super) async fn remove_files(shared: &Arc<Shared>, code: &str) {
-    let folder = shared.storage.package(code);
-    if let Err(failure) = blocking(move || Ok(folder.abandon()?)).await {
+    let (folder, storage, of) = (
+        shared.storage.package(code),
+        shared.clone(),
+        code.to_owned(),
+    );
+    let removed = blocking(move || {
+        folder.abandon()?;
+        Ok(storage.storage.parts(&of).remove()?)
+    });
+    if let Err(failure) = removed.await {
         tracing::warn!(code, ?failure, "files stay until a sweep finds them");
     }
 }

@@ -46,7 +46,8 @@ pub(crate) async fn once(shared: &Arc<Shared>) -> db::Result<Rescued> {
 /// database was away, or its clock was set, all leases seem to have run out, and the living renew theirs first.
 async fn round(shared: &Arc<Shared>, suspects: &mut Suspects) -> db::Result<Rescued> {
     let held = shared.db.held_jobs().await?;
-    // After the jobs: who claimed one that is in the list was entered before.
+    let scratch = shared.storage.scratch_owners().map_err(db::Error::Io)?;
+    // After the jobs: who claimed one that is in the list, or has a scratch folder, was entered before.
     let census = shared.incarnation.census().map_err(db::Error::Io)?;
     let embedded = shared.db.is_embedded();
     let expired: Suspects = held
@@ -69,6 +70,15 @@ async fn round(shared: &Arc<Shared>, suspects: &mut Suspects) -> db::Result<Resc
         .incarnation
         .forget(&census.dead)
         .map_err(db::Error::Io)?;
+    for owner in scratch
+        .iter()
+        .filter(|owner| !census.alive.contains(*owner))
+    {
+        shared
+            .storage
+            .remove_scratch(owner)
+            .map_err(db::Error::Io)?;
+    }
     if rescued.waiting > 0 {
         package::remove_temporary(shared).await;
         shared.wake_workers();

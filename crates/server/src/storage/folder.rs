@@ -149,6 +149,17 @@ impl Folder {
             .try_for_each(|folder| File::open(folder)?.sync_all())
     }
 
+    /// Makes one object durable, with its name.
+    pub(super) fn sync_object(&self, key: &str) -> io::Result<()> {
+        let path = self.path(key);
+        File::open(&path)?.sync_all()?;
+        // Its folder may be as new as itself, and so may be that one's.
+        let folders = path.ancestors().skip(1);
+        folders
+            .take_while(|folder| folder.starts_with(&self.root))
+            .try_for_each(|folder| File::open(folder)?.sync_all())
+    }
+
     fn sync_each(&self, files: &[PathBuf], next: &AtomicUsize) -> io::Result<()> {
         while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             disk!("sync", self.root);

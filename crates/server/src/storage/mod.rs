@@ -7,8 +7,10 @@
 mod folder;
 mod hashes;
 mod incoming;
+mod local;
 mod location;
 mod package;
+mod parts;
 mod remote;
 pub(crate) mod resumable;
 mod source;
@@ -20,6 +22,7 @@ pub use location::StorageConfig;
 
 pub(crate) use hashes::{HASHES, Recorded};
 pub(crate) use incoming::{KeptSource, Upload};
+pub(crate) use local::LocalFile;
 pub(crate) use location::ConfigError;
 pub(crate) use package::{Opened, PackageStore, Sealed};
 pub(crate) use source::SourceFile;
@@ -40,6 +43,10 @@ const SOURCES: &str = "sources";
 const PACKAGES: &str = "packages";
 /// What `--keep-work` keeps. Nothing of it is ever served.
 const WORK: &str = "work";
+/// What is made of sources before they are packaged.
+const PARTS: &str = "parts";
+/// Files that a process of this machine needs for a while, a folder each.
+const SCRATCH: &str = "scratch";
 const LOCK_FILE: &str = "reelpack.lock";
 /// Prefix inside of a package that holds its files; part of every media URL.
 pub(crate) const DASH: &str = "dash";
@@ -50,6 +57,7 @@ pub(crate) struct Storage {
     root: PathBuf,
     back: Back,
     scratch: source::Scratch,
+    last_copy: local::LastCopy,
     keep_work: bool,
     grace: Duration,
     sweep_every: Duration,
@@ -108,7 +116,7 @@ impl Storage {
     /// The same without the lock, for a worker or a helper that may run beside a server.
     pub(crate) fn attach(root: &Path, config: &StorageConfig) -> Result<Self, OpenError> {
         let at = |path: PathBuf| move |source| OpenError::Io { path, source };
-        for folder in [INCOMING, SOURCES, PACKAGES] {
+        for folder in [INCOMING, SOURCES, PACKAGES, PARTS] {
             let path = root.join(folder);
             fs::create_dir_all(&path).map_err(at(path.clone()))?;
         }
@@ -121,6 +129,7 @@ impl Storage {
             root,
             back,
             scratch: source::Scratch::default(),
+            last_copy: local::LastCopy::default(),
             keep_work: config.keep_work,
             grace: config.grace,
             sweep_every: config.sweep_every,

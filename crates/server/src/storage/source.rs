@@ -46,17 +46,28 @@ impl Storage {
 
     fn copy(&self, remote: &Remote, origin: &str, recorded: &Recorded) -> io::Result<File> {
         let file = tempfile::tempfile_in(&self.root)?;
-        remote.wait(remote.download(origin, recorded.size, &file))?;
-        if Recorded::of_file(&file)? == *recorded {
-            return Ok(file);
-        }
-        Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!(
-                "{origin} arrived with other bytes than were stored; `reelpack scrub` may say more"
-            ),
-        ))
+        download(remote, origin, recorded, &file)?;
+        Ok(file)
     }
+}
+
+/// Copies an object into an empty file, and compares it with its recorded hash.
+pub(super) fn download(
+    remote: &Remote,
+    origin: &str,
+    recorded: &Recorded,
+    file: &File,
+) -> io::Result<()> {
+    remote.wait(remote.download(origin, recorded.size, file))?;
+    if Recorded::of_file(file)? == *recorded {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!(
+            "{origin} arrived with other bytes than were stored; `reelpack scrub` may say more"
+        ),
+    ))
 }
 
 impl Scratch {

@@ -2,7 +2,7 @@
 //! what a killed process left.
 
 use super::folder::entries;
-use super::{Back, INCOMING, PACKAGES, SOURCES, Storage};
+use super::{Back, INCOMING, PACKAGES, PARTS, SOURCES, Storage};
 use crate::clock;
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -17,50 +17,40 @@ pub(crate) struct Known {
     pub(crate) codes: HashSet<String>,
     /// Codes of packages that will not be.
     pub(crate) failed: HashSet<String>,
+    /// Codes of packages that are being made, which may have parts.
+    pub(crate) unfinished: HashSet<String>,
 }
 
-/// What may be deleted if nothing names it: objects by their keys, packages by their codes.
+/// What may be deleted if nothing names it: objects by their keys, packages and their parts by codes.
 #[derive(Debug, Default)]
 pub(crate) struct Candidates {
     sources: Vec<String>,
     packages: Vec<String>,
+    parts: Vec<String>,
 }
 
 impl Storage {
-    /// Lists sources that were written at least `age_ms` ago, and all packages.
+    /// Lists sources that were written at least `age_ms` ago, all packages, and all parts of packages.
     ///
     /// The catalogue is to be asked after this, not before: a package has its row before its first object, so what
     /// is listed here without a row will never have one. A source is written before its row, hence the age.
     pub(crate) fn candidates(&self, age_ms: i64) -> io::Result<Candidates> {
         let before = clock::now_ms().saturating_sub(age_ms);
-        let (sources, packages) = match &self.back {
-            Back::Folder(folder) => (
-                times(&folder.path(SOURCES))?,
-                times(&folder.path(PACKAGES))?,
-            ),
+        let listed = |prefix: &str| match &self.back {
+            Back::Folder(folder) => times(&folder.path(prefix)),
             Back::Remote(remote) => {
-                let (sources, packages) = remote.wait(async {
-                    let sources = remote.list_times(SOURCES).await?;
-                    Ok::<_, io::Error>((sources, remote.list_times(PACKAGES).await?))
-                })?;
-                (
-                    names(
-                        SOURCES,
-                        sources.into_iter().map(|at| (at.key, at.modified_ms)),
-                    ),
-                    names(
-                        PACKAGES,
-                        packages.into_iter().map(|at| (at.key, at.modified_ms)),
-                    ),
-                )
+                let found = remote.wait(remote.list_times(prefix))?;
+                let found = found.into_iter().map(|at| (at.key, at.modified_ms));
+                Ok(names(prefix, found))
             }
         };
-        let old = sources
+        let old = listed(SOURCES)?
             .into_iter()
             .filter(|(_, modified)| *modified <= before);
         Ok(Candidates {
             sources: old.map(|(name, _)| format!("{SOURCES}/{name}")).collect(),
-            packages: packages.into_keys().collect(),
+            packages: listed(PACKAGES)?.into_keys().collect(),
+            parts: listed(PARTS)?.into_keys().collect(),
         })
     }
 
@@ -80,15 +70,22 @@ impl Storage {
             }
             deleted += 1;
         }
+        let unnamed = candidates.parts.iter().filter(|_| !self.keep_work);
+        for code in unnamed.filter(|code| !known.unfinished.contains(*code)) {
+            self.parts(code).remove()?;
+            deleted += 1;
+        }
         Ok(deleted)
     }
 
-    /// Deletes temporary files that a dead process left in packages; those of another machine when they are at
+    /// Deletes temporary files that a dead process left in packages and parts; those of another machine when they are at
     /// least `age_ms` old.
     pub(crate) fn sweep_temporary(&self, age_ms: i64) -> io::Result<usize> {
         match &self.back {
             Back::Folder(folder) => {
-                folder.remove_temporary(PACKAGES, clock::now_ms().saturating_sub(age_ms))
+                let before = clock::now_ms().saturating_sub(age_ms);
+                Ok(folder.remove_temporary(PACKAGES, before)?
+                    + folder.remove_temporary(PARTS, before)?)
             }
             Back::Remote(_) => Ok(0),
         }
