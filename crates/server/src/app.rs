@@ -282,27 +282,8 @@ pub(crate) async fn open_place(
     let db = Database::open(storage.root(), database_url).await;
     let db = db.map_err(ServeError)?;
     let default = storage.root().join(KEY_FILE);
-    let keys = keys(&db, key_file.unwrap_or(&default), serves).await?;
+    let keys = crate::key_file::open(&db, key_file.unwrap_or(&default), serves).await?;
     Ok((storage, db, keys))
-}
-
-/// Opens the key file; a server whose database holds no keys yet makes it.
-async fn keys(db: &Database, path: &Path, may_make: bool) -> Result<Keys, ServeError> {
-    let holds_keys = db.holds_keys().await.map_err(database)?;
-    if !path.exists() && (holds_keys || !may_make) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let folder = path.parent().unwrap_or(Path::new("."));
-        return Err(ServeError(format!(
-            "{name} is missing from {}, and the content keys in the database open with nothing else: \
-             bring the file back",
-            folder.display()
-        )));
-    }
-    let keys = match may_make {
-        true => Keys::open_or_make(path),
-        false => Keys::open(path),
-    };
-    keys.map_err(|error| ServeError(error.to_string()))
 }
 
 /// Takes back the jobs of processes that died; a server deletes the files that nothing names.

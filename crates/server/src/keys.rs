@@ -14,6 +14,8 @@ use zeroize::{Zeroize, Zeroizing};
 /// File in the data folder that holds the wrapping key, as 64 hex digits.
 pub(crate) const KEY_FILE: &str = "content-keys.key";
 const NONCE_BYTES: usize = 12;
+/// What is sealed to know a key file by. No package has such associated data.
+const CHECK: &[u8] = b"reelpack 1|key file";
 
 /// Wraps and unwraps content keys. `Debug` shows no secret.
 pub(crate) struct Keys {
@@ -100,6 +102,17 @@ impl Keys {
         File::open(&self.file)?.metadata().map(drop)
     }
 
+    /// A known text, wrapped: [`Keys::opens_check`] of another process with the same key file opens it.
+    pub(crate) fn seal_check(&self) -> Result<Vec<u8>, KeysError> {
+        self.seal(CHECK, CHECK)
+    }
+
+    /// Whether this is the key file under which a check was sealed.
+    pub(crate) fn opens_check(&self, sealed: &[u8]) -> bool {
+        self.open_sealed(CHECK, sealed)
+            .is_ok_and(|text| text.as_slice() == CHECK)
+    }
+
     /// Encrypts a secret of a package; `role` says which one, so that rows cannot be swapped.
     pub(crate) fn wrap(
         &self,
@@ -108,11 +121,12 @@ impl Keys {
         role: Role,
         secret: &[u8],
     ) -> Result<Vec<u8>, KeysError> {
+        self.seal(&associated(package, kid, role), secret)
+    }
+
+    fn seal(&self, aad: &[u8], secret: &[u8]) -> Result<Vec<u8>, KeysError> {
         let nonce: [u8; NONCE_BYTES] = id::random()?;
-        let payload = Payload {
-            msg: secret,
-            aad: &associated(package, kid, role),
-        };
+        let payload = Payload { msg: secret, aad };
         let sealed = self
             .cipher
             .encrypt(&Nonce::from(nonce), payload)
@@ -128,13 +142,14 @@ impl Keys {
         role: Role,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        self.open_sealed(&associated(package, kid, role), wrapped)
+    }
+
+    fn open_sealed(&self, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
         let (nonce, sealed) = wrapped
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or_else(|| self.unwrap_error())?;
-        let payload = Payload {
-            msg: sealed,
-            aad: &associated(package, kid, role),
-        };
+        let payload = Payload { msg: sealed, aad };
         self.cipher
             .decrypt(&Nonce::from(*nonce), payload)
             .map(Zeroizing::new)

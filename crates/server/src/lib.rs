@@ -19,6 +19,7 @@ mod id;
 mod import;
 mod inventory;
 mod jobs;
+mod key_file;
 mod keys;
 mod license;
 mod links;

@@ -104,11 +104,10 @@ async fn key(
         });
         placed.map_err(|error| at(given, error))?;
     }
-    let found = catalogue.some_wrapped_key().await;
-    let found = found.map_err(|error| ServeError(format!("the catalogue: {error}")))?;
-    let Some(wrapped) = found else {
+    let holds_keys = catalogue.holds_keys().await;
+    if !holds_keys.map_err(|error| ServeError(format!("the catalogue: {error}")))? {
         return Ok(());
-    };
+    }
     if !path.exists() {
         return Err(ServeError(format!(
             "the content keys in this backup open with the key file of its server alone, which is not in the \
@@ -116,17 +115,14 @@ async fn key(
             path.display()
         )));
     }
-    let opened =
-        Keys::open(&data_dir.join(KEY_FILE)).map_err(|error| ServeError(error.to_string()))?;
-    let kid = packager::parse_key_id(&wrapped.kid);
-    let kid = kid.map_err(|error| ServeError(format!("the catalogue: {error}")))?;
-    let content_key = opened.content_key(&wrapped.id, kid, &wrapped.video_key);
-    content_key.map(|_| ()).map_err(|_| {
-        ServeError(format!(
+    let opened = Keys::open(&path).map_err(|error| ServeError(error.to_string()))?;
+    match crate::key_file::opens_a_content_key(catalogue, &opened).await? {
+        true => Ok(()),
+        false => Err(ServeError(format!(
             "{} is not the key file of the server that was backed up: its content keys do not open with it",
             path.display()
-        ))
-    })
+        ))),
+    }
 }
 
 /// The database on the network, in which there must be nothing.

@@ -31,6 +31,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0005", "queue"),
     file!("0020", "storage"),
     file!("0030", "parts"),
+    file!("0031", "key_check"),
 ];
 
 /// The migrations as an engine reads them.

@@ -36,6 +36,41 @@ impl Database {
         .await
     }
 
+    /// Whether it is noted what the key file of this database is known by.
+    pub(crate) async fn has_key_check(&self) -> Result<bool> {
+        let noted = query("SELECT id FROM queue WHERE key_check IS NOT NULL");
+        Ok(self.optional::<(i64,)>(noted).await?.is_some())
+    }
+
+    /// What the key file of this database is known by: `sealed`, unless it was noted before. Returns what is noted.
+    pub(crate) async fn key_check(&self, sealed: &[u8]) -> Result<Vec<u8>> {
+        self.durable(|tx| async move {
+            let noted = query("SELECT key_check FROM queue WHERE id = 1 {for_update}");
+            if let (Some(noted),) = tx.one::<(Option<Vec<u8>>,)>(noted).await? {
+                return Ok(noted);
+            }
+            let note = query("UPDATE queue SET key_check = ? WHERE id = 1");
+            tx.execute(note.bind(sealed)).await?;
+            Ok(sealed.to_vec())
+        })
+        .await
+    }
+
+    /// Notes `sealed` in place of what was, unless there are content keys, which open with the old key file alone.
+    /// Returns what is noted.
+    pub(crate) async fn renew_key_check(&self, sealed: &[u8]) -> Result<Vec<u8>> {
+        self.durable(|tx| async move {
+            let note = query(
+                "UPDATE queue SET key_check = ? WHERE id = 1 AND NOT EXISTS (SELECT 1 FROM content_keys)",
+            );
+            tx.execute(note.bind(sealed)).await?;
+            tx.one::<(Vec<u8>,)>(query("SELECT key_check FROM queue WHERE id = 1"))
+                .await
+                .map(|(noted,)| noted)
+        })
+        .await
+    }
+
     /// Looks whether the database can be written.
     pub(crate) async fn check_write(&self) -> Result<()> {
         self.quick(|tx| async move {

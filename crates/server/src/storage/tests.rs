@@ -109,6 +109,7 @@ fn the_sweep_deletes_what_nobody_names() {
         origins: HashSet::new(),
         codes: HashSet::from(["kept".to_owned()]),
         failed: HashSet::new(),
+        unfinished: HashSet::from(["young".to_owned()]),
     };
     let candidates = storage.candidates(60_000).expect("listed");
     assert_eq!(storage.sweep(&candidates, &known).expect("swept"), 1);
@@ -117,6 +118,37 @@ fn the_sweep_deletes_what_nobody_names() {
     let package = storage.package("kept");
     assert_eq!(package.list().expect("listed").len(), 3);
     assert!(storage.package("lost").list().expect("listed").is_empty());
+}
+
+#[test]
+fn parts_stay_as_long_as_their_package_is_made() {
+    let (dir, storage) = storage();
+    let scratch = storage.scratch("run_me").expect("a folder");
+    let file = scratch.path().join("1.mp4");
+    std::fs::write(&file, "a chunk").expect("written");
+    for code in ["young", "old"] {
+        let recorded = storage.parts(code).put("1.mp4", &file).expect("put");
+        assert_eq!(recorded, Recorded::of(b"a chunk"));
+        let key = storage.parts(code).key("1.mp4");
+        let local = storage.local(&key, &recorded, "run_me").expect("there");
+        assert_eq!(std::fs::read(local.path()).expect("read"), b"a chunk");
+    }
+    let known = Known {
+        unfinished: HashSet::from(["young".to_owned()]),
+        ..Known::default()
+    };
+    let candidates = storage.candidates(0).expect("listed");
+    assert_eq!(storage.sweep(&candidates, &known).expect("swept"), 1);
+    assert!(dir.path().join("parts/young/1.mp4").exists());
+    assert!(!dir.path().join("parts/old").exists());
+    storage.parts("young").remove().expect("removed");
+    storage.parts("young").remove().expect("nothing to remove");
+    assert!(!dir.path().join("parts/young").exists());
+
+    assert_eq!(storage.scratch_owners().expect("listed"), ["run_me"]);
+    drop(scratch);
+    storage.remove_scratch("run_me").expect("removed");
+    assert!(storage.scratch_owners().expect("listed").is_empty());
 }
 
 #[tokio::test]

@@ -243,6 +243,68 @@ async fn without_its_key_file_a_server_does_not_start() {
     );
 }
 
+/// A key file that can be read is not enough: with another one, every job would fail for good.
+#[tokio::test]
+async fn with_another_key_file_nothing_starts() {
+    let app = TestApp::start().await;
+    let key_file = app.dir().join("content-keys.key");
+    let dir = app.stop().await;
+    let right = std::fs::read(&key_file).expect("the key file");
+    let refused = async |config: Config| {
+        let error = App::start(config).await.expect_err("refused").to_string();
+        assert!(
+            error.contains("is not the key file of this database"),
+            "{error}"
+        );
+        assert!(!error.contains("0123"), "{error}");
+    };
+    let worker = || Config {
+        listen: None,
+        ..config(dir.path())
+    };
+
+    // Before the first content key there is, and after.
+    std::fs::write(&key_file, "0123".repeat(16)).expect("written");
+    refused(config(dir.path())).await;
+    refused(worker()).await;
+    std::fs::write(&key_file, &right).expect("written");
+    let app = TestApp::start_in(dir, |_| {}).await;
+    app.ready(&clips::numbered(0), &json!({})).await;
+    let dir = app.stop().await;
+    std::fs::write(&key_file, "0123".repeat(16)).expect("written");
+    refused(config(dir.path())).await;
+    refused(Config {
+        listen: None,
+        ..config(dir.path())
+    })
+    .await;
+}
+
+/// So it is for a database of a version that noted nothing about its key file: its content keys tell.
+#[tokio::test]
+async fn an_older_database_knows_its_key_file_too() {
+    let app = TestApp::start().await;
+    app.ready(&clips::numbered(0), &json!({})).await;
+    let key_file = app.dir().join("content-keys.key");
+    let dir = app.stop().await;
+    sql::run(dir.path(), "UPDATE queue SET key_check = NULL").await;
+    let right = std::fs::read(&key_file).expect("the key file");
+    std::fs::write(&key_file, "0123".repeat(16)).expect("written");
+    let error = App::start(config(dir.path())).await.expect_err("refused");
+    assert!(error.to_string().contains("is not the key file"), "{error}");
+    std::fs::write(&key_file, right).expect("written");
+    TestApp::start_in(dir, |_| {}).await;
+}
+
+/// A catalogue without content keys loses nothing when its key file is lost.
+#[tokio::test]
+async fn a_lost_key_file_is_made_anew_where_nothing_needs_it() {
+    let dir = TestApp::start().await.stop().await;
+    std::fs::remove_file(dir.path().join("content-keys.key")).expect("removed");
+    let app = TestApp::start_in(dir, |_| {}).await;
+    app.ready(&clips::numbered(0), &json!({})).await;
+}
+
 fn config(dir: &Path) -> Config {
     crate::support::config(dir)
 }
