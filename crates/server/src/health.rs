@@ -1,4 +1,4 @@
-//! What a process needs to do its work: the database, the data folder, free space, the key file.
+//! What a process needs to do its work: the database, the data folder, the object store, free space, the key file.
 
 use crate::app::Shared;
 use serde::Serialize;
@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 const LIMIT: Duration = Duration::from_secs(3);
 /// Who asks more often is given the same answer: asking costs a write.
 const FRESH: Duration = Duration::from_secs(1);
-/// With less free space the process is not ready.
-const RESERVE_BYTES: u64 = 64 << 20;
+/// How old the answer of an object store may be: each question is two requests, which cost money.
+const STORE_FRESH: Duration = Duration::from_secs(10);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
@@ -26,11 +26,14 @@ pub(crate) struct Check {
 
 /// The newest answer.
 #[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<Option<(Instant, Vec<Check>)>>);
+pub(crate) struct Health {
+    newest: Mutex<Option<(Instant, Vec<Check>)>>,
+    store: Mutex<Option<(Instant, Result<(), String>)>>,
+}
 
 /// Looks at everything, unless that was done a moment ago. A process that is about to stop is not ready.
 pub(crate) async fn checks(shared: &Arc<Shared>) -> Vec<Check> {
-    let mut newest = shared.health.0.lock().await;
+    let mut newest = shared.health.newest.lock().await;
     let mut checks = match &*newest {
         Some((when, checks)) if when.elapsed() < FRESH => checks.clone(),
         _ => {
@@ -58,17 +61,12 @@ async fn look(shared: &Arc<Shared>) -> Vec<Check> {
             .await
             .map_err(|error| error.to_string())
     };
-    let (folder, keys) = (shared.clone(), shared.clone());
-    let (database, (write, space), keys) = tokio::join!(
+    let (folder, space, keys) = (shared.clone(), shared.clone(), shared.clone());
+    let (database, folder, store, space, keys) = tokio::join!(
         limited(database),
-        async {
-            let root = folder.storage.root().to_owned();
-            let space = root.clone();
-            tokio::join!(
-                blocking(move || write(&root)),
-                blocking(move || free(&space))
-            )
-        },
+        blocking(move || write(folder.storage.root())),
+        store(shared),
+        blocking(move || free(&space)),
         blocking(move || keys.keys.check()),
     );
     let check = |name, result: Result<(), String>| Check {
@@ -77,10 +75,27 @@ async fn look(shared: &Arc<Shared>) -> Vec<Check> {
     };
     vec![
         check("database", database),
-        check("data folder", write),
+        check("data folder", folder),
+        check("storage", store),
         check("free space", space),
         check("key file", keys),
     ]
+}
+
+/// Writes an object and reads it back, unless that was done a moment ago.
+async fn store(shared: &Arc<Shared>) -> Result<(), String> {
+    let mut newest = shared.health.store.lock().await;
+    if let Some((when, answer)) = &*newest
+        && when.elapsed() < STORE_FRESH
+        // A store that did not answer is asked again: it may be back.
+        && answer.is_ok()
+    {
+        return Ok(());
+    }
+    let asked = shared.clone();
+    let answer = blocking(move || asked.storage.check()).await;
+    *newest = Some((Instant::now(), answer.clone()));
+    answer
 }
 
 /// Writes a file, reads it back and deletes it.
@@ -95,13 +110,16 @@ fn write(root: &Path) -> io::Result<()> {
     }
 }
 
-fn free(root: &Path) -> io::Result<()> {
-    let space = rustix::fs::statvfs(root)?;
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    match free >= RESERVE_BYTES {
+/// Looks for the room that uploads leave alone: without it they are refused.
+fn free(shared: &Shared) -> io::Result<()> {
+    let (free, wanted) = (
+        shared.uploads.incoming.free()?,
+        shared.uploads.limits.reserve,
+    );
+    match free >= wanted {
         true => Ok(()),
         false => Err(io::Error::other(format!(
-            "{free} bytes are free, {RESERVE_BYTES} are wanted"
+            "{free} bytes are free, {wanted} are kept in reserve"
         ))),
     }
 }

@@ -88,14 +88,19 @@ impl Shared {
     }
 
     /// The package that has the order's unique key already.
-    async fn known(&self, asset: i64, order: &Order) -> Result<Option<i64>, OrderError> {
+    pub(crate) async fn known(&self, asset: i64, order: &Order) -> Result<Option<i64>, OrderError> {
         let Some(unique_key) = &order.unique_key else {
             return Ok(None);
         };
         let Some(found) = self.db.package_of_key(unique_key).await? else {
             return Ok(None);
         };
+        let replaced = match order.replaces {
+            Some(number) => self.db.package_by_number(number).await?.map(|old| old.id),
+            None => None,
+        };
         let same = found.input_content_id == asset
+            && found.replaces == replaced
             && found.engine_scheme() == order.scheme
             && found.engine_scope() == order.encrypt
             && found.segment_duration_ms == order.segment_duration_ms

@@ -174,6 +174,9 @@ impl Database {
     pub(crate) async fn add_upload(&self, new: &NewUpload<'_>) -> Result<Admission> {
         let now = clock::now_ms();
         self.durable(|tx| async move {
+            // Who begins at the same moment waits here, so that everybody counts everybody.
+            let turn = query("SELECT id FROM queue WHERE id = 1 {for_update}");
+            tx.one::<(i64,)>(turn).await?;
             let unfinished = query(
                 "SELECT COALESCE(length, received) FROM uploads WHERE state IN ('receiving', 'finishing')",
             );

@@ -31,6 +31,11 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let unknown = || packages::unknown(&id);
     let old = shared.db.package(&id).await?.ok_or_else(unknown)?;
+    let order = order(&shared, &old, &body)?;
+    // The same order, sent again, may come when what it ordered is there already.
+    if let Some(known) = shared.known(old.input_content_id, &order).await? {
+        return ordered(&shared, &base, known, &id).await;
+    }
     if let Some(successor) = &old.replaced_by {
         return Err(Problem::conflict(format!(
             "this package was replaced by {successor}; replace that one"
@@ -40,11 +45,14 @@ pub(super) async fn create(
         let text = "only a package that is ready can be replaced";
         return Err(Problem::conflict(text));
     }
-    let order = order(&shared, &old, &body)?;
     let number = shared.order(old.input_content_id, order).await?;
-    let number = number.ok_or_else(unknown)?;
+    ordered(&shared, &base, number.ok_or_else(unknown)?, &id).await
+}
+
+/// The answer about the package with this number, which replaces `id`.
+async fn ordered(shared: &Shared, base: &BaseUrl, number: i64, id: &str) -> Result<Response> {
     let row = shared.db.package_by_number(number).await?;
-    let package = Package::new(row.ok_or_else(unknown)?, &base);
+    let package = Package::new(row.ok_or_else(|| packages::unknown(id))?, base);
     let location = format!("{}/api/v1/packages/{}", base.0, package.id());
     let headers = [(header::LOCATION, location)];
     Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())

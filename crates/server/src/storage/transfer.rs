@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// How much is copied at once.
 const PIECE: usize = 1 << 20;
+/// Key, and text, of the object that shows whether a store takes and gives.
+const READY: &str = "ready";
 
 impl Storage {
     /// Copies an object into a new file, durably. Says what was copied; `None` when it is not there.
@@ -64,6 +66,22 @@ impl Storage {
             pending.settle(remote)?;
         }
         Ok(recorded)
+    }
+
+    /// Writes a small object to an object store, always the same, and reads it back. A folder has nothing to ask.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        let Back::Remote(remote) = &self.back else {
+            return Ok(());
+        };
+        let pending = Arc::new(Pending::default());
+        let mut writer = ObjectWriter::begin(&self.back, READY, READY.len() as u64, &pending)?;
+        writer.write_all(READY.as_bytes())?;
+        writer.finish()?;
+        pending.settle(remote)?;
+        match remote.wait(remote.read(READY))?.as_deref() == Some(READY.as_bytes()) {
+            true => Ok(()),
+            false => Err(io::Error::other("what was written was not read back")),
+        }
     }
 
     /// Makes everything in the storage durable.

@@ -5,7 +5,7 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 11] = [
+const SUITES: [&str; 12] = [
     "assets::",
     "catalogue::",
     "first_api::",
@@ -14,6 +14,7 @@ const SUITES: [&str; 11] = [
     "packages::",
     "restart::",
     "secrets::",
+    "uploads::limits::the_quota",
     "uploads::protocol::",
     "uploads::pull::",
     "uploads::racing::",

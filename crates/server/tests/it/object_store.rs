@@ -42,6 +42,41 @@ async fn files_of(app: &TestApp, package: &Value) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// A server that cannot write where packages are is not ready, lives, and is ready when the store is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_away_makes_the_server_not_ready() {
+    let s3 = S3::start().await;
+    let app = new_app(&s3).await;
+    s3.break_things(Faults {
+        refused: 100,
+        ..Faults::default()
+    });
+    let answer = app.get("/readyz").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let said = answer.text().await.expect("a body");
+    assert!(said.contains("storage"), "{said}");
+    assert!(!said.contains(S3::secret()), "{said}");
+    assert_eq!(app.get("/livez").await.status(), StatusCode::OK);
+    s3.break_things(Faults::default());
+    let ready = async {
+        while app.get("/readyz").await.status() != StatusCode::OK {
+            tokio::task::yield_now().await;
+        }
+    };
+    let ready = tokio::time::timeout(Duration::from_secs(20), ready);
+    ready.await.expect("ready again");
+    assert_eq!(s3.objects("").len(), 1);
+    let (before, _) = s3.requests();
+    for _ in 0..50 {
+        assert_eq!(app.get("/readyz").await.status(), StatusCode::OK);
+    }
+    assert_eq!(
+        s3.requests().0,
+        before,
+        "who asks often is given the same answer"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_and_packages_live_in_a_bucket() {
     let s3 = S3::start().await;

@@ -1,6 +1,6 @@
 //! What is replaced, deleted, given up: readers see one version, and nothing comes back.
 
-use crate::support::{TestApp, clips, files, problem, stored_files, text};
+use crate::support::{TestApp, clips, files, json_of, problem, stored_files, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -56,6 +56,23 @@ async fn readers_see_one_version_while_packages_are_replaced() {
     assert_eq!(found["packaged_content_id"], *number);
     assert_eq!(package["kid"], first["kid"]);
     let path = format!("/api/v1/packages/{}/replace", text(&first["id"]));
+    problem(app.post_json(&path, &json!({})).await, 409, "conflict").await;
+}
+
+/// An answer got lost, and the client asks again: it gets the package of its first order, even when that is there.
+#[tokio::test]
+async fn a_replacement_with_a_key_of_its_own_is_ordered_once() {
+    let app = TestApp::start().await;
+    let first = app
+        .ready(&clips::numbered(0), &json!({"unique_key": "first"}))
+        .await;
+    let path = format!("/api/v1/packages/{}/replace", text(&first["id"]));
+    let other = app.post_json(&path, &json!({"unique_key": "first"})).await;
+    problem(other, 409, "conflict").await;
+    let second = replaced(&app, &first, &json!({"unique_key": "second"})).await;
+    let again = app.post_json(&path, &json!({"unique_key": "second"})).await;
+    let again = json_of(again, StatusCode::ACCEPTED).await;
+    assert_eq!(again["id"], second["id"]);
     problem(app.post_json(&path, &json!({})).await, 409, "conflict").await;
 }
 

@@ -39,6 +39,18 @@ async fn sizes_numbers_and_quotas_are_kept() {
     app.begin(600, "d.mp4").await;
 }
 
+/// SEC-43: a hundred clients that begin at once are promised no byte more than there is.
+#[tokio::test]
+async fn the_quota_is_exact_when_all_begin_at_once() {
+    let app = TestApp::start_with(|config| config.uploads.max_unfinished_bytes = 3_700).await;
+    let begins = (0..100).map(|_| app.ask_to_begin(100));
+    let answers = futures_util::future::join_all(begins).await;
+    let begun = answers.iter().filter(|answer| answer.status() == 201);
+    assert_eq!(begun.count(), 37);
+    let refused = answers.iter().filter(|answer| answer.status() == 507);
+    assert_eq!(refused.count(), 63);
+}
+
 #[tokio::test]
 async fn who_lies_about_the_length_is_stopped_at_it() {
     let app = TestApp::start().await;
