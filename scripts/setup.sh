@@ -40,6 +40,9 @@ need_programs() {
         # The tests start servers of their own; those of Debian's packages stay off.
         need 'compgen -G "/usr/lib/postgresql/*/bin/postgres"' postgresql
         need '[[ -x /usr/sbin/mariadbd ]] && have mariadb-install-db' mariadb-server
+        # Tests let the clocks of processes jump, and look at their system calls.
+        need 'compgen -G "/usr/lib/*/faketime/libfaketimeMT.so.1"' libfaketime
+        need 'have strace' strace
         ;;
     esac
 }

@@ -6,6 +6,9 @@
 //! `REELPACK_TORTURE` the sizes are those of `make torture`; with `REELPACK_TABLES=DIR` each test leaves its part of
 //! `docs/kill-matrix.md` there.
 
+mod clocks;
+#[path = "../../../server/tests/it/support/engines.rs"]
+mod engines;
 mod matrix;
 mod process;
 mod random;

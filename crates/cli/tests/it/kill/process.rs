@@ -36,8 +36,17 @@ impl Process {
     /// Starts a server with armed crash points (`""` for none). `Err` with its log when it ends before it answers.
     pub fn serve(data: &Path, points: &str, workers: usize) -> Result<Self, String> {
         let workers = workers.to_string();
-        let words = ["serve", "--listen", "127.0.0.1:0", "--workers", &workers];
-        let (process, listening) = Self::start(data, points, &words);
+        Self::serve_as(data, &[("FAILPOINTS", points)], &["--workers", &workers])
+    }
+
+    /// The same in an environment, with more words on the command line.
+    pub fn serve_as(
+        data: &Path,
+        environment: &[(&str, &str)],
+        words: &[&str],
+    ) -> Result<Self, String> {
+        let words = [&["serve", "--listen", "127.0.0.1:0"], words].concat();
+        let (process, listening) = Self::start_with(data, environment, &words);
         let Ok(base) = listening.recv_timeout(PATIENCE) else {
             let (status, log) = process.ended();
             assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{log}");
@@ -54,8 +63,13 @@ impl Process {
     pub fn work(data: &Path, points: &str, lease_ms: u64) -> Self {
         let lease = lease_ms.to_string();
         let environment = [("FAILPOINTS", points), ("REELPACK_TEST_LEASE_MS", &lease)];
-        let (process, working) =
-            Self::start_with(data, &environment, &["worker", "--workers", "1"]);
+        Self::work_as(data, &environment, &[])
+    }
+
+    /// The same in an environment, with more words on the command line.
+    pub fn work_as(data: &Path, environment: &[(&str, &str)], words: &[&str]) -> Self {
+        let words = [&["worker", "--workers", "1"], words].concat();
+        let (process, working) = Self::start_with(data, environment, &words);
         working.recv_timeout(PATIENCE).expect("it works");
         process
     }
@@ -180,7 +194,7 @@ impl Process {
     }
 
     /// Waits for something that an address says.
-    pub fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub fn until(&self, path: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
         until(path, || {
             let (status, found) = self.get(path).expect("the server runs");
             (status == 200 && wanted(&found)).then_some(found)
