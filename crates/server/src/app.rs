@@ -264,15 +264,10 @@ pub(crate) async fn open_place(
     key_file: Option<&Path>,
     serves: bool,
 ) -> Result<(Storage, Database, Keys), ServeError> {
-    // Only its owner may look into it: it holds the clear videos.
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(|error| {
-            let path = data_dir.display();
-            ServeError(format!("the data folder {path} cannot be made: {error}"))
-        })?;
+    make_durable_folder(data_dir).map_err(|error| {
+        let path = data_dir.display();
+        ServeError(format!("the data folder {path} cannot be made: {error}"))
+    })?;
     let storage = match serves {
         true => Storage::open(data_dir, storage),
         false => Storage::attach(data_dir, storage),
@@ -284,6 +279,19 @@ pub(crate) async fn open_place(
     let default = storage.root().join(KEY_FILE);
     let keys = crate::key_file::open(&db, key_file.unwrap_or(&default), serves).await?;
     Ok((storage, db, keys))
+}
+
+/// Makes a folder, and those above it, so that a power cut does not take them with all that is in them.
+fn make_durable_folder(path: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
+    // Only its owner may look into it: it holds the clear videos.
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(path)?;
+    for made in missing {
+        let parent = made.parent().filter(|parent| *parent != Path::new(""));
+        std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Takes back the jobs of processes that died; a server deletes the files that nothing names.

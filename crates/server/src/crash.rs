@@ -19,8 +19,13 @@ macro_rules! crash_point {
 
 /// A number that tests set in the environment; nothing in the binary that is delivered.
 pub(crate) fn setting(name: &str) -> Option<i64> {
+    text(name)?.parse().ok()
+}
+
+/// The same of a text.
+pub(crate) fn text(name: &str) -> Option<String> {
     match fail::has_failpoints() {
-        true => std::env::var(name).ok()?.parse().ok(),
+        true => std::env::var(name).ok(),
         false => None,
     }
 }

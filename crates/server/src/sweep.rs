@@ -19,7 +19,12 @@ pub(crate) async fn at_start(shared: &Arc<Shared>) -> Result<usize, ServeError> 
         } else {
             0
         };
-        Ok(uploads + once(shared, age_ms).await?)
+        // Who uses an embedded database is of this machine, and those of another boot of it are gone.
+        let temporary_age_ms = match shared.db.is_embedded() {
+            true => 0,
+            false => ORPHAN_AGE_MS,
+        };
+        Ok(uploads + once(shared, age_ms, temporary_age_ms).await?)
     };
     let swept: std::io::Result<usize> = swept.await;
     swept.map_err(|error| ServeError(format!("the sweep failed: {error}")))
@@ -33,7 +38,7 @@ pub(crate) async fn repeat(shared: Arc<Shared>) {
             () = tokio::time::sleep(shared.storage.sweep_every()) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
-        match once(&shared, ORPHAN_AGE_MS).await {
+        match once(&shared, ORPHAN_AGE_MS, ORPHAN_AGE_MS).await {
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "deleted what nothing names"),
             Err(error) => tracing::warn!(%error, "the sweep failed; it comes again"),
@@ -48,7 +53,9 @@ pub(crate) fn settle(what: &str, removed: std::io::Result<()>) {
     }
 }
 
-async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
+/// Deletes what nothing names and is at least so old; temporary files of this boot whatever their age, when their process
+/// is gone.
+async fn once(shared: &Arc<Shared>, age_ms: i64, temporary_age_ms: i64) -> std::io::Result<usize> {
     let storage = shared.clone();
     let candidates = blocking(move || storage.storage.candidates(age_ms)).await?;
     let known = async {
@@ -62,7 +69,7 @@ async fn once(shared: &Arc<Shared>, age_ms: i64) -> std::io::Result<usize> {
     let known = known.await.map_err(std::io::Error::other)?;
     let storage = shared.clone();
     blocking(move || {
-        let temporary = storage.storage.sweep_temporary(ORPHAN_AGE_MS)?;
+        let temporary = storage.storage.sweep_temporary(temporary_age_ms)?;
         Ok(temporary + storage.storage.sweep(&candidates, &known)?)
     })
     .await

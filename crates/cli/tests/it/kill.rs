@@ -10,6 +10,7 @@ mod clocks;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
 mod matrix;
+mod power;
 mod process;
 mod random;
 mod resumable;

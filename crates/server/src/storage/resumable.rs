@@ -32,6 +32,7 @@ impl Incoming {
     /// The folder below a data folder; it is made when missing.
     pub(crate) fn open(root: &Path) -> io::Result<Self> {
         fs::create_dir_all(root.join(FOLDER))?;
+        sync_folder(root)?;
         Ok(Self {
             root: root.to_owned(),
         })

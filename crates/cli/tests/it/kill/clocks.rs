@@ -74,7 +74,10 @@ fn jumping_clocks(engine: Engine) {
     let scratch = Scratch::new();
     let data = scratch.path().join("data");
     let url = engine.database("clocks");
-    let words: Vec<&str> = url.iter().flat_map(|url| ["--database-url", url.as_str()]).collect();
+    let words: Vec<&str> = url
+        .iter()
+        .flat_map(|url| ["--database-url", url.as_str()])
+        .collect();
     let clocks = ["server", "first", "second"].map(|name| Clock::new(scratch.path(), name));
     let [of_server, of_first, of_second] = &clocks;
     of_server.set("+1d");
@@ -84,7 +87,10 @@ fn jumping_clocks(engine: Engine) {
     assert_eq!(status, 201, "{asset}");
     let soon = SystemTime::now() + Duration::from_secs(12 * 60 * 60);
     let soon = humantime::format_rfc3339_seconds(soon).to_string();
-    assert!(asset["created_at"].as_str().unwrap() > soon.as_str(), "no clock moved: {asset}");
+    assert!(
+        asset["created_at"].as_str().unwrap() > soon.as_str(),
+        "no clock moved: {asset}"
+    );
 
     let rounds = if torture() { 5 } else { 1 };
     let mut first = Process::work_as(&data, &of_first.environment(), &words);
@@ -92,7 +98,11 @@ fn jumping_clocks(engine: Engine) {
     for _ in 0..rounds {
         let package = order(&server);
         let job = jump_until_ready(&server, &clocks, &package, |_| {});
-        assert_eq!((&job["attempts"], &job["worker_deaths"]), (&1.into(), &0.into()), "{job}");
+        assert_eq!(
+            (&job["attempts"], &job["worker_deaths"]),
+            (&1.into(), &0.into()),
+            "{job}"
+        );
     }
 
     // One that dies under such clocks is still found: at once on this machine, else when its lease ran out.
@@ -107,10 +117,17 @@ fn jumping_clocks(engine: Engine) {
             std::mem::replace(&mut first, new).end();
         }
         if let Some(killed) = killed {
-            assert!(job["attempts"] != 1 || killed.elapsed() < CLAIMED_WITHIN, "{job}");
+            assert!(
+                job["attempts"] != 1 || killed.elapsed() < CLAIMED_WITHIN,
+                "{job}"
+            );
         }
     });
-    assert_eq!((&job["attempts"], &job["worker_deaths"]), (&2.into(), &1.into()), "{job}");
+    assert_eq!(
+        (&job["attempts"], &job["worker_deaths"]),
+        (&2.into(), &1.into()),
+        "{job}"
+    );
     first.stop();
     second.end();
     of_server.set("+0");

@@ -1,8 +1,9 @@
 //! A kill at every crash point, one after the other.
 
+use super::power::{self, Loss};
 use super::process::Process;
 use super::scene::{Files, folder, only, order, request, scenes};
-use super::{CLAIMED_WITHIN, SERVES_WITHIN, table};
+use super::{CLAIMED_WITHIN, SERVES_WITHIN, table, torture};
 use crate::media;
 use crate::support::{Scratch, snapshot};
 use rustix::process::Signal;
@@ -153,6 +154,29 @@ fn nothing_is_lost_or_there_twice_whatever_the_point_of_the_kill() {
         .unwrap();
     }
     table::leave("1-matrix", &text);
+}
+
+/// The same points, with power cuts in the place of kills. Returns how many cuts there were.
+pub fn under_power_cuts() -> usize {
+    scenes();
+    let cuts: Vec<_> = POINTS
+        .iter()
+        .flat_map(|row| [(row, Loss::Names), (row, Loss::Bytes)])
+        .collect();
+    // In `make test` every point once, with the one loss or the other.
+    let step = if torture() { 1 } else { 3 };
+    let cuts: Vec<_> = cuts.into_iter().step_by(step).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((row, loss)) = cuts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    power::with(*loss, || kill_at(row));
+                }
+            });
+        }
+    });
+    cuts.len()
 }
 
 #[test]

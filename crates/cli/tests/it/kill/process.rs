@@ -1,5 +1,6 @@
 //! Processes of Reelpack that can be killed, and a client of them.
 
+use super::power::{self, Watch};
 use super::{PATIENCE, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -15,6 +16,8 @@ use ureq::Agent;
 /// A running process.
 pub struct Process {
     child: Child,
+    /// Under it, the end is a power cut.
+    watch: Option<Watch>,
     log: JoinHandle<()>,
     lines: Arc<Mutex<String>>,
     /// Where it listens.
@@ -91,8 +94,18 @@ impl Process {
         words: &[&str],
     ) -> (Self, mpsc::Receiver<String>) {
         let started = Instant::now();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_reelpack"));
-        command.args(words).arg("--data-dir").arg(data);
+        let watch = Watch::begin(data);
+        let mut line = watch.as_ref().map_or(Vec::new(), Watch::command);
+        line.push(env!("CARGO_BIN_EXE_reelpack").to_owned());
+        let mut command = Command::new(&line[0]);
+        command
+            .args(&line[1..])
+            .args(words)
+            .arg("--data-dir")
+            .arg(data);
+        if watch.is_some() {
+            command.env("REELPACK_TEST_BOOT_ID", power::boot());
+        }
         let child = command
             .envs(environment.iter().copied())
             .stdout(Stdio::null())
@@ -110,6 +123,7 @@ impl Process {
             .build();
         let process = Self {
             child,
+            watch,
             log,
             lines,
             base: String::new(),
@@ -202,8 +216,8 @@ impl Process {
     }
 
     /// Ends the process as it is.
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
+    pub fn kill(self) {
+        self.kill_now();
         self.ended();
     }
 
@@ -224,7 +238,25 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        let sent = kill_process(self.pid(), signal);
+        // It may have ended by itself, at a crash point.
+        assert!(
+            sent.is_ok() || self.watch.is_some() || signal == Signal::KILL,
+            "{sent:?}"
+        );
+    }
+
+    fn pid(&self) -> Pid {
+        let child = Pid::from_child(&self.child);
+        if self.watch.is_none() {
+            return child;
+        }
+        // The child is strace, whose child is the process.
+        let number = child.as_raw_nonzero();
+        let children = std::fs::read_to_string(format!("/proc/{number}/task/{number}/children"));
+        let first = children.unwrap_or_default();
+        let first = first.split(' ').next().and_then(|pid| pid.parse().ok());
+        first.and_then(Pid::from_raw).unwrap_or(child)
     }
 
     /// Ends the process with care.
@@ -258,6 +290,11 @@ impl Process {
         let status = self.child.wait().unwrap();
         self.log.join().unwrap();
         let log = std::mem::take(&mut *self.lines.lock().unwrap());
+        if let Some(watch) = self.watch.take()
+            && status.signal() == Some(Signal::KILL.as_raw())
+        {
+            watch.cut();
+        }
         (status, log)
     }
 
