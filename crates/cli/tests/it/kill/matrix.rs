@@ -3,7 +3,7 @@
 use super::power::{self, Loss};
 use super::process::Process;
 use super::scene::{Files, folder, only, order, request, scenes};
-use super::{CLAIMED_WITHIN, SERVES_WITHIN, table, torture};
+use super::{CLAIMED_WITHIN, SERVES_WITHIN, table, torture, until};
 use crate::media;
 use crate::support::{Scratch, snapshot};
 use rustix::process::Signal;
@@ -295,6 +295,24 @@ fn package(point: &str, armed: &str) -> Seen {
         server.died(point);
     }
     after_packaging(&data, point)
+}
+
+/// A packaging whose process may end at any moment. Whether it did before the package was ready.
+pub fn cut_in_packaging(what: &str) -> bool {
+    let (_scratch, data) = folder(&scenes().queued);
+    let mut cut = true;
+    if let Ok(server) = Process::serve(&data, "", 1) {
+        until(what, || match server.get("/api/v1/packages") {
+            Err(_) => Some(()),
+            Ok((_, found)) => {
+                cut = found["data"][0]["status"] != "Ready";
+                (!cut).then_some(())
+            }
+        });
+        server.kill();
+    }
+    after_packaging(&data, what);
+    cut
 }
 
 fn start(point: &str, armed: &str) -> Seen {

@@ -5,11 +5,12 @@
 //! The next process sees another boot. In-place changes of a file that was there stay (SQLite makes them after its log
 //! is durable), and so do deletions: both are states that a power cut may leave.
 
-use super::table;
+use super::{table, torture};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is left of names that were not made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub enum Loss {
 thread_local! {
     static LOSS: Cell<Option<Loss>> = const { Cell::new(None) };
     static CUTS: Cell<u32> = const { Cell::new(0) };
+    static AT: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
 /// Lets kills of this thread be power cuts while something is done.
@@ -30,6 +32,14 @@ pub fn with<T>(loss: Loss, work: impl FnOnce() -> T) -> T {
     LOSS.set(Some(loss));
     let done = work();
     LOSS.set(None);
+    done
+}
+
+/// Lets the first process that is started within be killed at the system call of a number (from 1) of any of its threads.
+pub fn at_call<T>(number: usize, work: impl FnOnce() -> T) -> T {
+    AT.set(Some(number));
+    let done = work();
+    AT.set(None);
     done
 }
 
@@ -41,6 +51,10 @@ pub fn boot() -> String {
 /// The system calls by which files change or become durable.
 const CALLS: &str = "trace=openat,creat,write,pwrite64,writev,pwritev,copy_file_range,sendfile,fsync,fdatasync,rename,\
     renameat,renameat2,link,linkat,mkdir,mkdirat,unlink,unlinkat,rmdir,ftruncate";
+
+/// Those at which a process is killed: each changes the disk, or makes changes durable.
+const CHANGES: &str =
+    "write,pwrite64,fsync,fdatasync,rename,linkat,mkdir,unlink,unlinkat,ftruncate";
 
 /// A process whose end is a power cut.
 #[derive(Debug)]
@@ -65,19 +79,16 @@ impl Watch {
 
     /// What stands before the command line of the process.
     pub fn command(&self) -> Vec<String> {
-        let words = [
-            "strace",
-            "-f",
-            "-qq",
-            "-y",
-            "-s",
-            "0",
-            "--seccomp-bpf",
-            "-e",
-        ];
+        let words = ["strace", "-f", "-qq", "-y", "-s", "0", "-e", CALLS, "-o"];
         let mut words: Vec<String> = words.map(str::to_owned).to_vec();
-        words.extend([CALLS.to_owned(), "-o".to_owned()]);
         words.push(self.log.display().to_string());
+        if let Some(number) = AT.take() {
+            let kill = format!("inject={CHANGES}:signal=KILL:when={number}");
+            words.extend(["-e".to_owned(), kill]);
+        } else {
+            // It is quicker, but does not count.
+            words.push("--seccomp-bpf".to_owned());
+        }
         words
     }
 
@@ -194,7 +205,10 @@ impl Disk {
             root: root.to_owned(),
             ..Self::default()
         };
-        disk.enter(root);
+        if root.is_dir() {
+            disk.keep(root.to_owned(), None);
+            disk.enter(root);
+        }
         disk
     }
 
@@ -203,18 +217,21 @@ impl Disk {
             let entry = entry.unwrap();
             let data = entry.metadata().unwrap();
             let file = (!data.is_dir()).then(|| self.file(data.len()));
-            self.names.insert(
-                entry.path(),
-                Name {
-                    file,
-                    since: 0,
-                    durable: true,
-                },
-            );
+            self.keep(entry.path(), file);
             if data.is_dir() {
                 self.enter(&entry.path());
             }
         }
+    }
+
+    /// Enters what was there before.
+    fn keep(&mut self, path: PathBuf, file: Option<usize>) {
+        let name = Name {
+            file,
+            since: 0,
+            durable: true,
+        };
+        self.names.insert(path, name);
     }
 
     fn file(&mut self, size: u64) -> usize {
@@ -266,7 +283,10 @@ impl Disk {
                 }
             }
             "mkdir" | "mkdirat" => {
-                if let [path] = quoted(arguments).as_slice() {
+                // One that was cut off may have been about to say that the folder is there.
+                if let [path] = quoted(arguments).as_slice()
+                    && !self.names.contains_key(path)
+                {
                     self.name(path.clone(), None, call.ended);
                 }
             }
@@ -401,6 +421,43 @@ fn nothing_that_was_acknowledged_is_lost_in_a_power_cut() {
             "## Power cuts\n\nThe same points, each with `kill -9` and then the loss of all that was not made durable before it \
              (by the system calls that strace saw): once of the names that no sync of their folder followed, once of the bytes \
              that no sync of their file followed. The next process sees another boot. {rows} cuts: all promises above were kept.\n"
+        ),
+    );
+}
+
+#[test]
+fn a_packaging_may_be_cut_off_at_any_system_call() {
+    super::scene::scenes();
+    // Each thread counts its own; the one that is there first has the process killed.
+    let step = if torture() { 1 } else { 7 };
+    let next = AtomicUsize::new(1);
+    let last = AtomicUsize::new(usize::MAX);
+    let count = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(step, Ordering::Relaxed);
+                    if number > last.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let loss = [Loss::Names, Loss::Bytes][number / step % 2];
+                    let work = || super::matrix::cut_in_packaging(&format!("call {number}"));
+                    match with(loss, || at_call(number, work)) {
+                        true => count.fetch_add(1, Ordering::Relaxed),
+                        false => last.fetch_min(number, Ordering::Relaxed),
+                    };
+                }
+            });
+        }
+    });
+    let count = count.into_inner();
+    assert!(count > if torture() { 20 } else { 3 }, "only {count} cuts");
+    table::leave(
+        "7-calls",
+        &format!(
+            "A packaging, from the start of its server on, was cut off so at the 1st, 2nd, 3rd … system call of any thread that changes the disk \
+             ({count} cuts): the package came out with the same bytes.\n"
         ),
     );
 }

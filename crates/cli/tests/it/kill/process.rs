@@ -1,7 +1,7 @@
 //! Processes of Reelpack that can be killed, and a client of them.
 
 use super::power::{self, Watch};
-use super::{PATIENCE, until};
+use super::{LOOK_AGAIN, PATIENCE, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -208,11 +208,17 @@ impl Process {
     }
 
     /// Waits for something that an address says.
+    #[track_caller]
     pub fn until(&self, path: &str, mut wanted: impl FnMut(&Value) -> bool) -> Value {
-        until(path, || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let (status, found) = self.get(path).expect("the server runs");
-            (status == 200 && wanted(&found)).then_some(found)
-        })
+            if status == 200 && wanted(&found) {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "{path} stays: {status} {found}");
+            std::thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Ends the process as it is.
