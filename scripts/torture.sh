@@ -50,6 +50,7 @@ export REELPACK_TORTURE=1 REELPACK_TABLES="$TABLES" CARGO_TERM_COLOR=never
 "$ROOT/scripts/setup.sh" test
 run kill cargo test --locked --package reelpack --test it -- kill --nocapture
 run queue cargo test --locked --package server --lib -- queue --nocapture --test-threads 1
+run replace cargo test --locked --package server --test it -- readers_see --nocapture
 run database cargo test --locked --package server --test it -- database_away --nocapture
 for script in "$ROOT"/scripts/torture/*.sh; do
     [[ -x $script ]] || continue

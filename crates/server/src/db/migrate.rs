@@ -32,6 +32,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0020", "storage"),
     file!("0030", "parts"),
     file!("0031", "key_check"),
+    file!("0032", "successors"),
 ];
 
 /// The migrations as an engine reads them.

@@ -37,7 +37,7 @@ pub(crate) enum Behind {
     Nothing,
 }
 
-/// How many replacements of replacements are followed.
+/// How many replacements of replacements are followed. Versions that did not shorten the way left longer ones.
 const LONGEST_CHAIN: usize = 100;
 
 impl Database {
@@ -191,6 +191,9 @@ pub(super) async fn replace(tx: &Transaction, published: i64, now: i64) -> Resul
         .bind(now + after.unwrap_or(0))
         .bind(now);
     tx.execute(retire.bind(old).bind(published)).await?;
+    // Whoever comes by an older address has one step to go, however often the package was replaced.
+    let older = query("UPDATE packages SET replaced_by = ? WHERE replaced_by = ?");
+    tx.execute(older.bind(published).bind(old)).await?;
     Ok(())
 }
 

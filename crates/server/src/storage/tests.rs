@@ -171,6 +171,22 @@ async fn a_sealed_package_lists_its_hashes() {
     assert!(!dir.path().join("packages/code/dash/other").exists());
 }
 
+/// S6: what it costs to publish a long package. One sync a file after another would take seconds on most disks.
+#[test]
+fn a_thousand_objects_become_durable_in_one_pass() {
+    let (_dir, storage) = storage();
+    let package = storage.package("code");
+    let segment = vec![7; 200 << 10];
+    for number in 0..1000 {
+        put(&package, &format!("video/{number}.m4s"), &segment);
+    }
+    let began = std::time::Instant::now();
+    package.seal().expect("sealed");
+    let took = began.elapsed();
+    println!("1000 objects of 200 KiB became durable in {took:?}");
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+}
+
 #[test]
 fn equal_bytes_stay_and_others_are_replaced() {
     use std::os::unix::fs::MetadataExt;

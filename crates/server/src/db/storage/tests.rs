@@ -92,9 +92,12 @@ on_all_engines! {
         let sources = db.kept_sources().await.expect("sources");
         assert_eq!((sources.len(), sources[0].size), (1, 7));
 
+        let longest = db.package("pkg_a").await.expect("an answer").expect("there");
+        assert_eq!(longest.replaced_by.as_deref(), Some("pkg_c"), "one step, not two");
+
         // Without its successor an address has what is its own.
         db.forget("pkg_c").await.expect("forgotten");
-        assert_eq!(behind(&db, "a").await, files(Some("b")));
+        assert_eq!(behind(&db, "a").await, files(None));
         assert_eq!(behind(&db, "b").await, Behind::Nothing);
         db.forget("ast_1").await.expect("forgotten");
         assert_eq!(behind(&db, "a").await, Behind::Nothing);
