@@ -1,0 +1,28 @@
+//! The room that starts other programs: ffmpeg and ffprobe, confined, and nothing else.
+//!
+//! In: a file of any container and codec. Out: one that `packager` reads, or why there is none. Media bytes are never read
+//! here but for the first few, by which a file is known; no database, no network.
+//!
+//! ```text
+//! file ─sniff─▶ Container ─probe─▶ Facts ─judge─▶ Conversion ─convert─▶ MP4, subtitles
+//!                             each by a Task, which Tools run under confinement
+//! ```
+//!
+//! Everything here blocks its thread; callers own threads, and cancel by [`Control`].
+
+pub mod confine;
+mod convert;
+mod error;
+mod judge;
+mod probe;
+mod run;
+mod sniff;
+mod tools;
+
+pub use convert::{Converted, Subtitles, convert};
+pub use error::{Error, Limit, Result};
+pub use judge::{Conversion, Treatment, Verdict, judge};
+pub use probe::{Audio, Chapter, Facts, Text, Track, TrackKind, Video, probe};
+pub use run::{Control, Limits, Progress, Task, Unwatched};
+pub use sniff::{Container, HEAD, sniff};
+pub use tools::{Confinement, Program, Tools};
