@@ -22,6 +22,7 @@ mod scrub;
 mod serve;
 mod storage;
 mod text;
+mod tools;
 mod urls;
 mod verify;
 mod worker;
@@ -63,6 +64,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == tools::HELPER) {
+        return transcode::confine::run(words);
+    }
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Package(args) => package::run(&args, cli.quiet),

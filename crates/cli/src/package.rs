@@ -3,6 +3,7 @@
 mod check;
 mod destination;
 mod hints;
+mod prepare;
 mod protection;
 mod render;
 mod report;
@@ -12,15 +13,16 @@ mod source;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
+use crate::tools::ToolArgs;
 use crate::verify::DepthArg;
-use crate::{input, keys, random, text};
+use crate::{keys, random, text};
 use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
 use packager::{FileLayout, Options, Plan, Source};
+use prepare::prepare;
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
 use source::SourceArgs;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,6 +34,8 @@ Examples:
       packages again with the same key
   reelpack package holiday.mp4 -o holiday --license-url https://keys.example/license/clearkey
   reelpack package holiday.mp4 -o clear --scheme none
+  reelpack package film.mkv -o film
+      what is not MP4 or MOV is put into MP4 by ffmpeg, encoded anew where it must be, and packaged
   reelpack package sealed.mp4 -o again --input-key-file sealed.key
       packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
@@ -58,11 +62,12 @@ Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an I
 65 an INPUT is not usable (why and where) · 70 the package failed its checks: a fault of reelpack, nothing is
 written · 74 a file is missing or could not be read or written.";
 
-/// Package MP4 or MOV files, and subtitles, as encrypted DASH and HLS.
+/// Package videos, and subtitles, as encrypted DASH and HLS.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct PackageArgs {
-    /// MP4 or MOV files, and subtitles (WebVTT, SRT): together they make one presentation.
+    /// Videos, and subtitles (WebVTT, SRT): together they make one presentation. MP4 and MOV are read as they are; ffmpeg
+    /// converts other files.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder of the package; it must not exist, or be empty.
@@ -72,6 +77,8 @@ pub struct PackageArgs {
     protection: ProtectionArgs,
     #[command(flatten)]
     source: SourceArgs,
+    #[command(flatten)]
+    tools: ToolArgs,
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
@@ -108,8 +115,6 @@ enum LayoutArg {
 pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let (mut options, key_source) = options(args)?;
     let generate_keys = matches!(key_source, KeySource::New(_));
-    let files = args.inputs.iter().map(|path| input::open(path));
-    let files = files.collect::<Result<Vec<File>, _>>()?;
     let kept: Vec<&Path> = args
         .inputs
         .iter()
@@ -121,9 +126,11 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let cpix_out = args.protection.cpix_out.as_deref();
     let destination = Destination::check(&args.output, &kept, args.force, generate_keys, cpix_out)?;
 
+    let interrupt = Interrupt::install()?;
+    let prepared = prepare(&args.inputs, &args.output, &args.tools, &interrupt, quiet)?;
     let input_keys = args.source.keys()?;
-    let sources = source::open(&args.inputs, &files, &input_keys)?;
-    let movies = args.source.probe(&args.inputs, &sources)?;
+    let sources = source::open(&prepared.shown, &prepared.files, &input_keys)?;
+    let movies = args.source.probe(&prepared.shown, &sources)?;
     options.content_keys = args.protection.keys(key_source, &movies, &options)?;
     let plan = packager::plan(&movies, &options);
     let plan = plan.map_err(|error| Failure::engine(&names(&args.inputs), &error))?;
@@ -131,13 +138,12 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         text::warn(&warning.0);
     }
 
-    let interrupt = Interrupt::install()?;
     let staging = destination.stage(&secrets(args, &plan, &options, generate_keys)?)?;
     let title = match args.inputs.as_slice() {
         [input] => format!("packaging {}", input.display()),
         inputs => format!("packaging {} inputs", inputs.len()),
     };
-    let job = render::Job::new(&plan, &args.inputs, &sources, staging.path());
+    let job = render::Job::new(&plan, &prepared.shown, &sources, staging.path());
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
@@ -150,6 +156,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         args,
         options: &options,
         plan: &plan,
+        prepared: &prepared,
         key_file: destination.key_path(),
         cpix_file: destination.cpix_path(),
         seconds: movies

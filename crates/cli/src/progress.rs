@@ -28,14 +28,31 @@ enum Show {
 impl Progress {
     /// Announces work on `total` bytes. On anything but a terminal the title is written at once.
     pub fn start(title: String, total: u64, quiet: bool) -> Self {
-        let terminal = std::io::stderr().is_terminal()
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let show = if quiet {
             Show::Nothing
-        } else if terminal {
-            Show::Bar(bar(&title, total))
+        } else if is_terminal() {
+            let template =
+                "{msg} [{bar:30}] {percent:>3} % of {total_bytes}, {bytes_per_sec}, {eta} left";
+            Show::Bar(bar(&title, total, template))
         } else {
             text::note(&format!("{title} ({})", HumanBytes(total)));
+            Show::Lines
+        };
+        Self { title, total, show }
+    }
+
+    /// Announces work on a video that lasts `total` milliseconds.
+    pub fn of_time(title: String, total: u64, quiet: bool) -> Self {
+        let show = if quiet {
+            Show::Nothing
+        } else if is_terminal() {
+            Show::Bar(bar(
+                &title,
+                total,
+                "{msg} [{bar:30}] {percent:>3} %, {eta} left",
+            ))
+        } else {
+            text::note(&title);
             Show::Lines
         };
         Self { title, total, show }
@@ -80,10 +97,13 @@ impl Progress {
     }
 }
 
+fn is_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// No colour in it: there is nothing that `NO_COLOR` could turn off.
-fn bar(title: &str, total: u64) -> ProgressBar {
+fn bar(title: &str, total: u64, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let template = "{msg} [{bar:30}] {percent:>3} % of {total_bytes}, {bytes_per_sec}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }

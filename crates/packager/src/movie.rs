@@ -436,7 +436,18 @@ impl Extent {
     }
 }
 
+/// Sample entries that are read here, protected ones among them.
+const KNOWN_ENTRIES: [&str; 19] = [
+    "avc1", "avc3", "dva1", "dvav", "hvc1", "hev1", "dvh1", "dvhe", "av01", "dav1", "vp09", "mp4a",
+    "Opus", "fLaC", "ac-3", "ec-3", "alac", "encv", "enca",
+];
+
 impl Track {
+    /// Whether its codec is one that nothing here knows, so that only encoding it anew would help.
+    pub fn has_unknown_codec(&self) -> bool {
+        !KNOWN_ENTRIES.contains(&self.codec.fourcc.as_str())
+    }
+
     /// Width and height of the picture as it is shown, in lowest terms; 0 without a picture.
     pub(crate) fn presented_aspect(&self) -> (u64, u64) {
         let Some(SampleEntry::Video(entry)) = &self.entry else {

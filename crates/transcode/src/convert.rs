@@ -47,8 +47,13 @@ pub fn convert(
     folder: &Path,
     control: &dyn Control,
 ) -> Result<Converted> {
-    let (arguments, converted) = arguments(path, facts, conversion, folder);
-    let reads = [path.to_owned()];
+    // The program works in the folder, so that no relative path means there what it means here.
+    let path = path.canonicalize().map_err(Error::io("find the file"))?;
+    let folder = &folder
+        .canonicalize()
+        .map_err(Error::io("find the folder"))?;
+    let (arguments, converted) = arguments(&path, facts, conversion, folder);
+    let reads = [path];
     let task = Task {
         program: Program::Ffmpeg,
         arguments,

@@ -75,8 +75,11 @@ impl Error {
     }
 }
 
+/// Makes an error of a line of ffmpeg.
+type Meaning = fn(&str) -> Error;
+
 /// What ffmpeg says, and what it means.
-const MEANINGS: [(&str, fn(&str) -> Error); 12] = [
+const MEANINGS: [(&str, Meaning); 12] = [
     ("Cannot allocate memory", |_| {
         Error::LimitExceeded(Limit::Memory)
     }),

@@ -135,7 +135,8 @@ pub fn probe(tools: &Tools, path: &Path, control: &dyn Control) -> Result<Facts>
         .read_to_end(&mut head)
         .map_err(Error::io("read the file"))?;
     let container = sniff(&head)?;
-    let mut arguments = input(container, path);
+    let path = path.canonicalize().map_err(Error::io("find the file"))?;
+    let mut arguments = input(container, &path);
     let ask = [
         "-show_format",
         "-show_streams",
@@ -144,7 +145,7 @@ pub fn probe(tools: &Tools, path: &Path, control: &dyn Control) -> Result<Facts>
         "json",
     ];
     arguments.extend(ask.map(OsString::from));
-    let reads = [path.to_owned()];
+    let reads = [path];
     let task = Task {
         program: Program::Ffprobe,
         arguments,

@@ -1,6 +1,7 @@
 //! What `package` says on stdout when it is done.
 
 use super::PackageArgs;
+use super::prepare::Prepared;
 use super::protection::EncryptArg;
 use crate::failure::Failure;
 use crate::text;
@@ -14,6 +15,8 @@ pub struct Report<'a> {
     pub args: &'a PackageArgs,
     pub options: &'a Options,
     pub plan: &'a Plan,
+    /// What became of the inputs.
+    pub prepared: &'a Prepared,
     /// Where a new key was written.
     pub key_file: Option<&'a Path>,
     /// Where a CPIX document was written.
@@ -49,6 +52,18 @@ struct Json<'a> {
     duration_seconds: f64,
     renditions: Vec<Rendition<'a>>,
     warnings: Vec<&'a str>,
+    /// Inputs that were not packaged as they are.
+    conversions: Vec<Conversion<'a>>,
+}
+
+#[derive(Serialize)]
+struct Conversion<'a> {
+    /// Number of the input, from 1.
+    input: usize,
+    /// Whether pictures or sound were encoded anew; else all was put into MP4 as it is.
+    encoded: bool,
+    /// What was done and why.
+    notes: &'a [String],
 }
 
 /// A content key, without its secret.
@@ -107,9 +122,16 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
     let scheme = report.options.scheme;
     let keys = report.options.content_keys.iter();
     let key = report.options.content_keys.first().map(|key| &key.key);
+    let numbers = &report.prepared.numbers;
+    let conversions = report.prepared.conversions.iter();
+    let conversions = conversions.map(|conversion| Conversion {
+        input: conversion.number,
+        encoded: conversion.encoded,
+        notes: &conversion.notes,
+    });
     let renditions = report.plan.renditions().iter().map(|rendition| Rendition {
         name: &rendition.name,
-        input: rendition.input + 1,
+        input: numbers.get(rendition.input).copied().unwrap_or_default(),
         track_id: rendition.track_id,
         codec: &rendition.codec,
         segments: rendition.segments,
@@ -141,6 +163,7 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
             .iter()
             .map(|warning| &*warning.0)
             .collect(),
+        conversions: conversions.collect(),
     }
 }
 

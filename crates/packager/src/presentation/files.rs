@@ -104,9 +104,18 @@ impl RenditionFacts<'_> {
             .collect()
     }
 
+    /// The same, lasting together as long as the media: the first one stands for pictures that are shown before it, too.
+    pub fn key_pictures_throughout(&self) -> Vec<KeyPicture> {
+        let mut pictures = self.key_pictures();
+        if let (Some(first), Some(segment)) = (pictures.first_mut(), self.segments.first()) {
+            first.length += first.start.saturating_sub(segment.start);
+        }
+        pictures
+    }
+
     /// Bits a second of its key pictures alone: the most of one, and over the whole length.
     pub fn key_picture_bandwidths(&self) -> (u64, u64) {
-        let pictures = self.key_pictures();
+        let pictures = self.key_pictures_throughout();
         let bits = |size: u64, ticks: u64| bits_a_second(size, self.seconds(ticks.max(1)));
         let rates = pictures.iter().map(|one| bits(one.size, one.length));
         let bytes = pictures.iter().map(|one| one.size).sum();

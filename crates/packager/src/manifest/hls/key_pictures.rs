@@ -23,7 +23,7 @@ pub(in crate::manifest) fn write(
     presentation: &Presentation<'_>,
     rendition: &RenditionFacts<'_>,
 ) -> String {
-    let pictures = rendition.key_pictures();
+    let pictures = rendition.key_pictures_throughout();
     let lengths = pictures
         .iter()
         .map(|picture| rendition.seconds(picture.length));

@@ -1,0 +1,246 @@
+//! Inputs as they can be packaged: MP4 and MOV as they are, anything else converted into a folder that goes when the work
+//! is done.
+
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::output::{Temporary, parent};
+use crate::progress::Progress;
+use crate::tools::{self, ToolArgs};
+use crate::{input, text};
+use packager::{Movie, Packageable, Track, TrackKind};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use transcode::{Control, Conversion, Facts, Tools};
+
+/// The inputs of a packaging.
+pub struct Prepared {
+    /// What each is called in messages; its name tells language and role.
+    pub shown: Vec<PathBuf>,
+    /// What is read.
+    pub files: Vec<File>,
+    /// Which input of the command line each was, from 1.
+    pub numbers: Vec<usize>,
+    /// What was done to them.
+    pub conversions: Vec<Converted>,
+    /// Where converted files are.
+    _scratch: Vec<Temporary>,
+}
+
+/// What was done to one input.
+pub struct Converted {
+    /// Which one, from 1.
+    pub number: usize,
+    /// Whether pictures or sound were encoded anew.
+    pub encoded: bool,
+    /// What was done and why.
+    pub notes: Vec<String>,
+}
+
+/// Opens inputs, and converts those that cannot be packaged as they are.
+///
+/// # Errors
+/// [`Failure::Input`] when one is no media that can be used, why and what to do; [`Failure::Interrupted`].
+pub fn prepare(
+    paths: &[PathBuf],
+    output: &Path,
+    args: &ToolArgs,
+    interrupt: &Interrupt,
+    quiet: bool,
+) -> Result<Prepared, Failure> {
+    let mut prepared = Prepared {
+        shown: Vec::new(),
+        files: Vec::new(),
+        numbers: Vec::new(),
+        conversions: Vec::new(),
+        _scratch: Vec::new(),
+    };
+    for (number, path) in (1..).zip(paths) {
+        let file = input::open(path)?;
+        if !needs_conversion(&file) {
+            prepared.add(number, path.clone(), file);
+            continue;
+        }
+        let scratch = Temporary::dir(parent(output))?;
+        let work = Work {
+            path,
+            tools: args.tools()?,
+            scratch: scratch.path(),
+            interrupt,
+            quiet,
+        };
+        work.convert(number, &mut prepared)?;
+        prepared._scratch.push(scratch);
+    }
+    Ok(prepared)
+}
+
+impl Prepared {
+    fn add(&mut self, number: usize, shown: PathBuf, file: File) {
+        self.shown.push(shown);
+        self.files.push(file);
+        self.numbers.push(number);
+    }
+}
+
+/// Whether a file is media that the engine does not read or cannot package, and somebody else may.
+fn needs_conversion(file: &File) -> bool {
+    match packager::probe(file) {
+        Ok(movie) => nothing_packageable(&movie),
+        Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
+            let mut head = vec![0; transcode::HEAD];
+            let read = file.read_at(&mut head, 0).unwrap_or(0);
+            head.truncate(read);
+            // An MP4 that is broken stays what it is: the engine says where.
+            matches!(transcode::sniff(&head), Ok(container) if container != transcode::Container::Mp4)
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether all pictures, or, without any, all sound of a movie is of a kind that the engine does not package.
+fn nothing_packageable(movie: &Movie) -> bool {
+    let all_of = |kind: TrackKind| {
+        let mut tracks = movie
+            .tracks
+            .iter()
+            .filter(|track| track.kind == kind)
+            .peekable();
+        tracks
+            .peek()
+            .is_some()
+            .then(|| tracks.all(is_unpackageable))
+    };
+    all_of(TrackKind::Video)
+        .or(all_of(TrackKind::Audio))
+        .unwrap_or(false)
+}
+
+fn is_unpackageable(track: &Track) -> bool {
+    // What is wrong with a track of a known codec, its encryption for one, is for the engine to say.
+    matches!(track.packageable, Packageable::No(_)) && track.has_unknown_codec()
+}
+
+/// The conversion of one input.
+struct Work<'a> {
+    path: &'a Path,
+    tools: Tools,
+    scratch: &'a Path,
+    interrupt: &'a Interrupt,
+    quiet: bool,
+}
+
+impl Work<'_> {
+    fn convert(&self, number: usize, prepared: &mut Prepared) -> Result<(), Failure> {
+        let unwatched = Watched {
+            interrupt: self.interrupt,
+            done_ms: &AtomicU64::new(0),
+        };
+        let facts = transcode::probe(&self.tools, self.path, &unwatched);
+        let facts = facts.map_err(|error| self.failure(&error))?;
+        let copied = transcode::judge(&facts, false).map_err(|error| self.failure(&error))?;
+        // What cannot be packaged when its samples are put into MP4 is encoded.
+        let (conversion, made) = match self.make(&facts, copied) {
+            Ok((conversion, made)) if self.is_packageable(&made.media) => (conversion, made),
+            Err(failure @ (Failure::Interrupted(_) | Failure::Usage(_))) => return Err(failure),
+            _ => {
+                let anew = transcode::judge(&facts, true).map_err(|error| self.failure(&error))?;
+                self.make(&facts, anew)?
+            }
+        };
+        let notes = conversion.words(facts.container.name());
+        for note in &notes {
+            text::note(&format!("{}: {note}", self.path.display()));
+        }
+        prepared.add(number, self.path.to_owned(), input::open(&made.media)?);
+        for subtitles in &made.subtitles {
+            let shown = self.name_of(subtitles);
+            prepared.add(number, shown, input::open(&subtitles.path)?);
+        }
+        prepared.conversions.push(Converted {
+            number,
+            encoded: conversion.encodes(),
+            notes,
+        });
+        Ok(())
+    }
+
+    fn make(
+        &self,
+        facts: &Facts,
+        conversion: Conversion,
+    ) -> Result<(Conversion, transcode::Converted), Failure> {
+        let done_ms = AtomicU64::new(0);
+        let watched = Watched {
+            interrupt: self.interrupt,
+            done_ms: &done_ms,
+        };
+        // Counted in milliseconds of the video.
+        let total = (facts.seconds * 1000.0) as u64;
+        let title = format!("converting {}", self.path.display());
+        let progress = Progress::of_time(title, total, self.quiet);
+        let made = progress.watch(&done_ms, || {
+            transcode::convert(
+                &self.tools,
+                self.path,
+                facts,
+                &conversion,
+                self.scratch,
+                &watched,
+            )
+        });
+        let made = made.map_err(|error| self.failure(&error))?;
+        Ok((conversion, made))
+    }
+
+    fn is_packageable(&self, media: &Path) -> bool {
+        let probed = input::open(media)
+            .ok()
+            .and_then(|file| packager::probe(&file).ok());
+        probed.is_some_and(|movie| !nothing_packageable(&movie))
+    }
+
+    /// A name for extracted subtitles, which tells what the container told.
+    fn name_of(&self, subtitles: &transcode::Subtitles) -> PathBuf {
+        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
+        if subtitles.language != "und" {
+            name.push(format!(".{}", subtitles.language));
+        }
+        for (is, word) in [
+            (subtitles.forced, ".forced"),
+            (subtitles.hearing_impaired, ".sdh"),
+        ] {
+            if is {
+                name.push(word);
+                break;
+            }
+        }
+        name.push(".vtt");
+        self.path.with_file_name(name)
+    }
+
+    fn failure(&self, error: &transcode::Error) -> Failure {
+        match (error, self.interrupt.check()) {
+            (transcode::Error::Cancelled, Err(interrupted)) => interrupted,
+            _ => tools::failure(&self.path.display(), error),
+        }
+    }
+}
+
+/// Ends a conversion when a signal came, and counts how far it is.
+struct Watched<'a> {
+    interrupt: &'a Interrupt,
+    done_ms: &'a AtomicU64,
+}
+
+impl Control for Watched<'_> {
+    fn cancelled(&self) -> bool {
+        self.interrupt.check().is_err()
+    }
+
+    fn progress(&self, progress: transcode::Progress) {
+        self.done_ms
+            .store(progress.time_us / 1000, Ordering::Relaxed);
+    }
+}

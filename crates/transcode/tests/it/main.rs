@@ -1,0 +1,5 @@
+//! The room's walls, and what it makes of files.
+
+mod confined;
+mod converted;
+mod support;
