@@ -2,6 +2,8 @@
 
 mod atomic;
 mod decrypt;
+#[path = "../../../server/tests/it/support/engines.rs"]
+mod engines;
 mod import;
 mod input;
 mod inspect;
