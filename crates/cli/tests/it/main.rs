@@ -1,6 +1,7 @@
 //! The real binary, run on real files.
 
 mod atomic;
+mod convert;
 mod decrypt;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
