@@ -48,7 +48,7 @@ pub struct JobsArgs {
 enum Command {
     /// List jobs, newest first.
     List {
-        /// Only jobs in this state: queued, running, paused, done, failed, cancelled or dead.
+        /// Only jobs in this state: queued, running, waiting, paused, done, failed, cancelled or dead.
         #[arg(long)]
         state: Option<String>,
         /// How many at most, 1 to 200.

@@ -26,7 +26,7 @@ pub(super) struct Job {
     kind: String,
     package_id: String,
     asset_id: String,
-    /// `queued`, `running`, `paused`, `done`, `failed`, `cancelled` or `dead`.
+    /// `queued`, `running`, `waiting`, `paused`, `done`, `failed`, `cancelled` or `dead`.
     state: &'static str,
     /// 0 to 1.
     progress: f64,
@@ -85,7 +85,7 @@ pub(super) struct Filter {
 
 /// Lists jobs, newest first.
 #[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(
-    ("state" = Option<String>, Query, description = "queued, running, paused, done, failed, cancelled or dead"),
+    ("state" = Option<String>, Query, description = "queued, running, waiting, paused, done, failed, cancelled or dead"),
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
 ), responses((status = 200, body = JobList), (status = 400, body = ProblemBody)))]
@@ -228,7 +228,7 @@ fn parse_state(text: &str) -> Result<JobState> {
     all.find(|state| state.as_str() == text).ok_or_else(|| {
         Problem::field(
             "state",
-            "must be one of queued, running, paused, done, failed, cancelled, dead",
+            "must be one of queued, running, waiting, paused, done, failed, cancelled, dead",
         )
     })
 }

@@ -94,7 +94,7 @@ async fn run(shared: &Arc<Shared>, claim: Claim) {
     let began = clock::monotonic_ms();
     let claim = Arc::new(claim);
     let control = Arc::new(Control::default());
-    tracing::info!(job = claim.id, attempt = claim.attempts, "packaging begins");
+    tracing::info!(job = claim.id, attempt = claim.attempts, "work begins");
     let heart = tokio::spawn(beat(shared.clone(), claim.clone(), control.clone()));
     let _dies_with_this_task = AbortOnDropHandle::new(heart);
     let _stops_with_this_task = StopOnDrop(control.clone());
@@ -153,13 +153,13 @@ async fn beat(shared: Arc<Shared>, claim: Arc<Claim>, control: Arc<Control>) {
 async fn settle(
     shared: &Arc<Shared>,
     claim: &Claim,
-    outcome: &Result<Settled, Failure>,
+    outcome: &Result<(Settled, &'static str), Failure>,
 ) -> db::Result<&'static str> {
     let refused;
     let failure = match outcome {
-        Ok(Settled::Yes) => return Ok("the package is published"),
+        Ok((Settled::Yes, word)) => return Ok(word),
         // A wish to cancel came before the publish, or the lease went; the claim's own row says which.
-        Ok(Settled::Refused) => {
+        Ok((Settled::Refused, _)) => {
             refused = match shared.db.heartbeat(claim, lease_ms(), 1.0, None).await? {
                 Beat::CancelRequested => Failure::Stopped(Stop::Cancelled),
                 Beat::Held | Beat::PauseRequested | Beat::Lost => Failure::Stopped(Stop::LeaseLost),

@@ -17,18 +17,20 @@ use std::time::Duration;
 /// How old temporary files of another machine must be to count as abandoned.
 const OTHERS_AGE_MS: i64 = 24 * 3600 * 1000;
 
-/// Does a claimed job: makes what the package needs before it, or the package, and publishes it.
+/// Does a claimed job: makes what the package needs before it, or the package, and publishes it. Says which, for the log.
 pub(super) async fn make(
     shared: &Arc<Shared>,
     claim: &Claim,
     control: &Arc<Control>,
-) -> Result<Settled, Failure> {
+) -> Result<(Settled, &'static str), Failure> {
     let (package, asset) = load(shared, claim).await?;
     if claim.part > 0 {
-        return convert::make(shared, claim, asset, control).await;
+        let made = convert::make(shared, claim, asset, control).await?;
+        return Ok((made, "a part is made"));
     }
     if asset.probe.0.conversion.is_some() && package.preparation.is_none() {
-        return convert::split(shared, claim).await;
+        let split = convert::split(shared, claim).await?;
+        return Ok((split, "the job waits for its parts"));
     }
     let needed_parts = package.preparation.is_some();
     let code = package.code.clone();
@@ -41,7 +43,7 @@ pub(super) async fn make(
         })
         .await?;
     }
-    Ok(settled)
+    Ok((settled, "the package is published"))
 }
 
 async fn publish(
