@@ -1,4 +1,4 @@
-# The page, the binary, and a small image that holds nothing else.
+# The page, the binary, and an image that holds it and ffmpeg.
 
 FROM node:22-bookworm-slim AS page
 WORKDIR /src/web
@@ -15,6 +15,11 @@ COPY --from=page /src/web/dist web/dist/
 RUN cargo build --release --locked --package reelpack --bin reelpack
 
 FROM debian:bookworm-slim
+# It converts what is not MP4. The version is that of the release of Debian.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ffmpeg \
+    && rm -rf /var/lib/apt/lists/*
 # A numeric user, so that an orchestrator can see that it is not root.
 RUN groupadd --gid 10001 reelpack \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin reelpack \

@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-"$ROOT/scripts/setup.sh" build
+"$ROOT/scripts/setup.sh" run
 "$ROOT/scripts/build.sh"
 say "starting reelpack serve (Ctrl-C stops it)"
 exec "$ROOT/target/release/reelpack" serve "$@"

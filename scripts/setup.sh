@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings what a command needs, or says exactly what is missing and how to get it.
 #
-# usage: scripts/setup.sh build|media|test|bench
+# usage: scripts/setup.sh build|run|media|test|bench
 #
 # Debian packages are installed when this runs as root on a Debian with apt-get, and only those that are missing; else
 # the command to type is printed and the script fails. Rust and Node.js are expected to be there.
@@ -22,8 +22,10 @@ need() {
 need_programs() {
     need 'have cc' gcc libc6-dev
     case $purpose in
-    media | test | bench)
+    run | media | test | bench)
         need 'have ffmpeg && have ffprobe' ffmpeg
+        ;;&
+    media | test | bench)
         need 'have python3' python3
         ;;&
     test | bench)

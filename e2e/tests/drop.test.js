@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { dropFiles, waitForPlayback } from "../lib/browser.js";
 import { expectClipPlays, expectSourcePlays } from "../lib/expect.js";
 import { realVideos, sourceFrames } from "../lib/media.js";
+import { ffmpeg } from "../lib/tools.js";
 import { world } from "../lib/world.js";
 
 const here = world();
@@ -27,6 +28,19 @@ test("a dropped clip is encrypted with cbcs and plays", () =>
     assert.deepEqual([pack.status, pack.scheme, pack.encrypt], ["Ready", "cbcs", "all"]);
     assert.ok(pack.renditions.every((rendition) => rendition.encrypted));
     await expectClipPlays(page);
+  }));
+
+test("a dropped clip in WebM is converted, says so, and plays", () =>
+  here.withPage(async (page) => {
+    const webm = path.join(here.folder, "clip.webm");
+    await ffmpeg(["-i", here.clip, "-c:v", "libvpx", "-b:v", "2M", "-deadline", "realtime", "-c:a", "libvorbis", webm]);
+    const asset = await dropAndPlay(page, webm);
+    assert.deepEqual([asset.container, asset.conversion.encodes], ["matroska", true]);
+    await page.getByText("encoded anew as H.264").waitFor();
+    assert.deepEqual(
+      asset.packages[0].renditions.map((rendition) => rendition.codec.slice(0, 4)),
+      ["avc1", "mp4a"],
+    );
   }));
 
 test("its HLS plays in the page too, with the key of the licence server", () =>

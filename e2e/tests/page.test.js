@@ -120,7 +120,7 @@ test("files that are no videos are refused with the reason, and the next one is 
       await dropFiles(page, '[data-testid="drop-zone"]', [file]);
       const alert = page.getByRole("alert");
       await alert.waitFor();
-      assert.match(await alert.innerText(), /\. Use an MP4 or MOV file/, path.basename(file));
+      assert.match(await alert.innerText(), /\. Use a video that plays/, path.basename(file));
       await page.reload();
     }
     await dropFiles(page, '[data-testid="drop-zone"]', [here.clip]);

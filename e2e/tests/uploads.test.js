@@ -102,7 +102,7 @@ test("a file that is no video says why", () =>
     await page.goto(here.server.url);
     for (let times = 0; times < 2; times += 1) {
       await dropFiles(page, '[data-testid="drop-zone"]', [file]);
-      await page.getByRole("alert").getByText("Use an MP4 or MOV file").waitFor();
+      await page.getByRole("alert").getByText("Use a video that plays").waitFor();
     }
   }));
 

@@ -5,6 +5,7 @@ mod limits;
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
+use crate::tools::ToolArgs;
 use crate::{text, urls};
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -67,6 +68,8 @@ pub struct PlaceArgs {
     key_file: Option<PathBuf>,
     #[command(flatten)]
     storage: StorageArgs,
+    #[command(flatten)]
+    tools: ToolArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -118,6 +121,7 @@ impl PlaceArgs {
             workers: cores(),
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
+            tools: self.tools.tools()?,
         })
     }
 }

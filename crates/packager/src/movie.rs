@@ -88,6 +88,23 @@ pub struct Track {
     pub(crate) samples: Arc<SampleTable>,
 }
 
+impl Movie {
+    /// Whether its pictures, or without any its sound, are all of codecs that nothing here knows: another program may turn
+    /// them into what can be packaged.
+    pub fn has_only_unknown_codecs(&self) -> bool {
+        let all_of = |kind: TrackKind| {
+            let mut tracks = self.tracks.iter().filter(|track| track.kind == kind);
+            let mut tracks = tracks.by_ref().peekable();
+            tracks
+                .peek()
+                .is_some()
+                .then(|| tracks.all(Track::has_unknown_codec))
+        };
+        let unknown = all_of(TrackKind::Video).or_else(|| all_of(TrackKind::Audio));
+        unknown.unwrap_or(false)
+    }
+}
+
 /// What a track is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {

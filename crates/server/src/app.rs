@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) uploads: Uploads,
     /// Opens content keys.
     pub(crate) keys: Keys,
+    /// What converts files that the engine does not read.
+    pub(crate) tools: transcode::Tools,
     /// This process, among all that work on the queue.
     pub(crate) incarnation: Incarnation,
     /// How long a job waits after its first attempt failed, in milliseconds.
@@ -244,6 +246,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         storage,
         uploads,
         keys,
+        tools: config.tools.clone(),
         incarnation,
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
         health: Health::default(),

@@ -31,6 +31,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// What uploads may take.
     pub uploads: UploadLimits,
+    /// What converts files that the engine does not read.
+    pub tools: transcode::Tools,
 }
 
 /// Checks a public URL; returns it without a slash at its end.

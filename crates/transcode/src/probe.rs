@@ -2,7 +2,7 @@
 
 use crate::error::Limit;
 use crate::run::{Control, Limits, Task};
-use crate::sniff::{Container, HEAD, sniff};
+use crate::sniff::{self, Container, HEAD, sniff};
 use crate::tools::{Program, Tools};
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -135,6 +135,9 @@ pub fn probe(tools: &Tools, path: &Path, control: &dyn Control) -> Result<Facts>
         .read_to_end(&mut head)
         .map_err(Error::io("read the file"))?;
     let container = sniff(&head)?;
+    if container == Container::TransportStream {
+        refuse_scrambled(path)?;
+    }
     let path = path.canonicalize().map_err(Error::io("find the file"))?;
     let mut arguments = input(container, &path);
     let ask = [
@@ -155,6 +158,25 @@ pub fn probe(tools: &Tools, path: &Path, control: &dyn Control) -> Result<Facts>
     };
     let answer = tools.run(&task, control)?;
     facts(container, &answer)
+}
+
+/// How much of a transport stream is looked at for packets that only a subscriber's card opens.
+const SCRAMBLED_WITHIN: u64 = 1 << 20;
+
+/// ffmpeg takes the bytes of scrambled packets for those of the picture: they are refused before.
+fn refuse_scrambled(path: &Path) -> Result<()> {
+    let mut start = Vec::new();
+    let file = File::open(path).map_err(Error::io("read the file"))?;
+    let mut file = file.take(SCRAMBLED_WITHIN);
+    file.read_to_end(&mut start)
+        .map_err(Error::io("read the file"))?;
+    if sniff::scrambled(&start) {
+        return Err(Error::Unsupported(
+            "the file is scrambled (conditional access of television): only who holds its card can open it; deliver it in the clear"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// The arguments that name an input, and what may read it.

@@ -27,8 +27,6 @@ pub enum Container {
     Mxf,
     /// Ogg.
     Ogg,
-    /// RIFF WAVE.
-    Wave,
     /// FLAC.
     Flac,
     /// MPEG audio, with or without ID3.
@@ -50,7 +48,6 @@ impl Container {
             Self::Asf => "asf",
             Self::Mxf => "mxf",
             Self::Ogg => "ogg",
-            Self::Wave => "wav",
             Self::Flac => "flac",
             Self::Mp3 => "mp3",
             Self::Adts => "aac",
@@ -69,7 +66,6 @@ impl Container {
             Self::Asf => "ASF (Windows Media)",
             Self::Mxf => "MXF",
             Self::Ogg => "Ogg",
-            Self::Wave => "WAVE",
             Self::Flac => "FLAC",
             Self::Mp3 => "MP3",
             Self::Adts => "AAC (ADTS)",
@@ -139,7 +135,9 @@ pub fn sniff(head: &[u8]) -> Result<Container> {
     }
     match (head.get(..4), head.get(8..12)) {
         (Some(b"RIFF"), Some(b"AVI ")) => return Ok(Container::Avi),
-        (Some(b"RIFF" | b"RF64"), Some(b"WAVE")) => return Ok(Container::Wave),
+        (Some(b"RIFF" | b"RF64"), Some(b"WAVE")) => {
+            return Err(refused("sound without any coding (WAVE)"));
+        }
         (Some(b"RIFF"), Some(b"WEBP")) => return Err(refused("a picture (WebP)")),
         _ => {}
     }
@@ -158,6 +156,17 @@ pub fn sniff(head: &[u8]) -> Result<Container> {
         return Err(refused(what));
     }
     Err(refused(by_its_text(head)))
+}
+
+/// Whether packets of a transport stream are scrambled (ISO/IEC 13818-1, 2.4.3.3: `transport_scrambling_control`).
+pub(crate) fn scrambled(start: &[u8]) -> bool {
+    let (first, packet) = match start.get(4 + 192) {
+        Some(0x47) if start.get(4) == Some(&0x47) => (4, 192),
+        _ => (0, 188),
+    };
+    let packets = start.get(first..).unwrap_or_default().chunks(packet);
+    let mut packets = packets.filter(|packet| packet.len() > 3 && packet[0] == 0x47);
+    packets.any(|packet| packet[3] & 0xc0 != 0)
 }
 
 fn by_its_text(head: &[u8]) -> &'static str {
@@ -212,6 +221,20 @@ mod tests {
         ] {
             assert_eq!(sniff(&head).expect("known"), expect);
         }
+    }
+
+    #[test]
+    fn scrambled_packets_are_seen() {
+        let mut stream = packets(0, 188);
+        stream
+            .iter_mut()
+            .skip(3)
+            .step_by(188)
+            .for_each(|byte| *byte = 0x10);
+        assert!(!scrambled(&stream));
+        stream[188 + 3] = 0xd0;
+        assert!(scrambled(&stream));
+        assert!(!scrambled(b""));
     }
 
     #[test]

@@ -13,8 +13,8 @@ const NEXT_BY_STATUS: Record<number, string> = {
   404: "It may have been deleted. The library shows what is there.",
   409: "Wait until its job has ended, or cancel the job first, then try again.",
   413: "Use a smaller file, or let the server's operator raise the limit.",
-  415: "Use an MP4 or MOV file.",
-  422: "Use an MP4 or MOV file with H.264, HEVC, AV1 or VP9 video that plays to its end.",
+  415: "Use a video file: MP4, MOV, MKV, WebM, MPEG-TS or AVI.",
+  422: "Use a video that plays to its end: MP4, MOV, MKV, WebM, MPEG-TS, AVI and others are taken.",
   429: "Wait a moment, then try again.",
   507: "Delete what is no longer needed, then try again.",
 };

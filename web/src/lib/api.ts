@@ -3,7 +3,16 @@
 export type Scheme = "cbcs" | "cenc" | "none";
 export type EncryptScope = "all" | "video";
 export type PackageStatus = "Ingested" | "Fragmented" | "Encrypted" | "Ready" | "Failed";
-export type JobState = "queued" | "running" | "paused" | "done" | "failed" | "cancelled" | "dead";
+export type JobState =
+  | "queued"
+  | "running"
+  /** Other jobs make its parts: a file that is not MP4 is converted. */
+  | "waiting"
+  | "paused"
+  | "done"
+  | "failed"
+  | "cancelled"
+  | "dead";
 
 export interface Track {
   id: number;
@@ -80,6 +89,8 @@ export interface Asset {
   created_at: string;
   updated_at: string;
   tracks: Track[];
+  /** What is done with a file that is not packaged as it is. */
+  conversion: { encodes: boolean; notes: string[] } | null;
   /** Newest first. */
   packages: Package[];
 }
@@ -186,4 +197,4 @@ export const retryJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/ret
 
 /** Whether a worker still has something to do for this package, now or when it is resumed. */
 export const isUnfinished = (pack: Package): boolean =>
-  ["queued", "running", "paused"].includes(pack.job.state);
+  ["queued", "running", "waiting", "paused"].includes(pack.job.state);

@@ -41,6 +41,7 @@ describe("state", () => {
   it.each([
     ["Ingested", "queued", 0, "Queued", 1],
     ["Ingested", "running", 0, "Ingested, 0 %", 1],
+    ["Ingested", "waiting", 0.3, "Converting, 30 %", 1],
     ["Fragmented", "running", 0.437, "Fragmented, 43 %", 2],
     ["Encrypted", "running", 1, "Encrypted, 100 %", 3],
     ["Ready", "done", 1, "Ready", 4],

@@ -1,6 +1,6 @@
 /** The state of a package in words. In: a package of the API. Out: labels and steps. */
 
-import { isUnfinished, type Package, type PackageStatus } from "./api";
+import { type Package, type PackageStatus } from "./api";
 import { percent } from "./format";
 
 export type Tone = "waiting" | "busy" | "good" | "bad" | "quiet";
@@ -31,6 +31,7 @@ export function stateText(pack: Package): StateText {
     return { label: "Failed", tone: "bad" };
   }
   if (pack.job.state === "paused") return { label: "Paused", tone: "quiet" };
+  if (pack.job.state === "waiting") return { label: "Converting", tone: "busy" };
   if (pack.job.state === "queued") return { label: "Queued", tone: "waiting" };
   return { label: pack.status, tone: "busy" };
 }
@@ -38,7 +39,7 @@ export function stateText(pack: Package): StateText {
 /** The state with its progress, for the eye. */
 export function progressText(pack: Package): string {
   const { label } = stateText(pack);
-  return isUnfinished(pack) && pack.job.state === "running"
+  return ["running", "waiting"].includes(pack.job.state)
     ? `${label}, ${percent(pack.job.progress)}`
     : label;
 }

@@ -7,7 +7,6 @@ use crate::output::{Temporary, parent};
 use crate::progress::Progress;
 use crate::tools::{self, ToolArgs};
 use crate::{input, text};
-use packager::{Movie, Packageable, Track, TrackKind};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -87,7 +86,7 @@ impl Prepared {
 /// Whether a file is media that the engine does not read or cannot package, and somebody else may.
 fn needs_conversion(file: &File) -> bool {
     match packager::probe(file) {
-        Ok(movie) => nothing_packageable(&movie),
+        Ok(movie) => movie.has_only_unknown_codecs(),
         Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
             let mut head = vec![0; transcode::HEAD];
             let read = file.read_at(&mut head, 0).unwrap_or(0);
@@ -97,29 +96,6 @@ fn needs_conversion(file: &File) -> bool {
         }
         Err(_) => false,
     }
-}
-
-/// Whether all pictures, or, without any, all sound of a movie is of a kind that the engine does not package.
-fn nothing_packageable(movie: &Movie) -> bool {
-    let all_of = |kind: TrackKind| {
-        let mut tracks = movie
-            .tracks
-            .iter()
-            .filter(|track| track.kind == kind)
-            .peekable();
-        tracks
-            .peek()
-            .is_some()
-            .then(|| tracks.all(is_unpackageable))
-    };
-    all_of(TrackKind::Video)
-        .or(all_of(TrackKind::Audio))
-        .unwrap_or(false)
-}
-
-fn is_unpackageable(track: &Track) -> bool {
-    // What is wrong with a track of a known codec, its encryption for one, is for the engine to say.
-    matches!(track.packageable, Packageable::No(_)) && track.has_unknown_codec()
 }
 
 /// The conversion of one input.
@@ -198,7 +174,7 @@ impl Work<'_> {
         let probed = input::open(media)
             .ok()
             .and_then(|file| packager::probe(&file).ok());
-        probed.is_some_and(|movie| !nothing_packageable(&movie))
+        probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
     }
 
     /// A name for extracted subtitles, which tells what the container told.

@@ -1,12 +1,8 @@
 //! `import`: what it prints, and its exit codes. What becomes of the rows is tested with the server.
 
-#[path = "../../../server/tests/it/support/engines.rs"]
-#[allow(dead_code, reason = "one engine is enough here")]
-mod engines;
-
+use crate::engines::Engine;
 use crate::media;
 use crate::support::Scratch;
-use engines::Engine;
 use std::process::Command;
 
 const KEY: &str = "hyN9IKGfWKdAwFaE5pm0qg";

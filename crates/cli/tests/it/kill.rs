@@ -7,8 +7,6 @@
 //! `docs/kill-matrix.md` there.
 
 mod clocks;
-#[path = "../../../server/tests/it/support/engines.rs"]
-mod engines;
 mod matrix;
 mod power;
 mod process;

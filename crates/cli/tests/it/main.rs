@@ -1,7 +1,10 @@
 //! The real binary, run on real files.
 
 mod atomic;
+mod convert;
 mod decrypt;
+#[path = "../../../server/tests/it/support/engines.rs"]
+mod engines;
 mod import;
 mod input;
 mod inspect;

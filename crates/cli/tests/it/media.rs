@@ -23,6 +23,11 @@ pub fn other_groups() -> PathBuf {
     )
 }
 
+/// [`clip`] in Matroska.
+pub fn matroska() -> PathBuf {
+    make("clip.mkv", &["-map", "0:v", "-map", "1:a"])
+}
+
 /// Sound alone.
 pub fn sound() -> PathBuf {
     make("sound.mp4", &["-map", "1:a"])

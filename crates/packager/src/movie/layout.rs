@@ -241,8 +241,12 @@ fn refuse_other_containers(source: &dyn Source) -> Result<(), Error> {
             return Ok(());
         }
     };
+    let hint = match name.ends_with("picture") {
+        true => "it is no video",
+        false => "`reelpack package` and the server convert it first",
+    };
     Err(Error::Unsupported(format!(
-        "the file is {name}, not MP4 or MOV; this version packages MP4 and MOV: convert it first, for instance with `ffmpeg -i INPUT -c copy OUTPUT.mp4`"
+        "the file is {name}, not MP4 or MOV: {hint}"
     )))
 }
 

@@ -2,12 +2,25 @@
 
 use packager::{Movie, Packageable, Track, TrackKind};
 use serde::{Deserialize, Serialize};
+use transcode::{Facts, TrackKind as Kind, Treatment, Verdict};
 
 /// What was found in a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Probe {
     /// All tracks, in the order of the file.
     pub(crate) tracks: Vec<ProbedTrack>,
+    /// What must be done with the file before it is packaged, and why; nothing where the engine reads it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversion: Option<Conversion>,
+}
+
+/// What is done with a file that the engine does not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Conversion {
+    /// Whether pictures or sound are encoded anew; else all is put into MP4 as it is.
+    pub(crate) encodes: bool,
+    /// For people.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One track of it.
@@ -53,6 +66,21 @@ impl Probe {
     pub(crate) fn of(movie: &Movie) -> Self {
         Self {
             tracks: movie.tracks.iter().map(ProbedTrack::of).collect(),
+            conversion: None,
+        }
+    }
+
+    /// The same of a file that the engine does not read.
+    pub(crate) fn of_foreign(facts: &Facts, conversion: &transcode::Conversion) -> Self {
+        let tracks = facts.tracks.iter().zip(&conversion.verdicts);
+        Self {
+            tracks: tracks
+                .map(|(track, verdict)| ProbedTrack::of_foreign(facts, track, verdict))
+                .collect(),
+            conversion: Some(Conversion {
+                encodes: conversion.encodes(),
+                notes: conversion.words(facts.container.name()),
+            }),
         }
     }
 
@@ -76,6 +104,37 @@ impl Probe {
 }
 
 impl ProbedTrack {
+    fn of_foreign(facts: &Facts, track: &transcode::Track, verdict: &Verdict) -> Self {
+        let (video, audio) = match &track.kind {
+            Kind::Video(video) => (Some(video), None),
+            Kind::Audio(audio) => (None, Some(audio)),
+            _ => (None, None),
+        };
+        let left_out = verdict.treatment == Treatment::LeaveOut;
+        Self {
+            id: track.index,
+            kind: match &track.kind {
+                Kind::Video(_) => VIDEO.to_owned(),
+                Kind::Audio(_) => "audio".to_owned(),
+                Kind::Text(_) => TEXT.to_owned(),
+                Kind::Cover => "cover".to_owned(),
+                Kind::Other(kind) => kind.clone(),
+            },
+            codec: track.codec.clone(),
+            language: track.language.clone(),
+            reason: verdict.reason.clone().filter(|_| left_out),
+            width: video.map(|video| video.width),
+            height: video.map(|video| video.height),
+            sample_rate: audio.map(|audio| audio.sample_rate),
+            channels: audio.and_then(|audio| u16::try_from(audio.channels).ok()),
+            bitrate: track.bit_rate,
+            sample_count: 0,
+            timescale: 1000,
+            start_seconds: 0.0,
+            duration_seconds: facts.seconds,
+        }
+    }
+
     fn of(track: &Track) -> Self {
         Self {
             id: track.id,

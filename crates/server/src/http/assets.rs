@@ -34,7 +34,7 @@ pub(super) struct Asset {
     name: String,
     /// Bytes.
     size: i64,
-    /// `mp4` or `mov`.
+    /// `mp4`, `mov`, `matroska`, `mpegts`, …
     container: String,
     /// Major brand of the file.
     brand: String,
@@ -48,6 +48,8 @@ pub(super) struct Asset {
     created_at: String,
     updated_at: String,
     tracks: Vec<Track>,
+    /// What is done with the file before it is packaged; `null` where it is packaged as it is.
+    conversion: Option<Conversion>,
     /// Newest first.
     packages: Vec<Package>,
 }
@@ -77,6 +79,15 @@ pub(super) struct Track {
     duration_seconds: f64,
 }
 
+/// What is done with a file that is not MP4 or MOV, or holds what browsers do not play.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Conversion {
+    /// Whether pictures or sound are encoded anew; else all is put into MP4 as it is.
+    encodes: bool,
+    /// What is done, and why.
+    notes: Vec<String>,
+}
+
 /// A page of assets.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AssetList {
@@ -89,7 +100,7 @@ pub(super) struct AssetList {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes the request; the form is streamed")]
 pub(super) struct UploadForm {
-    /// The video: MP4 or MOV.
+    /// The video.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
 }
@@ -124,6 +135,10 @@ impl Asset {
             created_at: rfc3339(row.created_at_ms),
             updated_at: rfc3339(row.updated_at_ms),
             tracks: row.probe.0.tracks.into_iter().map(Track::from).collect(),
+            conversion: row.probe.0.conversion.map(|conversion| Conversion {
+                encodes: conversion.encodes,
+                notes: conversion.notes,
+            }),
             packages,
         }
     }

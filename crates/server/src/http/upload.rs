@@ -6,7 +6,7 @@ use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::id;
 use crate::storage::Upload;
-use crate::uploads::examine::{Delivered, Demand, display_name, examine};
+use crate::uploads::examine::{Delivered, Demand, display_name, examine_any};
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
 async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand) -> Result<Asset> {
     let storage = shared.clone();
     let (new, kept) = super::blocking(move || {
-        let findings = examine(upload.file(), demand)?;
+        let findings = examine_any(upload.file(), upload.path(), demand, &storage.tools)?;
         crash_point!("upload.probed");
         let kept = upload.keep(&storage.storage)?;
         crash_point!("upload.kept");

@@ -49,9 +49,14 @@ impl Control {
         }
     }
 
-    /// Says how much work there is, in bytes of media.
+    /// Says how much work there is, in bytes of media or milliseconds of a video.
     pub(super) fn set_total(&self, total: u64) {
         self.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Says how much of the work is done.
+    pub(super) fn set_done(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
     }
 
     /// Adds work that is done, and the object that it made.

@@ -4,6 +4,7 @@
 //! fencing token. What fails is sorted here, once: for good, or to be tried again.
 
 mod control;
+mod convert;
 mod incarnation;
 mod package;
 mod render;
@@ -79,6 +80,7 @@ async fn work(shared: Arc<Shared>) {
             run(&shared, claim).await;
             continue;
         }
+        shared.storage.forget_copy();
         tokio::select! {
             () = shared.work_came() => {}
             () = tokio::time::sleep(POLL) => {}

@@ -3,39 +3,64 @@
 use super::Failure;
 use super::control::{Control, StoppableSource};
 use super::render::{self, Target, Written};
-use super::verify;
+use super::{convert, verify};
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
 use crate::db::packages::{Package, StoredRendition};
-use crate::links;
 use crate::storage::{DASH, PackageStore, Recorded, Sealed, SourceFile};
-use packager::{KeyId, LabelledKey, Options, Plan, Source as _};
+use crate::{links, sweep};
+use packager::{KeyId, LabelledKey, Movie, Options, Plan, Source as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How old temporary files of another machine must be to count as abandoned.
 const OTHERS_AGE_MS: i64 = 24 * 3600 * 1000;
 
-/// Makes the package of a claimed job and publishes it.
+/// Does a claimed job: makes what the package needs before it, or the package, and publishes it.
 pub(super) async fn make(
     shared: &Arc<Shared>,
     claim: &Claim,
     control: &Arc<Control>,
 ) -> Result<Settled, Failure> {
     let (package, asset) = load(shared, claim).await?;
+    if claim.part > 0 {
+        return convert::make(shared, claim, asset, control).await;
+    }
+    if asset.probe.0.conversion.is_some() && package.preparation.is_none() {
+        return convert::split(shared, claim).await;
+    }
+    let needed_parts = package.preparation.is_some();
+    let code = package.code.clone();
+    let settled = publish(shared, claim, package, asset, control).await?;
+    if needed_parts && settled == Settled::Yes {
+        let storage = shared.clone();
+        blocking(move || {
+            sweep::settle(&code, storage.storage.parts(&code).remove());
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(settled)
+}
+
+async fn publish(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    package: Package,
+    asset: Asset,
+    control: &Arc<Control>,
+) -> Result<Settled, Failure> {
     let options = options(shared, &package, claim)?;
     let target = shared.storage.package(&package.code);
 
-    let storage = shared.clone();
-    let source = blocking(move || open(&storage, &asset)).await?;
-    let source = StoppableSource {
-        source,
-        control: control.clone(),
+    let opened = match package.preparation {
+        None => sources(shared, asset, control).await?,
+        Some(_) => convert::open(shared, &package, control).await?,
     };
-    let (plan, source) = blocking(move || {
-        let movie = packager::probe(&source)?;
-        Ok((packager::plan(&[movie], &options)?, source))
+    let (plan, sources) = blocking(move || {
+        let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+        Ok((packager::plan(&movies, &options)?, sources))
     })
     .await?;
 
@@ -51,14 +76,17 @@ pub(super) async fn make(
     }
 
     crash_point!("job.fixed");
-    let (plan, source) = (Arc::new(plan), Arc::new(source));
-    let (for_render, from, control) = (plan.clone(), source.clone(), control.clone());
+    let (plan, sources) = (Arc::new(plan), Arc::new(sources));
+    let (for_render, from, control) = (plan.clone(), sources.clone(), control.clone());
     let to = Target {
         package: target.clone(),
         trusted,
     };
-    let written =
-        blocking(move || render::objects(&for_render, from.as_ref(), &to, &control)).await?;
+    let written = blocking(move || {
+        let from: Vec<&dyn packager::Source> = from.iter().map(|from| from as _).collect();
+        render::objects(&for_render, &from, &to, &control)
+    })
+    .await?;
     crash_point!("media.written");
     let newest = plan
         .objects()
@@ -70,7 +98,7 @@ pub(super) async fn make(
 
     crash_point!("media.noted");
     let to = target.clone();
-    let (mpd, sealed) = blocking(move || finish(&plan, &written, source.as_ref(), &to)).await?;
+    let (mpd, sealed) = blocking(move || finish(&plan, &written, &sources, &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
     let noted = shared.db.set_sealed(claim, &sealed.hashes_sha256);
@@ -84,6 +112,24 @@ pub(super) async fn make(
         .await?;
     crash_point!("publish.committed");
     Ok(settled)
+}
+
+/// The delivered file, opened and probed.
+async fn sources(
+    shared: &Arc<Shared>,
+    asset: Asset,
+    control: &Arc<Control>,
+) -> Result<Vec<(StoppableSource, Movie)>, Failure> {
+    let (storage, control) = (shared.clone(), control.clone());
+    blocking(move || {
+        let source = StoppableSource {
+            source: open(&storage, &asset)?,
+            control,
+        };
+        let movie = packager::probe(&source)?;
+        Ok(vec![(source, movie)])
+    })
+    .await
 }
 
 /// Deletes the files of a package that will not be, after the catalogue has said so: a retry writes under another code.
@@ -193,7 +239,7 @@ fn facts(plan: &Plan) -> (Vec<StoredRendition>, Vec<String>) {
 fn finish(
     plan: &Plan,
     objects: &Written,
-    source: &StoppableSource,
+    sources: &[StoppableSource],
     target: &PackageStore,
 ) -> Result<(String, Sealed), Failure> {
     let manifests = plan.manifests(&|object| objects.get(&object).copied().unwrap_or_default())?;
@@ -221,13 +267,14 @@ fn finish(
     crash_point!("manifests.written");
     let sealed = target.seal()?;
     crash_point!("package.sealed");
-    verify::check(plan, source, target)?;
+    let sources: Vec<&dyn packager::Source> = sources.iter().map(|source| source as _).collect();
+    verify::check(plan, &sources, target)?;
     crash_point!("package.checked");
     Ok((mpd.path.clone(), sealed))
 }
 
 /// Runs work that waits for the disk or the processor; a panic in it fails the job, not the worker.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(work).await {

@@ -23,7 +23,7 @@ pub(super) struct Target {
 /// Writes every object that is not there yet.
 pub(super) fn objects(
     plan: &Plan,
-    source: &dyn Source,
+    sources: &[&dyn Source],
     target: &Target,
     control: &Control,
 ) -> Result<Written, Failure> {
@@ -39,7 +39,7 @@ pub(super) fn objects(
             if failed.load(Ordering::Relaxed) {
                 break;
             }
-            match one(plan, *object, source, target, control, &mut buffer) {
+            match one(plan, *object, sources, target, control, &mut buffer) {
                 Ok(facts) => written.push((*object, facts)),
                 Err(failure) => {
                     failed.store(true, Ordering::Relaxed);
@@ -96,7 +96,7 @@ pub(super) fn panicked() -> Failure {
 fn one(
     plan: &Plan,
     object: ObjectId,
-    source: &dyn Source,
+    sources: &[&dyn Source],
     target: &Target,
     control: &Control,
     buffer: &mut SegmentBuffer,
@@ -123,7 +123,7 @@ fn one(
                     }
                     file.write_all(bytes)
                 };
-                let facts = plan.render(object, &[source], buffer, &mut write)?;
+                let facts = plan.render(object, sources, buffer, &mut write)?;
                 crash_point!("object.filled");
                 Ok(facts)
             },

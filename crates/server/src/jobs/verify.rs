@@ -8,10 +8,10 @@ use packager::{Depth, Outcome, PackageFiles, Plan, Source};
 /// decrypted and compared with the delivered file.
 pub(super) fn check(
     plan: &Plan,
-    source: &dyn Source,
+    sources: &[&dyn Source],
     folder: &PackageStore,
 ) -> Result<(), Failure> {
-    let report = plan.verify(&Files(folder), &[source], Depth::Sample)?;
+    let report = plan.verify(&Files(folder), sources, Depth::Sample)?;
     let failures: Vec<String> = report
         .failures()
         .map(|check| {

@@ -116,6 +116,11 @@ impl Upload {
         &self.file
     }
 
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.partial.0
+    }
+
     /// Bytes received so far.
     pub(crate) fn size(&self) -> u64 {
         self.size

@@ -67,14 +67,11 @@ impl Storage {
         Ok(local)
     }
 
-    /// Lets go of the copy that was made last.
+    /// Lets go of the copy that was made last, unless somebody makes one at this moment.
     pub(crate) fn forget_copy(&self) {
-        let mut last = self
-            .last_copy
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *last = None;
+        if let Ok(mut last) = self.last_copy.0.try_lock() {
+            *last = None;
+        }
     }
 
     /// A new empty folder of the process `owner`; it goes with what is in it when it is dropped.

@@ -4,6 +4,9 @@ use crate::db::assets::NewAsset;
 use crate::db::probe::{Probe, TEXT, VIDEO};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use transcode::{Tools, Unwatched};
 
 /// Longest name that is kept, in characters.
 const MAX_NAME: usize = 255;
@@ -45,12 +48,61 @@ pub(crate) struct Delivered {
 #[derive(Debug)]
 pub(crate) struct Findings {
     probe: Probe,
+    container: &'static str,
     brand: String,
     fragmented: bool,
     duration_seconds: f64,
 }
 
-/// Reads the index of a file and says whether it can be used.
+/// Looks into a file of any container, which lies at `path`, and says whether it can be used.
+pub(crate) fn examine_any(
+    file: &File,
+    path: &Path,
+    demand: Demand,
+    tools: &Tools,
+) -> Result<Findings, Fault> {
+    let as_it_is = match packager::probe(file) {
+        Ok(movie) => !movie.has_only_unknown_codecs(),
+        Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
+            !is_foreign(file)?
+        }
+        Err(_) => true,
+    };
+    if as_it_is {
+        return examine(file, demand);
+    }
+    let facts = transcode::probe(tools, path, &Unwatched)?;
+    let conversion = transcode::judge(&facts, false)?;
+    let probe = Probe::of_foreign(&facts, &conversion);
+    check(&probe, demand)?;
+    Ok(Findings {
+        probe,
+        container: facts.container.word(),
+        brand: String::new(),
+        fragmented: false,
+        duration_seconds: facts.seconds,
+    })
+}
+
+/// Whether a file is of a container that others read. An MP4 that is broken is the engine's: it says where.
+fn is_foreign(file: &File) -> Result<bool, Fault> {
+    let mut head = vec![0; transcode::HEAD];
+    let read = file.read_at(&mut head, 0).map_err(Fault::Io)?;
+    head.truncate(read);
+    let container = transcode::sniff(&head);
+    Ok(container.is_ok_and(|container| container != transcode::Container::Mp4))
+}
+
+impl From<transcode::Error> for Fault {
+    fn from(error: transcode::Error) -> Self {
+        match error {
+            transcode::Error::Io { source, .. } => Self::Io(source),
+            other => Self::Unusable(other.to_string()),
+        }
+    }
+}
+
+/// Reads the index of an MP4 or MOV file and says whether it can be used.
 pub(crate) fn examine(file: &File, demand: Demand) -> Result<Findings, Fault> {
     let movie = packager::probe(file).map_err(|error| match error {
         packager::Error::Io(error) => Fault::Io(error),
@@ -60,6 +112,7 @@ pub(crate) fn examine(file: &File, demand: Demand) -> Result<Findings, Fault> {
     check(&probe, demand)?;
     Ok(Findings {
         probe,
+        container: container(&movie.brand),
         brand: movie.brand,
         fragmented: movie.fragmented,
         duration_seconds: movie.duration_seconds,
@@ -76,7 +129,7 @@ impl Findings {
             input_content_origin: delivered.origin,
             sha256: delivered.sha256,
             size: delivered.size,
-            container: container(&self.brand).to_owned(),
+            container: self.container.to_owned(),
             brand: self.brand.trim_end().to_owned(),
             fragmented: self.fragmented,
             duration_seconds: self.duration_seconds,

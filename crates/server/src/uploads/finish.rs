@@ -1,7 +1,7 @@
 //! Makes an asset of an upload that is whole, or says why it becomes none. Doing it again after a crash ends the same.
 
 use super::Halt;
-use super::examine::{Delivered, Demand, Fault, Findings, examine};
+use super::examine::{Delivered, Demand, Fault, Findings, examine_any};
 use super::slots::Holding;
 use crate::app::Shared;
 use crate::db::uploads::{End, Upload};
@@ -86,7 +86,7 @@ fn look(
             "the upload {id} has {length} bytes on the disk and {size} in the catalogue"
         ))));
     }
-    let findings = examine(&file, Demand::AnyTrack)?;
+    let findings = examine_any(&file, &incoming.path(id), Demand::AnyTrack, &shared.tools)?;
     crash_point!("tus.examined");
     let hash = match known {
         Some((at, hash)) if at == length => hash,

@@ -102,7 +102,7 @@ async fn what_is_no_video_is_refused_with_the_reason() {
     let app = TestApp::start().await;
     for (file, reason) in [
         (clips::sound_only(), "no video track"),
-        (clips::mpeg4(), "mp4v"),
+        (clips::png(), "PNG picture"),
     ] {
         let bytes = std::fs::read(file).expect("the clip");
         let answer = app.post_file("/success", "x.mp4", bytes).await;

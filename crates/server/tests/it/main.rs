@@ -3,6 +3,7 @@
 mod assets;
 mod backup;
 mod catalogue;
+mod convert;
 mod database_away;
 mod disk;
 mod engines;

@@ -97,7 +97,6 @@ fn containers_of_all_kinds_become_mp4() {
         "h264,aac",
     );
     check("a.ogg", &format!("{SOUND} -c:a libvorbis"), &[ToAac], "aac");
-    check("a.wav", SOUND, &[ToAac], "aac");
     check("a.flac", SOUND, &[Copy], "flac");
 }
 

@@ -27,7 +27,9 @@ pub enum Scene {
     Order,
     /// A package is made and published.
     Package,
-    /// The same, taken up by a server that is killed in its turn while it starts.
+    /// A file that is no MP4 is converted, then packaged.
+    Convert,
+    /// The same as a package, taken up by a server that is killed in its turn while it starts.
     Start,
     /// A running packaging is cancelled.
     Cancel,
@@ -44,7 +46,7 @@ pub enum Scene {
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 58] = [
+const POINTS: [(&str, Scene, usize); 63] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
@@ -87,6 +89,11 @@ const POINTS: [(&str, Scene, usize); 58] = [
     ("publish.ready", Scene::Package, 0),
     ("publish.before-commit", Scene::Package, 0),
     ("publish.committed", Scene::Package, 0),
+    ("parts.decided", Scene::Convert, 0),
+    ("parts.queued", Scene::Convert, 0),
+    ("part.made", Scene::Convert, 0),
+    ("part.kept", Scene::Convert, 0),
+    ("part.done", Scene::Convert, 0),
     ("job.put-back", Scene::PutBack, 0),
     ("cancel.seen", Scene::Cancel, 0),
     ("cancel.settled", Scene::Cancel, 0),
@@ -208,6 +215,7 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
         Scene::Order => ordering(point, &armed),
         Scene::Package => package(point, &armed),
         Scene::Start => start(point, &armed),
+        Scene::Convert => conversion(point, &armed),
         Scene::Cancel => cancel(point, &armed),
         Scene::Pause => pause(point, &armed),
         Scene::Fail => fail(point, &armed),
@@ -313,6 +321,38 @@ pub fn cut_in_packaging(what: &str) -> bool {
     }
     after_packaging(&data, what);
     cut
+}
+
+/// After a kill in a conversion: it is made again, or was made, and the package is there, and nothing besides.
+fn conversion(point: &str, armed: &str) -> Seen {
+    let (_scratch, data) = folder(&scenes().converted);
+    if let Ok(server) = Process::serve(&data, armed, 1) {
+        server.died(point);
+    }
+    let (server, served) = again(&data, point);
+    let began = Instant::now();
+    server.until("/api/v1/jobs", |found| {
+        let state = &found["data"][0]["state"];
+        state != "queued"
+    });
+    let claimed = began.elapsed();
+    let found = server.until("/api/v1/packages", |found| {
+        assert_ne!(found["data"][0]["status"], "Failed", "{point}: {found}");
+        found["data"][0]["status"] == "Ready"
+    });
+    let url = found["data"][0]["dash_url"].as_str().expect("an address");
+    assert!(server.bytes(url).is_some(), "{point}");
+    until("parts and scratch files are gone", || {
+        let left = ["parts", "scratch"].map(|name| data.join(name));
+        let mut left = left.iter().filter(|folder| folder.exists());
+        left.all(|folder| files_in(folder).is_empty()).then_some(())
+    });
+    server.stop();
+    Seen {
+        served: Some(served),
+        claimed: Some(claimed),
+        end: "ready, no parts left",
+    }
 }
 
 fn start(point: &str, armed: &str) -> Seen {

@@ -22,6 +22,8 @@ pub struct Scenes {
     pub ready: PathBuf,
     /// The files of that package.
     pub package: Files,
+    /// A catalogue with one asset that is no MP4, and an order for a package of it.
+    pub converted: PathBuf,
 }
 
 /// The states; they stay as long as the tests run.
@@ -49,6 +51,12 @@ pub fn scenes() -> &'static Scenes {
             found["data"][0]["status"] == "Ready"
         });
         server.stop();
+        let converted = at("converted");
+        let server = Process::serve(&converted, "", 0).unwrap();
+        let (status, answer) = server.upload(&media::matroska()).unwrap();
+        assert_eq!(status, 201, "{answer}");
+        order(&server);
+        server.stop();
         let package = snapshot(&ready.join("packages"));
         let media = package.keys().filter(|path| path.extension().is_some());
         assert!(media.count() > 10, "too little to be killed in");
@@ -57,6 +65,7 @@ pub fn scenes() -> &'static Scenes {
             queued,
             ready,
             package,
+            converted,
         }
     })
 }

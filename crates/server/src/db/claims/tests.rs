@@ -34,7 +34,10 @@ async fn fill(db: &Database, count: usize) {
         brand: "isom".into(),
         fragmented: false,
         duration_seconds: 1.0,
-        probe: Probe { tracks: Vec::new() },
+        probe: Probe {
+            tracks: Vec::new(),
+            conversion: None,
+        },
     };
     let asset = db.add_asset(&asset).await.expect("an asset");
     for number in 0..count {

@@ -17,7 +17,10 @@ async fn filled(db: &Database, name: &str) -> i64 {
         brand: "isom".into(),
         fragmented: true,
         duration_seconds: 1.25,
-        probe: Probe { tracks: Vec::new() },
+        probe: Probe {
+            tracks: Vec::new(),
+            conversion: None,
+        },
     };
     let asset = db.add_asset(&asset).await.expect("an asset");
     let package = NewPackage {

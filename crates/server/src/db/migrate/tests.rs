@@ -128,6 +128,32 @@ async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
     db.close().await;
 }
 
+async fn a_database_of_any_schema_that_landed_is_taken_over(engine: Engine) {
+    for landed in 1..FILES.len() {
+        let (dir, url) = database(engine);
+        let pools = connect(dir.path(), url.as_ref(), &FILES[..1]).await;
+        let old = Database { pools: pools.expect("the first schema") };
+        old.durable(|tx| async move {
+            for row in first_rows() {
+                tx.execute(row).await?;
+            }
+            Ok(())
+        })
+        .await
+        .expect("its rows");
+        old.close().await;
+        // Once by the version of that schema, then by this one.
+        let pools = connect(dir.path(), url.as_ref(), &FILES[..landed]).await;
+        Database { pools: pools.expect("that schema") }.close().await;
+        let db = Database::open(dir.path(), url.as_ref()).await.expect("the newest schema");
+        let job = db.job("job_1").await.expect("an answer").expect("there");
+        assert_eq!((job.package_id.as_str(), job.seq), ("pkg_1", 1), "{landed}");
+        let package = db.package("pkg_1").await.expect("an answer").expect("there");
+        assert_eq!((package.renditions.len(), package.kid.as_deref()), (2, Some("abcd")), "{landed}");
+        db.close().await;
+    }
+}
+
 async fn several_that_start_at_once_make_the_tables_once(engine: Engine) {
     let (dir, url) = database(engine);
     let open = || {

@@ -19,7 +19,10 @@ async fn asset(db: &Database) -> i64 {
         brand: "isom".into(),
         fragmented: false,
         duration_seconds: 1.0,
-        probe: Probe { tracks: Vec::new() },
+        probe: Probe {
+            tracks: Vec::new(),
+            conversion: None,
+        },
     };
     db.add_asset(&asset)
         .await

@@ -52,12 +52,65 @@ pub fn numbered(number: u32) -> PathBuf {
     make(&name, &[&PICTURE, &H264, &["-frames:v", &frames]])
 }
 
+/// Three seconds of picture and sound in Matroska, with subtitles in German.
+pub fn matroska() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let text = folder.join(format!("german-{}.srt", std::process::id()));
+    std::fs::write(&text, "1\n00:00:00,500 --> 00:00:02,000\nGuten Tag\n").expect("written");
+    let text = text.to_str().expect("a path of characters");
+    let codecs = [
+        "-i",
+        text,
+        "-c:s",
+        "srt",
+        "-metadata:s:s:0",
+        "language=ger",
+        "-t",
+        "3",
+    ];
+    make(
+        "plain.mkv",
+        &[&PICTURE, &SOUND, &codecs[..2], &H264, &AAC, &codecs[2..]],
+    )
+}
+
+/// Three seconds of picture and sound in codecs that MP4 does not hold.
+pub fn webm() -> PathBuf {
+    let codecs = [
+        "-c:v",
+        "libvpx",
+        "-deadline",
+        "realtime",
+        "-c:a",
+        "libvorbis",
+        "-t",
+        "3",
+    ];
+    make("plain.webm", &[&PICTURE, &SOUND, &codecs])
+}
+
+/// Some seconds of large pictures of such a codec: some work to encode.
+pub fn large_webm() -> PathBuf {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25"];
+    let codecs = [
+        "-c:v",
+        "libvpx",
+        "-deadline",
+        "realtime",
+        "-cpu-used",
+        "8",
+        "-t",
+        "12",
+    ];
+    make("large.webm", &[&picture, &codecs])
+}
+
 /// A picture, which is no video.
 pub fn png() -> PathBuf {
     make("picture.png", &[&PICTURE, &["-frames:v", "1"]])
 }
 
-/// A video whose codec cannot be packaged.
+/// A video whose codec cannot be packaged as it is, in a container that can.
 pub fn mpeg4() -> PathBuf {
     make("mpeg4.mp4", &[&PICTURE, &["-c:v", "mpeg4", "-t", "1"]])
 }

@@ -14,6 +14,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use server::{App, Config, DatabaseUrl, UploadLimits};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -189,6 +190,19 @@ impl TestApp {
         seen.expect("media objects are written");
     }
 
+    /// Waits until there is no file in a folder of the app's.
+    pub async fn until_gone(&self, folder: &str) {
+        let folder = self.dir().join(folder);
+        let looking = async {
+            let mut interval = tokio::time::interval(LOOK_AGAIN);
+            while folder.exists() && !files(&folder).is_empty() {
+                interval.tick().await;
+            }
+        };
+        let seen = tokio::time::timeout(PATIENCE, looking).await;
+        seen.unwrap_or_else(|_| panic!("{}: {:?}", folder.display(), files(&folder)));
+    }
+
     /// Sends bytes as they are and returns all that comes back.
     pub async fn raw(&self, request: &str) -> String {
         let address = self.base.trim_start_matches("http://");
@@ -242,7 +256,36 @@ pub fn config(data_dir: &Path) -> Config {
             reserve: 0,
             ..UploadLimits::default()
         },
+        tools: tools(),
     }
+}
+
+/// ffmpeg and ffprobe of this machine, confined by the helper of the crate `transcode`, which is built when it is missing.
+fn tools() -> transcode::Tools {
+    static HELPER: OnceLock<PathBuf> = OnceLock::new();
+    let helper = HELPER.get_or_init(|| {
+        let this = std::env::current_exe().expect("this program");
+        let folder = this.ancestors().nth(2).expect("the folder of programs");
+        let helper = folder.join("transcode-confine");
+        if !helper.exists() {
+            let words = [
+                "build",
+                "--locked",
+                "--quiet",
+                "--package",
+                "transcode",
+                "--bin",
+                "transcode-confine",
+            ];
+            let built = std::process::Command::new(env!("CARGO"))
+                .args(words)
+                .status();
+            assert!(built.expect("cargo runs").success());
+        }
+        helper
+    });
+    let helper = transcode::Confinement::Helper(vec![helper.into()]);
+    transcode::Tools::new(None, None, helper)
 }
 
 /// Checks the status of an answer and reads its JSON.
@@ -284,10 +327,12 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Files that uploads and packages left below the data folder.
 pub fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
-    let folders = ["incoming", "uploads", "sources", "packages"].iter();
-    folders
-        .flat_map(|name| files(&data_dir.join(name)))
-        .collect()
+    let folders = [
+        "incoming", "uploads", "sources", "packages", "parts", "scratch",
+    ];
+    let there = folders.map(|name| data_dir.join(name));
+    let there = there.iter().filter(|folder| folder.exists());
+    there.flat_map(|folder| files(folder)).collect()
 }
 
 /// A licence request for these KIDs.
