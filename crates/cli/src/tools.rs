@@ -28,13 +28,12 @@ impl ToolArgs {
     /// # Errors
     /// [`Failure::Io`] when this binary does not know where it is.
     pub fn tools(&self) -> Result<Tools, Failure> {
+        let this = std::env::current_exe()
+            .map_err(|error| Failure::Io(format!("cannot find this program: {error}")))?;
+        let helper = vec![this.into(), HELPER.into()];
         let confinement = match self.unconfined {
-            true => Confinement::Off,
-            false => {
-                let this = std::env::current_exe()
-                    .map_err(|error| Failure::Io(format!("cannot find this program: {error}")))?;
-                Confinement::Helper(vec![this.into(), HELPER.into()])
-            }
+            true => Confinement::Off(helper),
+            false => Confinement::Helper(helper),
         };
         Ok(Tools::new(
             self.ffmpeg.clone(),

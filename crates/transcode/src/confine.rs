@@ -18,11 +18,17 @@ use std::process::{Command, ExitCode};
 
 /// Exit code of the helper when it could not confine, and so did not start the program.
 pub const REFUSED: i32 = 125;
+/// With what the helper begins the line that says why.
+pub(crate) const REFUSAL: &str = "reelpack-confine: ";
+/// The reason was not a missing means, but the program.
+const NO_PROGRAM: &str = "the program does not start: ";
 
 /// What the helper is told.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Orders {
     parent: i32,
+    /// No Landlock, no seccomp.
+    unconfined: bool,
     reads: Vec<PathBuf>,
     writes: Option<PathBuf>,
     memory: u64,
@@ -33,7 +39,11 @@ struct Orders {
 }
 
 /// The helper's arguments for a task, up to the arguments of the program itself.
-pub(crate) fn arguments(program: &Path, task: &Task<'_>) -> Result<Vec<OsString>> {
+pub(crate) fn arguments(
+    program: &Path,
+    task: &Task<'_>,
+    unconfined: bool,
+) -> Result<Vec<OsString>> {
     let number = |name: &str, value: u64| OsString::from(format!("--{name}={value}"));
     let path = |name: &str, value: &Path| {
         // By its real place, whatever links lead there.
@@ -48,6 +58,9 @@ pub(crate) fn arguments(program: &Path, task: &Task<'_>) -> Result<Vec<OsString>
         number("cpu", task.limits.cpu_seconds),
         number("output", task.limits.output),
     ];
+    if unconfined {
+        words.push("--unconfined=yes".into());
+    }
     for file in task.reads {
         words.push(path("read", file)?);
     }
@@ -64,15 +77,27 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let refused = match parse(arguments) {
         Ok(orders) => match confine(&orders) {
             Ok(()) => {
-                let error = Command::new(&orders.program).args(&orders.arguments).exec();
-                format!("{}: {error}", orders.program.display())
+                let mut program = Command::new(&orders.program);
+                let error = program.args(&orders.arguments).env_clear().exec();
+                format!("{NO_PROGRAM}{error}")
             }
             Err(reason) => reason,
         },
         Err(reason) => reason,
     };
-    eprintln!("{refused}");
+    eprintln!("{REFUSAL}{refused}");
     ExitCode::from(u8::try_from(REFUSED).unwrap_or(1))
+}
+
+/// What the helper said becomes an error.
+pub(crate) fn refused(why: &str) -> Error {
+    match why.strip_prefix(NO_PROGRAM) {
+        Some(error) => Error::Unsupported(format!(
+            "the program in ffmpeg's place does not start here ({error}): a script or a snap cannot be confined; name \
+             ffmpeg itself with --ffmpeg"
+        )),
+        None => Error::ConfinementMissing(why.to_owned()),
+    }
 }
 
 fn parse(arguments: impl Iterator<Item = OsString>) -> std::result::Result<Orders, String> {
@@ -94,6 +119,7 @@ fn parse(arguments: impl Iterator<Item = OsString>) -> std::result::Result<Order
             "--cpu" => orders.cpu = number().ok_or(wrong)?,
             "--output" => orders.output = number().ok_or(wrong)?,
             "--read" => orders.reads.push(value.into()),
+            "--unconfined" => orders.unconfined = true,
             "--write" => orders.writes = Some(value.into()),
             _ => return Err("an argument of the helper is not known".into()),
         }
@@ -117,6 +143,11 @@ fn split(word: &OsStr) -> Option<(&str, &OsStr)> {
 fn confine(orders: &Orders) -> std::result::Result<(), String> {
     end_with_parent(orders.parent)?;
     limit(orders).map_err(|error| format!("limits could not be set: {error}"))?;
+    // What the parent inherited from its own parent is nothing for the program.
+    close_fds::set_fds_cloexec(3, &[]);
+    if orders.unconfined {
+        return Ok(());
+    }
     files::close(&orders.program, &orders.reads, orders.writes.as_deref())?;
     system::close()
 }
@@ -145,12 +176,9 @@ fn limit(orders: &Orders) -> std::io::Result<()> {
     set(Resource::Fsize, orders.output)?;
     set(Resource::Nofile, 256)?;
     set(Resource::Core, 0)?;
-    // The signal of the soft limit says which limit it was; the hard one ends who does not listen.
-    let cpu = Rlimit {
-        current: Some(orders.cpu),
-        maximum: Some(orders.cpu.saturating_add(5)),
-    };
-    rustix::process::setrlimit(Resource::Cpu, cpu)?;
+    // Where both limits are one, the kernel kills at once: ffmpeg would catch the signal of the soft one, and end as if
+    // the file were whole.
+    set(Resource::Cpu, orders.cpu.max(1))?;
     Ok(())
 }
 

@@ -52,6 +52,11 @@ pub fn convert(
     let folder = &folder
         .canonicalize()
         .map_err(Error::io("find the folder"))?;
+    if path.starts_with(folder) {
+        let what =
+            "a file is not converted in the folder that it lies in: ffmpeg could write over it";
+        return Err(Error::Tool(what.into()));
+    }
     let (arguments, converted) = arguments(&path, facts, conversion, folder);
     let reads = [path];
     let task = Task {

@@ -60,6 +60,12 @@ pub enum Limit {
     /// Tracks of a file.
     #[error("the file has more tracks than it may have here (64)")]
     Tracks,
+    /// Threads of a program.
+    #[error("the file takes more threads than a program may have here")]
+    Threads,
+    /// What a program has to say of a file.
+    #[error("there is more to say of the file than is listened to here")]
+    Answer,
     /// Time that a program takes.
     #[error("the file takes longer to read than it may here")]
     Time,
@@ -79,10 +85,7 @@ impl Error {
 type Meaning = fn(&str) -> Error;
 
 /// What ffmpeg says, and what it means.
-const MEANINGS: [(&str, Meaning); 12] = [
-    ("Cannot allocate memory", |_| {
-        Error::LimitExceeded(Limit::Memory)
-    }),
+const MEANINGS: [(&str, Meaning); 11] = [
     ("File too large", |_| Error::LimitExceeded(Limit::Output)),
     ("No space left on device", |_| Error::Io {
         doing: "write the result",
@@ -121,6 +124,9 @@ const MEANINGS: [(&str, Meaning); 12] = [
 
 /// Makes a cause and a remedy of what a program said.
 pub(crate) fn explain(said: &str) -> Error {
+    if is_out_of_memory(said) {
+        return Error::LimitExceeded(Limit::Memory);
+    }
     for (words, meaning) in MEANINGS {
         if let Some(line) = said.lines().find(|line| line.contains(words)) {
             return meaning(line);
@@ -130,6 +136,17 @@ pub(crate) fn explain(said: &str) -> Error {
         "ffmpeg could not read the file; play it somewhere, and deliver it again in another form"
             .into(),
     )
+}
+
+/// Whether a program ended because it got no more memory: ffmpeg, a library in C++, or one in Rust.
+pub(crate) fn is_out_of_memory(said: &str) -> bool {
+    let words = [
+        "Cannot allocate memory",
+        "std::bad_alloc",
+        "memory allocation of",
+        "failed to map segment",
+    ];
+    words.iter().any(|words| said.contains(words))
 }
 
 fn no_decoder(line: &str) -> Error {

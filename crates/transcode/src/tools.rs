@@ -28,8 +28,9 @@ impl Program {
 pub enum Confinement {
     /// By this program and its first arguments, which end in [`crate::confine::run`].
     Helper(Vec<OsString>),
-    /// Not at all. Whoever asks for it said so.
-    Off,
+    /// By the helper too, which sets limits and ends the program with its parent, but without Landlock and seccomp.
+    /// Whoever asks for it said so.
+    Off(Vec<OsString>),
 }
 
 /// ffmpeg and ffprobe of this machine.

@@ -26,6 +26,14 @@ fn main() -> ExitCode {
         "kill" => kill(with),
         "ptrace" => fs::read(format!("/proc/{with}/environ")).map(|_| ()),
         "limit" => limit(),
+        "mode" => rustix::fs::chmod(with, rustix::fs::Mode::RWXU).map_err(Into::into),
+        "times" => fs::File::open(with).and_then(|file| file.set_modified(std::time::UNIX_EPOCH)),
+        "empty" => empty(with),
+        "stay" => rustix::process::set_parent_process_death_signal(None).map_err(Into::into),
+        "flags" => flags(with),
+        "descriptors" => descriptors(),
+        "threads" => threads(),
+        "silent" => silent(),
         "memory" => memory(),
         "environment" => match std::env::vars().count() {
             0 => Err(std::io::Error::other("empty")),
@@ -80,10 +88,55 @@ fn memory() -> std::io::Result<()> {
         let mut more = Vec::new();
         more.try_reserve_exact(64 << 20)
             .map_err(std::io::Error::other)?;
-        more.resize(64 << 20, 1);
         all.push(more);
     }
     Ok(())
+}
+
+/// Opens a file to read it, and has it emptied thereby.
+fn empty(path: &str) -> std::io::Result<()> {
+    use rustix::fs::{Mode, OFlags};
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::TRUNC, Mode::empty())?;
+    Ok(())
+}
+
+/// Makes a file that may be read one that nobody can change.
+fn flags(path: &str) -> std::io::Result<()> {
+    let file = fs::File::open(path)?;
+    let flags = rustix::fs::ioctl_getflags(&file)?;
+    Ok(rustix::fs::ioctl_setflags(&file, flags)?)
+}
+
+/// Reads from whatever is open besides the three that everybody has.
+fn descriptors() -> std::io::Result<()> {
+    let open = (3..100).find(|number| fs::read_link(format!("/proc/self/fd/{number}")).is_ok());
+    match open {
+        Some(_) => Ok(()),
+        None => Err(std::io::ErrorKind::NotFound.into()),
+    }
+}
+
+fn threads() -> std::io::Result<()> {
+    for _ in 0..2000 {
+        std::thread::Builder::new().stack_size(16 << 10).spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        })?;
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Closes all that it is listened to by, and goes on.
+fn silent() -> std::io::Result<()> {
+    let null = fs::File::options().write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    loop {
+        std::thread::park();
+    }
 }
 
 fn output(path: &str) -> std::io::Result<()> {

@@ -1,6 +1,6 @@
 //! What a program in ffmpeg's place cannot do.
 
-use crate::support::{hostile, tools};
+use crate::support::{hostile, off, tools};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -108,12 +108,20 @@ fn a_hostile_program_reaches_nothing_but_its_input_and_its_folder() {
         format!("kill={this}"),
         "kill=1".into(),
         "limit".into(),
+        format!("mode={input}"),
+        format!("mode={secret}"),
+        format!("times={input}"),
+        format!("empty={input}"),
+        format!("flags={input}"),
+        "stay".into(),
+        "descriptors".into(),
         "environment".into(),
     ] {
         let said = place.attempt(&hostile(), &deed, LIMITS).expect("it ran");
         assert!(said.starts_with("refused"), "{deed}: {said}");
     }
     assert_eq!(fs::read(&place.secret).expect("read"), b"secret");
+    assert_eq!(fs::read(&place.input[0]).expect("read"), b"media");
     assert!(!Path::new("/tmp/transcode-hostile-was-here").exists());
 }
 
@@ -121,9 +129,12 @@ fn a_hostile_program_reaches_nothing_but_its_input_and_its_folder() {
 fn without_confinement_the_same_deeds_are_done() {
     let place = Place::new();
     let program = PathBuf::from(env!("CARGO_BIN_EXE_transcode-hostile"));
-    let free = Tools::new(Some(program.clone()), Some(program), Confinement::Off);
+    let free = Tools::new(Some(program.clone()), Some(program), off());
     for deed in [
         format!("read={}", place.secret.display()),
+        format!("mode={}", place.secret.display()),
+        format!("flags={}", place.secret.display()),
+        "stay".into(),
         "udp".into(),
         "start=/bin/true".into(),
     ] {
@@ -153,6 +164,17 @@ fn limits_end_a_program_and_say_which_it_was() {
     );
     let written = fs::metadata(place.out.join("large")).expect("a file").len();
     assert!(written <= LIMITS.output, "{written}");
+    let many = Limits {
+        memory: 8 << 30,
+        ..LIMITS
+    };
+    let error = place
+        .attempt(&hostile(), "threads", many)
+        .expect_err("ended");
+    assert!(
+        matches!(error, Error::LimitExceeded(Limit::Threads)),
+        "{error}"
+    );
     let short = Limits {
         time: Duration::from_millis(300),
         ..LIMITS
@@ -160,6 +182,51 @@ fn limits_end_a_program_and_say_which_it_was() {
     let error = place.attempt(&hostile(), "wait", short).expect_err("ended");
     assert!(
         matches!(error, Error::LimitExceeded(Limit::Time)),
+        "{error}"
+    );
+}
+
+/// ffmpeg catches the signal of a soft limit, and would end as if the file were whole.
+#[test]
+fn ffmpeg_itself_is_ended_by_its_limits() {
+    let place = Place::new();
+    let run = |words: &str, limits| {
+        let task = Task {
+            program: Program::Ffmpeg,
+            arguments: words.split(' ').map(Into::into).collect(),
+            reads: &[],
+            writes: Some(&place.out),
+            limits,
+        };
+        tools().run(&task, &Unwatched).map(|_| ())
+    };
+    let picture = "-f lavfi -i testsrc2=size=1280x720";
+    let second = Limits {
+        memory: 4 << 30,
+        cpu_seconds: 1,
+        output: 1 << 30,
+        ..LIMITS
+    };
+    let error = run(&format!("{picture} -c:v libx264 a.mkv"), second).expect_err("ended");
+    assert!(matches!(error, Error::LimitExceeded(Limit::Cpu)), "{error}");
+    let small = Limits {
+        output: 1 << 20,
+        cpu_seconds: 30,
+        ..second
+    };
+    let error = run(&format!("{picture} -c:v rawvideo b.mkv"), small).expect_err("ended");
+    assert!(
+        matches!(error, Error::LimitExceeded(Limit::Output)),
+        "{error}"
+    );
+    let tight = Limits {
+        memory: 400 << 20,
+        ..small
+    };
+    let large = "-f lavfi -i color=size=7680x4320 -t 1 -f null -";
+    let error = run(large, tight).expect_err("ended");
+    assert!(
+        matches!(error, Error::LimitExceeded(Limit::Memory)),
         "{error}"
     );
 }
@@ -178,7 +245,7 @@ impl Control for Cancelled {
 #[test]
 fn a_cancelled_program_is_gone_within_two_seconds() {
     let place = Place::new();
-    for deed in ["wait", "spin", "talk"] {
+    for deed in ["wait", "spin", "talk", "silent"] {
         let control = Cancelled(AtomicBool::new(false), Instant::now());
         let error = place
             .watched(&hostile(), deed, LIMITS, &control)
@@ -238,7 +305,7 @@ fn without_the_means_to_confine_nothing_runs() {
     let error = place.attempt(&broken, &deed, LIMITS).expect_err("refused");
     assert!(matches!(error, Error::ConfinementMissing(_)), "{error}");
     assert!(!place.out.join("a").exists());
-    let nowhere = Tools::new(Some("/nowhere/ffmpeg".into()), None, Confinement::Off);
+    let nowhere = Tools::new(Some("/nowhere/ffmpeg".into()), None, off());
     let error = nowhere
         .path(Program::Ffmpeg)
         .expect_err("missing")

@@ -1,12 +1,23 @@
 //! Tools of the tests.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use transcode::{Confinement, Tools};
 
 /// The confinement helper of this crate.
 pub fn helper() -> Confinement {
-    Confinement::Helper(vec![env!("CARGO_BIN_EXE_transcode-confine").into()])
+    Confinement::Helper(vec![helper_program()])
+}
+
+/// The same, told to go without Landlock and seccomp.
+pub fn off() -> Confinement {
+    Confinement::Off(vec![helper_program()])
+}
+
+/// The helper's program.
+pub fn helper_program() -> OsString {
+    env!("CARGO_BIN_EXE_transcode-confine").into()
 }
 
 /// ffmpeg and ffprobe of this machine, confined.
