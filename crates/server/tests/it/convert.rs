@@ -141,7 +141,7 @@ async fn without_ffmpeg_what_needs_it_says_so() {
         transcode::Tools::new(
             Some("/nowhere".into()),
             Some("/nowhere".into()),
-            transcode::Confinement::Off,
+            transcode::Confinement::Off(vec!["/nowhere".into()]),
         )
     };
     let app = TestApp::start_with(|config| config.tools = nowhere()).await;
