@@ -12,6 +12,9 @@ use std::path::Path;
 pub(crate) async fn open(db: &Database, path: &Path, may_make: bool) -> Result<Keys, ServeError> {
     let failed = |error| ServeError(format!("the database cannot be used: {error}"));
     let is_there = path.exists();
+    let first = !db.has_key_check().await.map_err(failed)?;
+    // A database on the network may be in use by a server elsewhere, which would not learn of a new key file.
+    let may_make = may_make && (is_there || first || db.is_embedded());
     if !is_there && (!may_make || db.holds_keys().await.map_err(failed)?) {
         return Err(missing(path));
     }
@@ -20,14 +23,13 @@ pub(crate) async fn open(db: &Database, path: &Path, may_make: bool) -> Result<K
         false => Keys::open(path),
     };
     let keys = keys.map_err(|error| ServeError(error.to_string()))?;
-    let first = !db.has_key_check().await.map_err(failed)?;
     if first && !opens_a_content_key(db, &keys).await? {
         return Err(another(path));
     }
     let check = keys.seal_check();
     let check = check.map_err(|error| ServeError(error.to_string()))?;
     let mut noted = db.key_check(&check).await.map_err(failed)?;
-    if !is_there && !keys.opens_check(&noted) {
+    if !is_there && db.is_embedded() && !keys.opens_check(&noted) {
         // A new key file, and nothing that only the old one opens.
         noted = db.renew_key_check(&check).await.map_err(failed)?;
     }
@@ -53,7 +55,7 @@ fn missing(path: &Path) -> ServeError {
     let folder = path.parent().unwrap_or(Path::new("."));
     ServeError(format!(
         "{name} is missing from {}, and the content keys in the database open with nothing else: \
-         bring the file back",
+         bring that file, or name it with --key-file",
         folder.display()
     ))
 }

@@ -1,6 +1,6 @@
 //! Makes of any file one that `packager` reads: an MP4, and files of WebVTT beside it.
 
-use crate::judge::{Conversion, Treatment};
+use crate::judge::{Conversion, Treatment, judge};
 use crate::probe::{Facts, Track, TrackKind, input};
 use crate::run::{Control, Limits, Task};
 use crate::tools::{Program, Tools};
@@ -33,6 +33,30 @@ pub struct Subtitles {
     pub forced: bool,
     /// For the deaf and hard of hearing.
     pub hearing_impaired: bool,
+}
+
+/// Converts a file with as little encoding as there can be: tracks are copied where MP4 holds them, and encoded when what comes
+/// of copies is not `of_use`, or ffmpeg makes nothing of them. Says what was done.
+///
+/// # Errors
+/// Those of [`judge`] and [`convert`].
+pub fn convert_until(
+    tools: &Tools,
+    path: &Path,
+    facts: &Facts,
+    folder: &Path,
+    control: &dyn Control,
+    of_use: &dyn Fn(&Path) -> bool,
+) -> Result<(Conversion, Converted)> {
+    let conversion = judge(facts, false)?;
+    match convert(tools, path, facts, &conversion, folder, control) {
+        Ok(converted) if of_use(&converted.media) => return Ok((conversion, converted)),
+        Ok(_) | Err(Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let conversion = judge(facts, true)?;
+    let converted = convert(tools, path, facts, &conversion, folder, control)?;
+    Ok((conversion, converted))
 }
 
 /// Converts a file as was decided, into a folder that is there and empty.

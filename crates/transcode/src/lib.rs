@@ -19,10 +19,10 @@ mod run;
 mod sniff;
 mod tools;
 
-pub use convert::{Converted, Subtitles, convert};
+pub use convert::{Converted, Subtitles, convert, convert_until};
 pub use error::{Error, Limit, Result};
 pub use judge::{Conversion, Treatment, Verdict, judge};
 pub use probe::{Audio, Chapter, Facts, Text, Track, TrackKind, Video, probe};
 pub use run::{Control, Limits, Progress, Task, Unwatched};
-pub use sniff::{Container, HEAD, sniff};
+pub use sniff::{Container, is_foreign, sniff};
 pub use tools::{Confinement, Program, Tools};

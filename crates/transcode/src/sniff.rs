@@ -2,9 +2,11 @@
 //! name, so that no playlist, script or picture that calls itself a video is ever opened by ffmpeg.
 
 use crate::{Error, Result};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 /// How many bytes are looked at: a few packets of a transport stream.
-pub const HEAD: usize = 1024;
+pub(crate) const HEAD: usize = 1024;
 
 /// A container, with the one demuxer of ffmpeg that may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,6 +169,17 @@ pub(crate) fn scrambled(start: &[u8]) -> bool {
     let packets = start.get(first..).unwrap_or_default().chunks(packet);
     let mut packets = packets.filter(|packet| packet.len() > 3 && packet[0] == 0x47);
     packets.any(|packet| packet[3] & 0xc0 != 0)
+}
+
+/// Whether a file is of a container that only other programs read. An MP4 that is broken is the engine's: it says where.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn is_foreign(file: &File) -> std::io::Result<bool> {
+    let mut head = vec![0; HEAD];
+    let read = file.read_at(&mut head, 0)?;
+    head.truncate(read);
+    Ok(sniff(&head).is_ok_and(|container| container != Container::Mp4))
 }
 
 fn by_its_text(head: &[u8]) -> &'static str {

@@ -8,10 +8,9 @@ use crate::progress::Progress;
 use crate::tools::{self, ToolArgs};
 use crate::{input, text};
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use transcode::{Control, Conversion, Facts, Tools};
+use transcode::{Control, Tools};
 
 /// The inputs of a packaging.
 pub struct Prepared {
@@ -88,14 +87,18 @@ fn needs_conversion(file: &File) -> bool {
     match packager::probe(file) {
         Ok(movie) => movie.has_only_unknown_codecs(),
         Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-            let mut head = vec![0; transcode::HEAD];
-            let read = file.read_at(&mut head, 0).unwrap_or(0);
-            head.truncate(read);
-            // An MP4 that is broken stays what it is: the engine says where.
-            matches!(transcode::sniff(&head), Ok(container) if container != transcode::Container::Mp4)
+            // What cannot be read is told by who reads it next.
+            transcode::is_foreign(file).unwrap_or(false)
         }
         Err(_) => false,
     }
+}
+
+fn is_packageable(media: &Path) -> bool {
+    let probed = input::open(media)
+        .ok()
+        .and_then(|file| packager::probe(&file).ok());
+    probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
 }
 
 /// The conversion of one input.
@@ -109,22 +112,28 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn convert(&self, number: usize, prepared: &mut Prepared) -> Result<(), Failure> {
-        let unwatched = Watched {
+        let done_ms = AtomicU64::new(0);
+        let watched = Watched {
             interrupt: self.interrupt,
-            done_ms: &AtomicU64::new(0),
+            done_ms: &done_ms,
         };
-        let facts = transcode::probe(&self.tools, self.path, &unwatched);
+        let facts = transcode::probe(&self.tools, self.path, &watched);
         let facts = facts.map_err(|error| self.failure(&error))?;
-        let copied = transcode::judge(&facts, false).map_err(|error| self.failure(&error))?;
-        // What cannot be packaged when its samples are put into MP4 is encoded.
-        let (conversion, made) = match self.make(&facts, copied) {
-            Ok((conversion, made)) if self.is_packageable(&made.media) => (conversion, made),
-            Err(failure @ (Failure::Interrupted(_) | Failure::Usage(_))) => return Err(failure),
-            _ => {
-                let anew = transcode::judge(&facts, true).map_err(|error| self.failure(&error))?;
-                self.make(&facts, anew)?
-            }
-        };
+        // Counted in milliseconds of the video.
+        let total = (facts.seconds * 1000.0) as u64;
+        let title = format!("converting {}", self.path.display());
+        let progress = Progress::of_time(title, total, self.quiet);
+        let made = progress.watch(&done_ms, || {
+            transcode::convert_until(
+                &self.tools,
+                self.path,
+                &facts,
+                self.scratch,
+                &watched,
+                &is_packageable,
+            )
+        });
+        let (conversion, made) = made.map_err(|error| self.failure(&error))?;
         let notes = conversion.words(facts.container.name());
         for note in &notes {
             text::note(&format!("{}: {note}", self.path.display()));
@@ -140,41 +149,6 @@ impl Work<'_> {
             notes,
         });
         Ok(())
-    }
-
-    fn make(
-        &self,
-        facts: &Facts,
-        conversion: Conversion,
-    ) -> Result<(Conversion, transcode::Converted), Failure> {
-        let done_ms = AtomicU64::new(0);
-        let watched = Watched {
-            interrupt: self.interrupt,
-            done_ms: &done_ms,
-        };
-        // Counted in milliseconds of the video.
-        let total = (facts.seconds * 1000.0) as u64;
-        let title = format!("converting {}", self.path.display());
-        let progress = Progress::of_time(title, total, self.quiet);
-        let made = progress.watch(&done_ms, || {
-            transcode::convert(
-                &self.tools,
-                self.path,
-                facts,
-                &conversion,
-                self.scratch,
-                &watched,
-            )
-        });
-        let made = made.map_err(|error| self.failure(&error))?;
-        Ok((conversion, made))
-    }
-
-    fn is_packageable(&self, media: &Path) -> bool {
-        let probed = input::open(media)
-            .ok()
-            .and_then(|file| packager::probe(&file).ok());
-        probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
     }
 
     /// A name for extracted subtitles, which tells what the container told.

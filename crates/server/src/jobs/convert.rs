@@ -95,28 +95,14 @@ fn convert(
     let scratch = shared.storage.scratch(owner)?;
     let facts = transcode::probe(&shared.tools, source.path(), control)?;
     control.set_total((facts.seconds * 1000.0) as u64);
-    let mut conversion = transcode::judge(&facts, false)?;
-    let made = |conversion: &transcode::Conversion| {
-        transcode::convert(
-            &shared.tools,
-            source.path(),
-            &facts,
-            conversion,
-            scratch.path(),
-            control,
-        )
-    };
-    let converted = match made(&conversion) {
-        Ok(converted) if is_of_use(&converted.media) => converted,
-        Err(error @ (Error::Cancelled | Error::Io { .. } | Error::ToolMissing(_))) => {
-            return Err(error.into());
-        }
-        // What is of no use as it is is encoded.
-        _ => {
-            conversion = transcode::judge(&facts, true)?;
-            made(&conversion)?
-        }
-    };
+    let (_, converted) = transcode::convert_until(
+        &shared.tools,
+        source.path(),
+        &facts,
+        scratch.path(),
+        control,
+        &is_of_use,
+    )?;
     crash_point!("part.made");
     keep(shared, code, &converted)
 }

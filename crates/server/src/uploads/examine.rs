@@ -4,7 +4,6 @@ use crate::db::assets::NewAsset;
 use crate::db::probe::{Probe, TEXT, VIDEO};
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use transcode::{Tools, Unwatched};
 
@@ -64,7 +63,7 @@ pub(crate) fn examine_any(
     let as_it_is = match packager::probe(file) {
         Ok(movie) => !movie.has_only_unknown_codecs(),
         Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-            !is_foreign(file)?
+            !transcode::is_foreign(file).map_err(Fault::Io)?
         }
         Err(_) => true,
     };
@@ -82,15 +81,6 @@ pub(crate) fn examine_any(
         fragmented: false,
         duration_seconds: facts.seconds,
     })
-}
-
-/// Whether a file is of a container that others read. An MP4 that is broken is the engine's: it says where.
-fn is_foreign(file: &File) -> Result<bool, Fault> {
-    let mut head = vec![0; transcode::HEAD];
-    let read = file.read_at(&mut head, 0).map_err(Fault::Io)?;
-    head.truncate(read);
-    let container = transcode::sniff(&head);
-    Ok(container.is_ok_and(|container| container != transcode::Container::Mp4))
 }
 
 impl From<transcode::Error> for Fault {
