@@ -51,7 +51,9 @@ pub fn failure(subject: &dyn std::fmt::Display, error: &transcode::Error) -> Fai
         Error::InvalidInput(_) | Error::Unsupported(_) | Error::LimitExceeded(_) => {
             Failure::Input(text)
         }
-        Error::ConfinementMissing(_) | Error::ToolMissing(_) => Failure::Usage(text),
+        Error::ConfinementMissing(_) | Error::ToolMissing(_) | Error::InvalidProfile(_) => {
+            Failure::Usage(text)
+        }
         Error::Cancelled | Error::Tool(_) | Error::Io { .. } => Failure::Io(text),
     }
 }

@@ -12,6 +12,9 @@ pub enum Error {
     /// It would take more than may be spent on it.
     #[error("{0}")]
     LimitExceeded(Limit),
+    /// A profile is none, where and what to do.
+    #[error("the profile of the ladder: {0}")]
+    InvalidProfile(String),
     /// Whoever asked for it does not want it any more.
     #[error("cancelled")]
     Cancelled,

@@ -1,0 +1,329 @@
+//! Which rungs a video gets: pure, from what it is and how hard it is to code.
+//!
+//! In: a [`Picture`], the channels of its sound, and a [`Complexity`] or a [`Profile`]. Out: a [`LadderPlan`].
+
+#[cfg(test)]
+mod tests;
+
+use crate::profile::{AudioCodec, Profile, VideoCodec};
+use serde::{Deserialize, Serialize};
+
+/// Short sides that rungs have.
+const SHORT_SIDES: [u32; 8] = [2160, 1440, 1080, 720, 480, 360, 240, 144];
+/// From this short side up there are at least [`LEAST_RUNGS`].
+const LADDER_FROM: u32 = 720;
+/// Fewest rungs of a video that is large enough.
+const LEAST_RUNGS: usize = 3;
+/// A rung is left out when the next larger one costs less than this much more.
+const LEAST_STEP: f64 = 1.35;
+/// Bits a second at the peak, over those of the whole rung.
+const PEAK: f64 = 1.6;
+/// Least peak of a rung, in bits a second.
+const LEAST_PEAK: f64 = 80_000.0;
+
+/// The pictures of a source, as they are stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Pixels, as they are stored.
+    pub width: u32,
+    /// Pixels, as they are stored.
+    pub height: u32,
+    /// Width of a pixel over its height.
+    pub pixel_aspect: f64,
+    /// Degrees, clockwise, by which it is to be turned.
+    pub rotation: i32,
+    /// Pictures a second, on average.
+    pub frame_rate: f64,
+    /// Whether its light goes beyond that of SDR.
+    pub hdr: bool,
+    /// Bits a second; 0 when not known.
+    pub bit_rate: u64,
+}
+
+/// Bits that a pixel takes at the usual quality, at one size.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measured {
+    /// Pixels of a picture.
+    pub pixels: f64,
+    /// Bits of a pixel of a picture.
+    pub bits_per_pixel: f64,
+}
+
+/// How hard a video is to code: at a small size and at a large one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Complexity {
+    /// At the smaller size.
+    pub small: Measured,
+    /// At the larger one.
+    pub large: Measured,
+}
+
+impl Complexity {
+    /// Of a film; where nothing was measured.
+    pub const TYPICAL: Self = Self {
+        small: Measured {
+            pixels: 640.0 * 360.0,
+            bits_per_pixel: 0.105,
+        },
+        large: Measured {
+            pixels: 1280.0 * 720.0,
+            bits_per_pixel: 0.075,
+        },
+    };
+
+    /// Bits a second at the usual quality and another size. Bits of a pixel fall with the number of pixels as a power,
+    /// which the two measurements tell.
+    pub fn rate(&self, pixels: f64, frame_rate: f64) -> f64 {
+        let (small, large) = (self.small, self.large);
+        let sizes = (large.pixels / small.pixels).ln();
+        let power = match sizes.abs() > 0.1 {
+            true => (large.bits_per_pixel / small.bits_per_pixel).ln() / sizes,
+            false => -0.25,
+        };
+        // A measurement of a second or two can be off; no video is outside of these.
+        let power = if power.is_finite() {
+            power.clamp(-0.6, 0.0)
+        } else {
+            -0.25
+        };
+        large.bits_per_pixel * (pixels / large.pixels).powf(power) * pixels * frame_rate
+    }
+}
+
+/// What is encoded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LadderPlan {
+    /// Seconds between key pictures.
+    pub gop_seconds: f64,
+    /// Whether the source is the top rung as it is.
+    pub source: bool,
+    /// Pictures that are encoded, the largest first.
+    pub rungs: Vec<Rung>,
+    /// Sound that is encoded.
+    pub sounds: Vec<Sound>,
+}
+
+/// Pictures of one size and rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// `720p-h264`: unique in the plan, and good for a file.
+    pub name: String,
+    /// Square pixels, turned upright; even.
+    pub width: u32,
+    /// Square pixels, turned upright; even.
+    pub height: u32,
+    /// What it is coded in.
+    pub codec: VideoCodec,
+    /// How many bits.
+    pub rate: Rate,
+    /// How much effort.
+    pub preset: String,
+    /// Whether HDR is kept, in 10 bits.
+    pub keeps_hdr: bool,
+    /// Whether HDR is made SDR.
+    pub tone_maps: bool,
+}
+
+/// How many bits pictures get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rate {
+    /// Constant quality.
+    Quality {
+        /// Of the encoder.
+        crf: u8,
+        /// Bits a second that are not exceeded for long.
+        peak: Option<u64>,
+    },
+    /// Bits a second on average.
+    Average(u64),
+}
+
+/// Sound of one form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sound {
+    /// What it is coded in.
+    pub codec: AudioCodec,
+    /// 1, 2 or 6.
+    pub channels: u32,
+    /// Bits a second.
+    pub bitrate: u64,
+}
+
+/// The ladder that fits a video: H.264 and AAC, never above the source. `channels` are those of its sound, 0 without any;
+/// `source` says whether the source can be a rung as it is.
+pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity, source: bool) -> LadderPlan {
+    let whole = shown(picture);
+    let short = whole.0.min(whole.1);
+    let smaller = SHORT_SIDES
+        .into_iter()
+        .filter(|side| f64::from(*side) < f64::from(short) * 0.85);
+    let sides: Vec<u32> = std::iter::once(short).chain(smaller).collect();
+    let mut rungs: Vec<Rung> = Vec::new();
+    let mut last_peak = f64::INFINITY;
+    let least = if short >= LADDER_FROM { LEAST_RUNGS } else { 1 };
+    for (number, side) in sides.iter().enumerate() {
+        let peak = peak_of(picture, sized(whole, *side), complexity);
+        let must = rungs.len() + (sides.len() - number) <= least;
+        if !must && last_peak / peak < LEAST_STEP {
+            continue;
+        }
+        last_peak = peak;
+        let rate = Rate::Quality {
+            crf: VideoCodec::H264.usual_crf(),
+            peak: Some(peak as u64),
+        };
+        rungs.push(rung(picture, whole, *side, VideoCodec::H264, rate, None));
+    }
+    if source {
+        // It is the largest rung, and better than any that could be made of it.
+        rungs.remove(0);
+    }
+    let mut sounds = Vec::new();
+    if channels > 0 {
+        sounds.extend((channels >= 6).then_some(sound(6, 384_000)));
+        sounds.push(match channels {
+            1 => sound(1, 80_000),
+            _ => sound(2, 128_000),
+        });
+    }
+    LadderPlan {
+        gop_seconds: 2.0,
+        source,
+        rungs,
+        sounds,
+    }
+}
+
+/// The ladder that a profile wants of a video: rungs that would be larger than the source become as large, and are left
+/// out when there is one of that size and codec already.
+pub fn of_profile(
+    profile: &Profile,
+    picture: &Picture,
+    channels: u32,
+    complexity: &Complexity,
+    source: bool,
+) -> LadderPlan {
+    let whole = shown(picture);
+    let short = whole.0.min(whole.1);
+    let mut wishes: Vec<_> = profile.video.iter().collect();
+    // The smallest first: what was wanted in the size of the source goes before what shrinks to it.
+    wishes.sort_by_key(|wish| wish.short_side);
+    let mut rungs: Vec<Rung> = Vec::new();
+    for wish in wishes {
+        let side = wish.short_side.min(short);
+        let rate = match wish.bitrate {
+            Some(rate) => Rate::Average(at_most(picture, rate)),
+            None => Rate::Quality {
+                crf: wish.crf.unwrap_or(wish.codec.usual_crf()),
+                peak: Some(match wish.max_bitrate {
+                    Some(rate) => at_most(picture, rate),
+                    None => peak_of(picture, sized(whole, side), complexity) as u64,
+                }),
+            },
+        };
+        let preset = wish.preset.as_deref();
+        let mut rung = rung(picture, whole, side, wish.codec, rate, preset);
+        let alike = rungs.iter().filter(|other| {
+            (other.width, other.height, other.codec) == (rung.width, rung.height, rung.codec)
+        });
+        // Two rungs of one size are wanted now and then; two that shrank to one size are not.
+        match alike.count() {
+            0 => {}
+            _ if wish.short_side > short => continue,
+            more => rung.name = format!("{}-{}", rung.name, more + 1),
+        }
+        rungs.push(rung);
+    }
+    rungs.sort_by_key(|rung| std::cmp::Reverse(rung.width * rung.height));
+    let mut sounds: Vec<Sound> = Vec::new();
+    for wish in profile.audio.iter().filter(|_| channels > 0) {
+        let made = Sound {
+            codec: wish.codec,
+            channels: wish
+                .channels
+                .min(if channels >= 6 { 6 } else { channels.min(2) }),
+            bitrate: wish.bitrate,
+        };
+        let has_less = made.channels < wish.channels;
+        if !(has_less && sounds.iter().any(|one| one.channels == made.channels)) {
+            sounds.push(made);
+        }
+    }
+    LadderPlan {
+        gop_seconds: profile.gop_seconds,
+        source: source && profile.source,
+        rungs,
+        sounds,
+    }
+}
+
+/// The size in which a picture is shown: square pixels, upright, even.
+fn shown(picture: &Picture) -> (u32, u32) {
+    let aspect = match picture.pixel_aspect.is_finite() && picture.pixel_aspect > 0.0 {
+        true => picture.pixel_aspect,
+        false => 1.0,
+    };
+    let width = f64::from(picture.width) * aspect;
+    let (width, height) = (even(width), even(f64::from(picture.height)));
+    match picture.rotation.rem_euclid(180) == 90 {
+        true => (height, width),
+        false => (width, height),
+    }
+}
+
+/// A size with the same shape and another short side.
+fn sized(whole: (u32, u32), short: u32) -> (u32, u32) {
+    let scale = f64::from(short) / f64::from(whole.0.min(whole.1));
+    let side = |pixels: u32| even((f64::from(pixels) * scale / 2.0).round() * 2.0);
+    (side(whole.0).min(whole.0), side(whole.1).min(whole.1))
+}
+
+/// The even number that is not above, and not below 2.
+fn even(pixels: f64) -> u32 {
+    ((pixels.round() as u32) & !1).max(2)
+}
+
+fn peak_of(picture: &Picture, size: (u32, u32), complexity: &Complexity) -> f64 {
+    let pixels = f64::from(size.0) * f64::from(size.1);
+    let rate = complexity.rate(pixels, picture.frame_rate.clamp(1.0, 240.0));
+    let peak = (rate * PEAK).max(LEAST_PEAK);
+    at_most(picture, peak as u64) as f64
+}
+
+/// No rung spends more than its source.
+fn at_most(picture: &Picture, rate: u64) -> u64 {
+    match picture.bit_rate {
+        0 => rate,
+        most => rate.min(most.max(LEAST_PEAK as u64)),
+    }
+}
+
+fn rung(
+    picture: &Picture,
+    whole: (u32, u32),
+    side: u32,
+    codec: VideoCodec,
+    rate: Rate,
+    preset: Option<&str>,
+) -> Rung {
+    let (width, height) = sized(whole, side);
+    let keeps_hdr = picture.hdr && matches!(codec, VideoCodec::Hevc | VideoCodec::Av1);
+    Rung {
+        name: format!("{}p-{}", width.min(height), codec.name()),
+        width,
+        height,
+        codec,
+        rate,
+        preset: preset.unwrap_or(codec.usual_preset()).to_owned(),
+        keeps_hdr,
+        tone_maps: picture.hdr && !keeps_hdr,
+    }
+}
+
+fn sound(channels: u32, bitrate: u64) -> Sound {
+    Sound {
+        codec: AudioCodec::Aac,
+        channels,
+        bitrate,
+    }
+}

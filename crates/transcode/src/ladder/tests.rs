@@ -1,0 +1,191 @@
+//! Ladders of many videos.
+
+use super::*;
+
+fn picture(width: u32, height: u32) -> Picture {
+    Picture {
+        width,
+        height,
+        pixel_aspect: 1.0,
+        rotation: 0,
+        frame_rate: 30.0,
+        hdr: false,
+        bit_rate: 0,
+    }
+}
+
+fn sizes(plan: &LadderPlan) -> Vec<(u32, u32)> {
+    plan.rungs
+        .iter()
+        .map(|rung| (rung.width, rung.height))
+        .collect()
+}
+
+fn peaks(plan: &LadderPlan) -> Vec<u64> {
+    let peaks = plan.rungs.iter().map(|rung| match rung.rate {
+        Rate::Quality { peak, .. } => peak.unwrap_or(0),
+        Rate::Average(rate) => rate,
+    });
+    peaks.collect()
+}
+
+fn of(picture: &Picture) -> LadderPlan {
+    auto(picture, 2, &Complexity::TYPICAL, false)
+}
+
+#[test]
+fn sizes_fit_the_shape_of_the_video() {
+    let turned = Picture {
+        rotation: 90,
+        ..picture(1920, 1080)
+    };
+    let wide_pixels = Picture {
+        pixel_aspect: 4.0 / 3.0,
+        ..picture(1440, 1080)
+    };
+    let broken_aspect = Picture {
+        pixel_aspect: f64::NAN,
+        ..picture(640, 360)
+    };
+    for (video, first, last) in [
+        (picture(1280, 720), (1280, 720), (426, 240)),
+        (picture(1920, 1080), (1920, 1080), (426, 240)),
+        (turned, (1080, 1920), (240, 426)),
+        (picture(1080, 1920), (1080, 1920), (240, 426)),
+        (picture(1000, 1000), (1000, 1000), (240, 240)),
+        (wide_pixels, (1920, 1080), (426, 240)),
+        (broken_aspect, (640, 360), (426, 240)),
+        (picture(853, 481), (852, 480), (256, 144)),
+        (picture(3, 3), (2, 2), (2, 2)),
+    ] {
+        let found = sizes(&of(&video));
+        assert_eq!(found.first(), Some(&first), "{video:?}: {found:?}");
+        let last_found = found.last().copied().unwrap_or_default();
+        assert!(
+            last_found.0.min(last_found.1) <= last.0.min(last.1),
+            "{video:?}: {found:?}"
+        );
+        for (width, height) in found {
+            assert!(width % 2 == 0 && height % 2 == 0 && width <= first.0 && height <= first.1);
+        }
+    }
+}
+
+#[test]
+fn a_video_from_720_on_has_three_rungs_however_easy_it_is() {
+    for bits in [1e-9, 1e-5, 0.01, 0.3, 3.0] {
+        for video in [picture(1280, 720), picture(720, 1280), picture(3840, 2160)] {
+            let at = |pixels| Measured {
+                pixels,
+                bits_per_pixel: bits,
+            };
+            let complexity = Complexity {
+                small: at(230_400.0),
+                large: at(921_600.0),
+            };
+            let plan = auto(&video, 0, &complexity, false);
+            assert!(plan.rungs.len() >= 3, "{bits}: {:?}", sizes(&plan));
+            let peaks = peaks(&plan);
+            assert!(peaks.windows(2).all(|pair| pair[0] >= pair[1]), "{peaks:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_hard_to_code_gets_more_bits_and_more_rungs() {
+    let scaled = |factor: f64| {
+        let by = |one: Measured| Measured {
+            bits_per_pixel: one.bits_per_pixel * factor,
+            ..one
+        };
+        let typical = Complexity::TYPICAL;
+        Complexity {
+            small: by(typical.small),
+            large: by(typical.large),
+        }
+    };
+    let video = picture(1920, 1080);
+    let plans: Vec<LadderPlan> = [0.05, 1.0, 3.0]
+        .map(|factor| auto(&video, 2, &scaled(factor), false))
+        .into();
+    assert!(peaks(&plans[0])[0] < peaks(&plans[1])[0]);
+    assert!(peaks(&plans[1])[0] < peaks(&plans[2])[0]);
+    assert!(plans[0].rungs.len() < plans[2].rungs.len());
+}
+
+#[test]
+fn nothing_is_above_the_source() {
+    let poor = Picture {
+        bit_rate: 400_000,
+        ..picture(1920, 1080)
+    };
+    let plan = of(&poor);
+    assert!(
+        peaks(&plan).iter().all(|peak| *peak <= 400_000),
+        "{:?}",
+        peaks(&plan)
+    );
+    assert!(plan.rungs.len() >= 3);
+    let profile = Profile::parse("[[video]]\nshort_side = 2160\n[[video]]\nshort_side = 1080\n[[video]]\nshort_side = 720\nbitrate = 9_000_000")
+        .expect("a profile");
+    let plan = of_profile(&profile, &poor, 2, &Complexity::TYPICAL, false);
+    assert_eq!(sizes(&plan), [(1920, 1080), (1280, 720)]);
+    assert_eq!(plan.rungs[1].rate, Rate::Average(400_000));
+}
+
+#[test]
+fn the_source_takes_the_place_of_the_largest_rung() {
+    let video = picture(1280, 720);
+    let (with, without) = (auto(&video, 2, &Complexity::TYPICAL, true), of(&video));
+    assert!(with.source && !without.source);
+    assert_eq!(with.rungs, without.rungs[1..]);
+}
+
+#[test]
+fn sound_is_never_more_than_there_is() {
+    let channels = |count| -> Vec<u32> {
+        let plan = auto(&picture(640, 360), count, &Complexity::TYPICAL, false);
+        plan.sounds.iter().map(|sound| sound.channels).collect()
+    };
+    assert_eq!(channels(0), [0; 0]);
+    assert_eq!(channels(1), [1]);
+    assert_eq!(channels(2), [2]);
+    assert_eq!(channels(6), [6, 2]);
+    assert_eq!(channels(8), [6, 2]);
+    let text = "[[video]]\nshort_side = 360\n[[audio]]\nchannels = 6\nbitrate = 384_000\n[[audio]]\nbitrate = 96_000\ncodec = \"opus\"";
+    let profile = Profile::parse(text).expect("a profile");
+    let of = |count| -> Vec<u32> {
+        let plan = of_profile(
+            &profile,
+            &picture(640, 360),
+            count,
+            &Complexity::TYPICAL,
+            false,
+        );
+        plan.sounds.iter().map(|sound| sound.channels).collect()
+    };
+    assert_eq!(of(6), [6, 2]);
+    assert_eq!(of(2), [2, 2]);
+    assert_eq!(of(0), [0; 0]);
+}
+
+#[test]
+fn hdr_is_kept_where_the_codec_can() {
+    let video = Picture {
+        hdr: true,
+        ..picture(3840, 2160)
+    };
+    let text = "[[video]]\nshort_side = 2160\ncodec = \"hevc\"\n[[video]]\nshort_side = 720\n[[video]]\nshort_side = 720\ncodec = \"av1\"";
+    let profile = Profile::parse(text).expect("a profile");
+    let plan = of_profile(&profile, &video, 2, &Complexity::TYPICAL, false);
+    let kept: Vec<_> = plan
+        .rungs
+        .iter()
+        .map(|rung| (rung.keeps_hdr, rung.tone_maps))
+        .collect();
+    assert_eq!(kept, [(true, false), (false, true), (true, false)]);
+    let mut names: Vec<_> = plan.rungs.iter().map(|rung| &rung.name).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 3);
+}
