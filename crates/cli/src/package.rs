@@ -2,7 +2,10 @@
 
 mod check;
 mod destination;
+mod encode;
 mod hints;
+mod ladder;
+mod piece;
 mod prepare;
 mod protection;
 mod render;
@@ -18,8 +21,9 @@ use crate::verify::DepthArg;
 use crate::{keys, random, text};
 use clap::{Args, ValueEnum};
 use destination::{Destination, Secrets};
+use ladder::LadderArg;
 use packager::{FileLayout, Options, Plan, Source};
-use prepare::prepare;
+use prepare::Preparation;
 pub use protection::read_cpix;
 use protection::{KeySource, ProtectionArgs};
 use source::SourceArgs;
@@ -36,6 +40,8 @@ Examples:
   reelpack package holiday.mp4 -o clear --scheme none
   reelpack package film.mkv -o film
       what is not MP4 or MOV is put into MP4 by ffmpeg, encoded anew where it must be, and packaged
+  reelpack package film.mp4 -o film --ladder auto
+      renditions of several sizes, encoded by ffmpeg, for viewers on any connection
   reelpack package sealed.mp4 -o again --input-key-file sealed.key
       packages a file that is encrypted already with a new key
   reelpack package 1080.mp4 720.mp4 fr.m4a -o film
@@ -79,6 +85,9 @@ pub struct PackageArgs {
     source: SourceArgs,
     #[command(flatten)]
     tools: ToolArgs,
+    /// Renditions of several sizes: none, auto (those that fit the video), or a FILE that says which (docs/ladder.md).
+    #[arg(long, value_name = "none|auto|FILE", default_value = "none")]
+    ladder: LadderArg,
     /// Length that segments aim at, 0.5 to 60; they begin at key frames.
     #[arg(long, value_name = "SECONDS", default_value = "4", value_parser = segment_duration)]
     segment_duration: Duration,
@@ -114,6 +123,7 @@ enum LayoutArg {
 /// See the exit codes of [`Failure`]; nothing is left behind.
 pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let (mut options, key_source) = options(args)?;
+    let ladder = args.ladder.order()?;
     let generate_keys = matches!(key_source, KeySource::New(_));
     let kept: Vec<&Path> = args
         .inputs
@@ -121,16 +131,24 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         .chain(&args.protection.key_file)
         .chain(&args.protection.cpix)
         .chain(&args.source.input_key_file)
+        .chain(args.ladder.file())
         .map(PathBuf::as_path)
         .collect();
     let cpix_out = args.protection.cpix_out.as_deref();
     let destination = Destination::check(&args.output, &kept, args.force, generate_keys, cpix_out)?;
 
     let interrupt = Interrupt::install()?;
-    let prepared = prepare(&args.inputs, &args.output, &args.tools, &interrupt, quiet)?;
     let input_keys = args.source.keys()?;
-    let sources = source::open(&prepared.shown, &prepared.files, &input_keys)?;
-    let movies = args.source.probe(&prepared.shown, &sources)?;
+    let preparation = Preparation {
+        tools: &args.tools,
+        ladder: &ladder,
+        output: &args.output,
+        interrupt: &interrupt,
+        quiet,
+    };
+    let prepared = preparation.prepare(&args.inputs)?;
+    let sources = source::open(&prepared, &input_keys)?;
+    let movies = args.source.probe(&prepared, &sources)?;
     options.content_keys = args.protection.keys(key_source, &movies, &options)?;
     let plan = packager::plan(&movies, &options);
     let plan = plan.map_err(|error| Failure::engine(&names(&args.inputs), &error))?;

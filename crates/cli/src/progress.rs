@@ -1,7 +1,7 @@
 //! Progress on stderr: a bar on a terminal, plain lines otherwise. The work only adds to a counter.
 
 use crate::text;
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -60,27 +60,11 @@ impl Progress {
 
     /// Does `work` on another thread and shows what `done` counts until it is finished.
     pub fn watch<T: Send>(&self, done: &AtomicU64, work: impl FnOnce() -> T + Send) -> T {
-        let began = Instant::now();
-        let (finished, wait) = channel::<()>();
-        let result = std::thread::scope(|scope| {
-            let worker = scope.spawn(move || {
-                // Dropped when the work ends, also by a panic; that ends the wait below.
-                let _finished = finished;
-                work()
-            });
-            let mut last_line = began;
-            while wait.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                self.show(done.load(Ordering::Relaxed), &mut last_line);
-            }
-            worker.join()
-        });
+        let value = watch(done, |done, last_line| self.show(done, last_line), work);
         if let Show::Bar(bar) = &self.show {
             bar.finish_and_clear();
         }
-        match result {
-            Ok(value) => value,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        value
     }
 
     fn show(&self, done: u64, last_line: &mut Instant) {
@@ -94,6 +78,88 @@ impl Progress {
             }
             Show::Lines => {}
         }
+    }
+}
+
+/// Progress of the rungs of a ladder, which are encoded side by side: a bar each.
+pub struct Rungs {
+    names: Vec<String>,
+    total: u64,
+    quiet: bool,
+    bars: Vec<ProgressBar>,
+}
+
+impl Rungs {
+    /// Announces rungs of `total` pictures each.
+    pub fn start(names: Vec<String>, total: u64, quiet: bool) -> Self {
+        let template = "{msg:>12} [{bar:30}] {pos} of {len} pictures, {eta} left";
+        let bars = match !quiet && is_terminal() {
+            true => {
+                let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+                let bars = names.iter().map(|name| all.add(bar(name, total, template)));
+                bars.collect()
+            }
+            false => Vec::new(),
+        };
+        Self {
+            names,
+            total,
+            quiet,
+            bars,
+        }
+    }
+
+    /// Does `work` on another thread and shows how many pictures `done` counts until it is finished.
+    pub fn watch<T: Send>(&self, done: &AtomicU64, work: impl FnOnce() -> T + Send) -> T {
+        let began = Instant::now();
+        let value = watch(done, |done, last| self.show(done, began, last), work);
+        for bar in &self.bars {
+            bar.finish_and_clear();
+        }
+        value
+    }
+
+    fn show(&self, done: u64, began: Instant, last_line: &mut Instant) {
+        // The number of pictures that a file tells may be a little too small.
+        let done = done.min(self.total);
+        for bar in &self.bars {
+            bar.set_position(done);
+        }
+        if !self.quiet && self.bars.is_empty() && last_line.elapsed() >= LINE_EVERY {
+            *last_line = Instant::now();
+            let left =
+                began.elapsed().as_secs_f64() * (self.total - done) as f64 / done.max(1) as f64;
+            text::note(&format!(
+                "{}: {done} of {} pictures each, {left:.0} s left",
+                self.names.join(", "),
+                self.total
+            ));
+        }
+    }
+}
+
+/// Does `work` on another thread; `show` sees what `done` counts, and when a line was written last.
+fn watch<T: Send>(
+    done: &AtomicU64,
+    show: impl Fn(u64, &mut Instant),
+    work: impl FnOnce() -> T + Send,
+) -> T {
+    let (finished, wait) = channel::<()>();
+    let result = std::thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            // Dropped when the work ends, also by a panic; that ends the wait below.
+            let _finished = finished;
+            work()
+        });
+        let mut last_line = Instant::now();
+        while wait.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+            show(done.load(Ordering::Relaxed), &mut last_line);
+        }
+        worker.join()
+    });
+    match result {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 

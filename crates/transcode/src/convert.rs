@@ -133,21 +133,29 @@ fn arguments(
     };
     words.push(converted.media.clone().into());
     for (track, _) in treated().filter(|(_, treatment)| *treatment == Treatment::ToWebVtt) {
-        let file = folder.join(format!("text-{}.vtt", track.index));
-        let options = format!(
-            "-map 0:{} -c:s webvtt -map_metadata -1 -map_chapters -1 -f webvtt",
-            track.index
-        );
-        words.extend(options.split(' ').map(OsString::from));
-        words.push(file.clone().into());
-        converted.subtitles.push(Subtitles {
-            path: file,
-            language: track.language.clone(),
-            forced: track.forced,
-            hearing_impaired: track.hearing_impaired,
-        });
+        let (output, subtitles) = webvtt(track, folder);
+        words.extend(output);
+        converted.subtitles.push(subtitles);
     }
     (words, converted)
+}
+
+/// The words that make a file of WebVTT of a track, and the file.
+pub(crate) fn webvtt(track: &Track, folder: &Path) -> (Vec<OsString>, Subtitles) {
+    let path = folder.join(format!("text-{}.vtt", track.index));
+    let options = format!(
+        "-map 0:{} -c:s webvtt -map_metadata -1 -map_chapters -1 -f webvtt",
+        track.index
+    );
+    let mut words: Vec<OsString> = options.split(' ').map(OsString::from).collect();
+    words.push(path.clone().into());
+    let subtitles = Subtitles {
+        path,
+        language: track.language.clone(),
+        forced: track.forced,
+        hearing_impaired: track.hearing_impaired,
+    };
+    (words, subtitles)
 }
 
 /// The options that say how an output track is made.

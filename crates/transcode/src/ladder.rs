@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::profile::{AudioCodec, Profile, VideoCodec};
+use crate::profile::{AudioCodec, AudioWish, Profile, VideoCodec};
 use serde::{Deserialize, Serialize};
 
 /// Short sides that rungs have.
@@ -95,7 +95,7 @@ impl Complexity {
 pub struct LadderPlan {
     /// Seconds between key pictures.
     pub gop_seconds: f64,
-    /// Whether the source is the top rung as it is.
+    /// Whether the source is a rung as it is.
     pub source: bool,
     /// Pictures that are encoded, the largest first.
     pub rungs: Vec<Rung>,
@@ -149,9 +149,24 @@ pub struct Sound {
     pub bitrate: u64,
 }
 
-/// The ladder that fits a video: H.264 and AAC, never above the source. `channels` are those of its sound, 0 without any;
-/// `source` says whether the source can be a rung as it is.
-pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity, source: bool) -> LadderPlan {
+impl LadderPlan {
+    /// Leaves out rungs of the size and the codec of a source that is a rung itself, unless it takes far more bits than they
+    /// would: what is encoded again is not better.
+    pub(crate) fn drop_what_the_source_is(&mut self, picture: &Picture, codec: Option<VideoCodec>) {
+        let size = shown(picture);
+        self.rungs.retain(|rung| {
+            let peak = match rung.rate {
+                Rate::Quality { peak, .. } => peak.unwrap_or(u64::MAX),
+                Rate::Average(rate) => rate,
+            };
+            let is_far_smaller = picture.bit_rate > peak.saturating_mul(2);
+            (rung.width, rung.height) != size || Some(rung.codec) != codec || is_far_smaller
+        });
+    }
+}
+
+/// The ladder that fits a video: H.264 and AAC, never above the source. `channels` are those of its sound, 0 without any.
+pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity) -> LadderPlan {
     let whole = shown(picture);
     let short = whole.0.min(whole.1);
     let smaller = SHORT_SIDES
@@ -174,24 +189,23 @@ pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity, source: b
         };
         rungs.push(rung(picture, whole, *side, VideoCodec::H264, rate, None));
     }
-    if source {
-        // It is the largest rung, and better than any that could be made of it.
-        rungs.remove(0);
-    }
-    let mut sounds = Vec::new();
-    if channels > 0 {
-        sounds.extend((channels >= 6).then_some(sound(6, 384_000)));
-        sounds.push(match channels {
-            1 => sound(1, 80_000),
-            _ => sound(2, 128_000),
-        });
-    }
     LadderPlan {
         gop_seconds: 2.0,
-        source,
+        source: false,
         rungs,
-        sounds,
+        sounds: usual_sounds(channels),
     }
+}
+
+/// The sounds of `auto`, for a source of so many channels.
+pub(crate) fn usual_sounds(channels: u32) -> Vec<Sound> {
+    let surround = (channels >= 6).then_some(sound(6, 384_000));
+    let stereo = match channels {
+        0 => None,
+        1 => Some(sound(1, 80_000)),
+        _ => Some(sound(2, 128_000)),
+    };
+    surround.into_iter().chain(stereo).collect()
 }
 
 /// The ladder that a profile wants of a video: rungs that would be larger than the source become as large, and are left
@@ -201,7 +215,6 @@ pub fn of_profile(
     picture: &Picture,
     channels: u32,
     complexity: &Complexity,
-    source: bool,
 ) -> LadderPlan {
     let whole = shown(picture);
     let short = whole.0.min(whole.1);
@@ -235,13 +248,22 @@ pub fn of_profile(
         rungs.push(rung);
     }
     rungs.sort_by_key(|rung| std::cmp::Reverse(rung.width * rung.height));
+    LadderPlan {
+        gop_seconds: profile.gop_seconds,
+        source: false,
+        rungs,
+        sounds: sounds_of_profile(&profile.audio, channels),
+    }
+}
+
+/// The sounds that a profile wants of a source of so many channels.
+pub(crate) fn sounds_of_profile(wishes: &[AudioWish], channels: u32) -> Vec<Sound> {
     let mut sounds: Vec<Sound> = Vec::new();
-    for wish in profile.audio.iter().filter(|_| channels > 0) {
+    for wish in wishes.iter().filter(|_| channels > 0) {
+        let has = if channels >= 6 { 6 } else { channels.min(2) };
         let made = Sound {
             codec: wish.codec,
-            channels: wish
-                .channels
-                .min(if channels >= 6 { 6 } else { channels.min(2) }),
+            channels: wish.channels.min(has),
             bitrate: wish.bitrate,
         };
         let has_less = made.channels < wish.channels;
@@ -249,16 +271,11 @@ pub fn of_profile(
             sounds.push(made);
         }
     }
-    LadderPlan {
-        gop_seconds: profile.gop_seconds,
-        source: source && profile.source,
-        rungs,
-        sounds,
-    }
+    sounds
 }
 
 /// The size in which a picture is shown: square pixels, upright, even.
-fn shown(picture: &Picture) -> (u32, u32) {
+pub(crate) fn shown(picture: &Picture) -> (u32, u32) {
     let aspect = match picture.pixel_aspect.is_finite() && picture.pixel_aspect > 0.0 {
         true => picture.pixel_aspect,
         false => 1.0,

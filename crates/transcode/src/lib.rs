@@ -5,28 +5,42 @@
 //!
 //! ```text
 //! file ─sniff─▶ Container ─probe─▶ Facts ─judge─▶ Conversion ─convert─▶ MP4, subtitles
+//!                                    └─prepare─▶ Encoding ─encode_chunk, encode_sounds─▶ MP4 of each rung
 //!                             each by a Task, which Tools run under confinement
 //! ```
 //!
 //! Everything here blocks its thread; callers own threads, and cancel by [`Control`].
 
+mod complexity;
 pub mod confine;
 mod convert;
+mod encode;
+mod encoding;
 mod error;
+mod grid;
 mod judge;
 mod ladder;
+mod order;
+mod prepare;
 mod probe;
 mod profile;
 mod run;
 mod sniff;
+mod sounds;
 mod tools;
 
 pub use convert::{Converted, Subtitles, convert, convert_until};
+pub use encode::{Look, Pictures, encode_chunk};
+pub use encoding::{Encoding, Origin, PictureInput, SoundOutput};
 pub use error::{Error, Limit, Result};
+pub use grid::Chunk;
 pub use judge::{Conversion, Treatment, Verdict, judge};
 pub use ladder::{Complexity, LadderPlan, Measured, Picture, Rate, Rung, Sound, auto, of_profile};
+pub use order::Order;
+pub use prepare::{Prepared, Share, prepare};
 pub use probe::{Audio, Chapter, Facts, Text, Track, TrackKind, Video, probe};
 pub use profile::{AudioCodec, AudioWish, Profile, VideoCodec, VideoWish};
 pub use run::{Control, Limits, Progress, Task, Unwatched};
 pub use sniff::{Container, is_foreign, sniff};
+pub use sounds::encode_sounds;
 pub use tools::{Confinement, Program, Tools};

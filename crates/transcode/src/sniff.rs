@@ -9,7 +9,8 @@ use std::os::unix::fs::FileExt;
 pub(crate) const HEAD: usize = 1024;
 
 /// A container, with the one demuxer of ffmpeg that may read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Container {
     /// MP4, MOV and their relatives.
     Mp4,

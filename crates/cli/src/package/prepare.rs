@@ -1,29 +1,63 @@
 //! Inputs as they can be packaged: MP4 and MOV as they are, anything else converted into a folder that goes when the work
-//! is done.
+//! is done; with a ladder, the rungs of the one that has pictures.
 
+use super::encode::Encode;
+use super::piece::Piece;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::{Temporary, parent};
 use crate::progress::Progress;
 use crate::tools::{self, ToolArgs};
 use crate::{input, text};
+use packager::TrackKind;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use transcode::{Control, Tools};
+use transcode::{Control, LadderPlan, Order, Subtitles, Tools};
 
 /// The inputs of a packaging.
+#[derive(Default)]
 pub struct Prepared {
     /// What each is called in messages; its name tells language and role.
     pub shown: Vec<PathBuf>,
     /// What is read.
-    pub files: Vec<File>,
+    pub media: Vec<Media>,
     /// Which input of the command line each was, from 1.
     pub numbers: Vec<usize>,
     /// What was done to them.
     pub conversions: Vec<Converted>,
+    /// What was encoded, when a ladder was.
+    pub ladder: Option<LadderPlan>,
     /// Where converted files are.
-    _scratch: Vec<Temporary>,
+    scratch: Vec<Temporary>,
+}
+
+/// What is read of an input.
+pub struct Media {
+    /// Where its bytes are.
+    pub bytes: Bytes,
+    /// Which of its tracks are wanted.
+    pub tracks: Tracks,
+}
+
+/// Where bytes are.
+pub enum Bytes {
+    /// In a file.
+    File(File),
+    /// In pieces of one rendition.
+    Pieces(Vec<Piece>),
+}
+
+/// Which tracks of a file are wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Tracks {
+    /// All.
+    All,
+    /// Text, and the picture when it is a rung; the rest is encoded anew.
+    NotEncoded {
+        /// Whether the picture is a rung as it is.
+        picture: bool,
+    },
 }
 
 /// What was done to one input.
@@ -36,61 +70,157 @@ pub struct Converted {
     pub notes: Vec<String>,
 }
 
-/// Opens inputs, and converts those that cannot be packaged as they are.
-///
-/// # Errors
-/// [`Failure::Input`] when one is no media that can be used, why and what to do; [`Failure::Interrupted`].
-pub fn prepare(
-    paths: &[PathBuf],
-    output: &Path,
-    args: &ToolArgs,
-    interrupt: &Interrupt,
-    quiet: bool,
-) -> Result<Prepared, Failure> {
-    let mut prepared = Prepared {
-        shown: Vec::new(),
-        files: Vec::new(),
-        numbers: Vec::new(),
-        conversions: Vec::new(),
-        _scratch: Vec::new(),
-    };
-    for (number, path) in (1..).zip(paths) {
-        let file = input::open(path)?;
-        if !needs_conversion(&file) {
-            prepared.add(number, path.clone(), file);
-            continue;
+/// How inputs are made ready.
+pub struct Preparation<'a> {
+    /// ffmpeg.
+    pub tools: &'a ToolArgs,
+    /// What is ordered of renditions.
+    pub ladder: &'a Order,
+    /// Where the package will be; temporary files are beside it.
+    pub output: &'a Path,
+    /// Ends it.
+    pub interrupt: &'a Interrupt,
+    /// Whether progress is not shown.
+    pub quiet: bool,
+}
+
+impl Preparation<'_> {
+    /// Opens inputs, converts those that cannot be packaged as they are, and encodes the ladder of the one with pictures.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] when one is no media that can be used, why and what to do; [`Failure::Usage`] when a ladder is
+    /// ordered of several videos, or of none; [`Failure::Interrupted`].
+    pub fn prepare(&self, paths: &[PathBuf]) -> Result<Prepared, Failure> {
+        let mut prepared = Prepared::default();
+        for (number, path) in (1..).zip(paths) {
+            let file = input::open(path)?;
+            let nature = Nature::of(&file);
+            if self.ladder.is_some() && nature.has_pictures {
+                self.encode(number, path, &mut prepared)?;
+            } else if nature.is_foreign {
+                self.convert(number, path, &mut prepared)?;
+            } else {
+                prepared.add(number, path.clone(), Media::all(file));
+            }
         }
-        let scratch = Temporary::dir(parent(output))?;
+        match self.ladder.is_some() && prepared.ladder.is_none() {
+            true => Err(Failure::Usage(
+                "--ladder: no input has pictures that ffmpeg could encode; leave it out".into(),
+            )),
+            false => Ok(prepared),
+        }
+    }
+
+    fn encode(&self, number: usize, path: &Path, prepared: &mut Prepared) -> Result<(), Failure> {
+        if prepared.ladder.is_some() {
+            return Err(Failure::Usage(format!(
+                "--ladder makes renditions of one video, and {} is another one: leave --ladder out to package renditions that are \
+                 there already",
+                path.display()
+            )));
+        }
+        let scratch = self.scratch(prepared)?;
+        let work = Encode {
+            path,
+            tools: self.tools.tools()?,
+            order: self.ladder,
+            scratch: &scratch,
+            interrupt: self.interrupt,
+            quiet: self.quiet,
+        };
+        work.run(number, prepared)
+    }
+
+    fn convert(&self, number: usize, path: &Path, prepared: &mut Prepared) -> Result<(), Failure> {
+        let scratch = self.scratch(prepared)?;
         let work = Work {
             path,
-            tools: args.tools()?,
-            scratch: scratch.path(),
-            interrupt,
-            quiet,
+            tools: self.tools.tools()?,
+            scratch: &scratch,
+            interrupt: self.interrupt,
+            quiet: self.quiet,
         };
-        work.convert(number, &mut prepared)?;
-        prepared._scratch.push(scratch);
+        work.convert(number, prepared)
     }
-    Ok(prepared)
+
+    /// A folder that goes when the work is done.
+    fn scratch(&self, prepared: &mut Prepared) -> Result<PathBuf, Failure> {
+        let scratch = Temporary::dir(parent(self.output))?;
+        let path = scratch.path().to_owned();
+        prepared.scratch.push(scratch);
+        Ok(path)
+    }
 }
 
 impl Prepared {
-    fn add(&mut self, number: usize, shown: PathBuf, file: File) {
+    /// Adds an input.
+    pub fn add(&mut self, number: usize, shown: PathBuf, media: Media) {
         self.shown.push(shown);
-        self.files.push(file);
+        self.media.push(media);
         self.numbers.push(number);
+    }
+
+    /// Adds files of text that were taken out of an input.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] when one cannot be opened.
+    pub fn add_texts(
+        &mut self,
+        number: usize,
+        of: &Path,
+        texts: &[Subtitles],
+    ) -> Result<(), Failure> {
+        for text in texts {
+            self.add(
+                number,
+                name_of(of, text),
+                Media::all(input::open(&text.path)?),
+            );
+        }
+        Ok(())
     }
 }
 
-/// Whether a file is media that the engine does not read or cannot package, and somebody else may.
-fn needs_conversion(file: &File) -> bool {
-    match packager::probe(file) {
-        Ok(movie) => movie.has_only_unknown_codecs(),
-        Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-            // What cannot be read is told by who reads it next.
-            transcode::is_foreign(file).unwrap_or(false)
+impl Media {
+    /// All tracks of a file.
+    pub fn all(file: File) -> Self {
+        Self {
+            bytes: Bytes::File(file),
+            tracks: Tracks::All,
         }
-        Err(_) => false,
+    }
+}
+
+/// What a file is for this program.
+struct Nature {
+    /// Media that the engine does not read or cannot package, and somebody else may.
+    is_foreign: bool,
+    /// Whether it has pictures that may be encoded. Of what the engine does not read, this is seen later.
+    has_pictures: bool,
+}
+
+impl Nature {
+    fn of(file: &File) -> Self {
+        let (is_foreign, has_pictures) = match packager::probe(file) {
+            Ok(movie) => {
+                let mut tracks = movie.tracks.iter();
+                let is_picture = |track: &packager::Track| {
+                    let can_be = track.packageable == packager::Packageable::Yes;
+                    track.kind == TrackKind::Video && (can_be || track.has_unknown_codec())
+                };
+                (movie.has_only_unknown_codecs(), tracks.any(is_picture))
+            }
+            Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
+                // What cannot be read is told by who reads it next.
+                let is_foreign = transcode::is_foreign(file).unwrap_or(false);
+                (is_foreign, is_foreign)
+            }
+            Err(_) => (false, false),
+        };
+        Self {
+            is_foreign,
+            has_pictures,
+        }
     }
 }
 
@@ -138,11 +268,9 @@ impl Work<'_> {
         for note in &notes {
             text::note(&format!("{}: {note}", self.path.display()));
         }
-        prepared.add(number, self.path.to_owned(), input::open(&made.media)?);
-        for subtitles in &made.subtitles {
-            let shown = self.name_of(subtitles);
-            prepared.add(number, shown, input::open(&subtitles.path)?);
-        }
+        let media = Media::all(input::open(&made.media)?);
+        prepared.add(number, self.path.to_owned(), media);
+        prepared.add_texts(number, self.path, &made.subtitles)?;
         prepared.conversions.push(Converted {
             number,
             encoded: conversion.encodes(),
@@ -151,31 +279,31 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A name for extracted subtitles, which tells what the container told.
-    fn name_of(&self, subtitles: &transcode::Subtitles) -> PathBuf {
-        let mut name = self.path.file_stem().unwrap_or_default().to_owned();
-        if subtitles.language != "und" {
-            name.push(format!(".{}", subtitles.language));
-        }
-        for (is, word) in [
-            (subtitles.forced, ".forced"),
-            (subtitles.hearing_impaired, ".sdh"),
-        ] {
-            if is {
-                name.push(word);
-                break;
-            }
-        }
-        name.push(".vtt");
-        self.path.with_file_name(name)
-    }
-
     fn failure(&self, error: &transcode::Error) -> Failure {
         match (error, self.interrupt.check()) {
             (transcode::Error::Cancelled, Err(interrupted)) => interrupted,
             _ => tools::failure(&self.path.display(), error),
         }
     }
+}
+
+/// A name for extracted subtitles, which tells what the container told.
+fn name_of(of: &Path, subtitles: &Subtitles) -> PathBuf {
+    let mut name = of.file_stem().unwrap_or_default().to_owned();
+    if subtitles.language != "und" {
+        name.push(format!(".{}", subtitles.language));
+    }
+    for (is, word) in [
+        (subtitles.forced, ".forced"),
+        (subtitles.hearing_impaired, ".sdh"),
+    ] {
+        if is {
+            name.push(word);
+            break;
+        }
+    }
+    name.push(".vtt");
+    of.with_file_name(name)
 }
 
 /// Ends a conversion when a signal came, and counts how far it is.

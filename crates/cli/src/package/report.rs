@@ -54,6 +54,18 @@ struct Json<'a> {
     warnings: Vec<&'a str>,
     /// Inputs that were not packaged as they are.
     conversions: Vec<Conversion<'a>>,
+    /// Rungs that were encoded; null without `--ladder`.
+    ladder: Option<Vec<Rung<'a>>>,
+}
+
+/// A rung that was encoded.
+#[derive(Serialize)]
+struct Rung<'a> {
+    name: &'a str,
+    width: u32,
+    height: u32,
+    /// `h264`, `hevc`, `av1` or `vp9`.
+    codec: &'static str,
 }
 
 #[derive(Serialize)]
@@ -164,6 +176,15 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
             .map(|warning| &*warning.0)
             .collect(),
         conversions: conversions.collect(),
+        ladder: report.prepared.ladder.as_ref().map(|ladder| {
+            let rungs = ladder.rungs.iter().map(|rung| Rung {
+                name: &rung.name,
+                width: rung.width,
+                height: rung.height,
+                codec: rung.codec.name(),
+            });
+            rungs.collect()
+        }),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Inputs of a packaging as the engine sees them: files, in the clear where their keys are given, and probed.
 
 use super::hints;
+use super::prepare::{Bytes, Media, Prepared, Tracks};
 use crate::failure::Failure;
 use crate::keys;
 use clap::Args;
-use packager::{ContentKey, Movie, ProbeOptions, Source};
+use packager::{ContentKey, Joined, Movie, ProbeOptions, Source, TrackKind};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -44,13 +45,24 @@ impl SourceArgs {
     ///
     /// # Errors
     /// [`Failure::Input`] when one is not usable.
-    pub fn probe(&self, paths: &[PathBuf], sources: &[Opened<'_>]) -> Result<Vec<Movie>, Failure> {
+    pub fn probe(
+        &self,
+        prepared: &Prepared,
+        sources: &[Opened<'_>],
+    ) -> Result<Vec<Movie>, Failure> {
         let options = ProbeOptions {
             salvage: self.salvage,
         };
-        let movies = paths.iter().zip(sources).map(|(path, source)| {
+        let inputs = prepared.shown.iter().zip(&prepared.media);
+        let movies = inputs.zip(sources).map(|((path, media), source)| {
             let probed = packager::probe_with(source.as_ref(), &options).and_then(|mut movie| {
                 hints::parse(path).apply(&mut movie)?;
+                if let Tracks::NotEncoded { picture } = media.tracks {
+                    movie.keep_tracks(|track| match track.kind {
+                        TrackKind::Video => picture,
+                        kind => kind == TrackKind::Text,
+                    });
+                }
                 Ok(movie)
             });
             probed.map_err(|error| Failure::engine(&path.display(), &error))
@@ -64,19 +76,22 @@ impl SourceArgs {
 /// # Errors
 /// [`Failure::Usage`] when a file needs another key, [`Failure::Input`] when it is broken.
 pub fn open<'a>(
-    paths: &[PathBuf],
-    files: &'a [File],
+    prepared: &'a Prepared,
     keys: &'a [ContentKey],
 ) -> Result<Vec<Opened<'a>>, Failure> {
-    let open = |(path, file): (&PathBuf, &'a File)| -> Result<Opened<'a>, Failure> {
-        if keys.is_empty() {
-            return Ok(Box::new(FileSource(file)));
+    let inputs = prepared.shown.iter().zip(&prepared.media);
+    let open = |(path, media): (&PathBuf, &'a Media)| -> Result<Opened<'a>, Failure> {
+        let failed = |error| Failure::engine(&path.display(), &error);
+        match &media.bytes {
+            Bytes::File(file) if keys.is_empty() => Ok(Box::new(FileSource(file))),
+            Bytes::File(file) => Ok(Box::new(packager::decrypted(file, keys).map_err(failed)?)),
+            Bytes::Pieces(pieces) => {
+                let joined = Joined::new(pieces.iter().collect());
+                Ok(Box::new(joined.map_err(failed)?))
+            }
         }
-        let clear = packager::decrypted(file, keys);
-        let clear = clear.map_err(|error| Failure::engine(&path.display(), &error))?;
-        Ok(Box::new(clear))
     };
-    paths.iter().zip(files).map(open).collect()
+    inputs.map(open).collect()
 }
 
 /// A file that somebody else holds.

@@ -30,7 +30,7 @@ fn peaks(plan: &LadderPlan) -> Vec<u64> {
 }
 
 fn of(picture: &Picture) -> LadderPlan {
-    auto(picture, 2, &Complexity::TYPICAL, false)
+    auto(picture, 2, &Complexity::TYPICAL)
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_video_from_720_on_has_three_rungs_however_easy_it_is() {
                 small: at(230_400.0),
                 large: at(921_600.0),
             };
-            let plan = auto(&video, 0, &complexity, false);
+            let plan = auto(&video, 0, &complexity);
             assert!(plan.rungs.len() >= 3, "{bits}: {:?}", sizes(&plan));
             let peaks = peaks(&plan);
             assert!(peaks.windows(2).all(|pair| pair[0] >= pair[1]), "{peaks:?}");
@@ -106,7 +106,7 @@ fn what_is_hard_to_code_gets_more_bits_and_more_rungs() {
     };
     let video = picture(1920, 1080);
     let plans: Vec<LadderPlan> = [0.05, 1.0, 3.0]
-        .map(|factor| auto(&video, 2, &scaled(factor), false))
+        .map(|factor| auto(&video, 2, &scaled(factor)))
         .into();
     assert!(peaks(&plans[0])[0] < peaks(&plans[1])[0]);
     assert!(peaks(&plans[1])[0] < peaks(&plans[2])[0]);
@@ -128,23 +128,36 @@ fn nothing_is_above_the_source() {
     assert!(plan.rungs.len() >= 3);
     let profile = Profile::parse("[[video]]\nshort_side = 2160\n[[video]]\nshort_side = 1080\n[[video]]\nshort_side = 720\nbitrate = 9_000_000")
         .expect("a profile");
-    let plan = of_profile(&profile, &poor, 2, &Complexity::TYPICAL, false);
+    let plan = of_profile(&profile, &poor, 2, &Complexity::TYPICAL);
     assert_eq!(sizes(&plan), [(1920, 1080), (1280, 720)]);
     assert_eq!(plan.rungs[1].rate, Rate::Average(400_000));
 }
 
 #[test]
-fn the_source_takes_the_place_of_the_largest_rung() {
-    let video = picture(1280, 720);
-    let (with, without) = (auto(&video, 2, &Complexity::TYPICAL, true), of(&video));
-    assert!(with.source && !without.source);
-    assert_eq!(with.rungs, without.rungs[1..]);
+fn the_source_takes_the_place_of_the_rung_that_it_is() {
+    let plan = |bit_rate, codec| {
+        let video = Picture {
+            bit_rate,
+            ..picture(1280, 720)
+        };
+        let mut plan = of(&video);
+        let all = plan.rungs.clone();
+        plan.drop_what_the_source_is(&video, codec);
+        (all, plan.rungs)
+    };
+    let (all, left) = plan(0, Some(VideoCodec::H264));
+    assert_eq!(left, all[1..]);
+    // Another codec is for other players, and far more bits for other connections.
+    let (all, left) = plan(0, Some(VideoCodec::Vp9));
+    assert_eq!(left, all);
+    let (all, left) = plan(80_000_000, Some(VideoCodec::H264));
+    assert_eq!(left, all);
 }
 
 #[test]
 fn sound_is_never_more_than_there_is() {
     let channels = |count| -> Vec<u32> {
-        let plan = auto(&picture(640, 360), count, &Complexity::TYPICAL, false);
+        let plan = auto(&picture(640, 360), count, &Complexity::TYPICAL);
         plan.sounds.iter().map(|sound| sound.channels).collect()
     };
     assert_eq!(channels(0), [0; 0]);
@@ -155,13 +168,7 @@ fn sound_is_never_more_than_there_is() {
     let text = "[[video]]\nshort_side = 360\n[[audio]]\nchannels = 6\nbitrate = 384_000\n[[audio]]\nbitrate = 96_000\ncodec = \"opus\"";
     let profile = Profile::parse(text).expect("a profile");
     let of = |count| -> Vec<u32> {
-        let plan = of_profile(
-            &profile,
-            &picture(640, 360),
-            count,
-            &Complexity::TYPICAL,
-            false,
-        );
+        let plan = of_profile(&profile, &picture(640, 360), count, &Complexity::TYPICAL);
         plan.sounds.iter().map(|sound| sound.channels).collect()
     };
     assert_eq!(of(6), [6, 2]);
@@ -177,7 +184,7 @@ fn hdr_is_kept_where_the_codec_can() {
     };
     let text = "[[video]]\nshort_side = 2160\ncodec = \"hevc\"\n[[video]]\nshort_side = 720\n[[video]]\nshort_side = 720\ncodec = \"av1\"";
     let profile = Profile::parse(text).expect("a profile");
-    let plan = of_profile(&profile, &video, 2, &Complexity::TYPICAL, false);
+    let plan = of_profile(&profile, &video, 2, &Complexity::TYPICAL);
     let kept: Vec<_> = plan
         .rungs
         .iter()
