@@ -1,10 +1,12 @@
 //! Other origins: players of any may read media and licences; nobody else's page may change anything.
 
 use super::error::Problem;
-use axum::extract::Request;
+use crate::app::Shared;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 /// What scripts of other origins may read of an answer.
 const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag";
@@ -15,8 +17,14 @@ const MAX_AGE: &str = "86400";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
-/// Opens a route to players of other origins, preflight included (Fetch standard, CORS protocol).
-pub(super) async fn open(request: Request, next: Next) -> Response {
+/// Opens a route to players of other origins, of any or of those that are listed, preflight included (Fetch standard,
+/// CORS protocol).
+pub(super) async fn open(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let allowed = allowed(&shared.serving.cors_origins, request.headers());
     let mut response = if request.method() == Method::OPTIONS {
         let headers = [
             (
@@ -31,14 +39,29 @@ pub(super) async fn open(request: Request, next: Next) -> Response {
         next.run(request).await
     };
     let headers = response.headers_mut();
-    let any = HeaderValue::from_static("*");
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    if !shared.serving.cors_origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    let Some(origin) = allowed else {
+        return response;
+    };
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     let exposed = HeaderValue::from_static(EXPOSED);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     // Pages that are isolated from other origins may load media that say so.
     let anywhere = HeaderValue::from_static("cross-origin");
     headers.insert("cross-origin-resource-policy", anywhere);
     response
+}
+
+/// What a page of an origin is told: `*` where any may read, its own name where it is listed.
+fn allowed(listed: &[String], request: &HeaderMap) -> Option<HeaderValue> {
+    if listed.is_empty() {
+        return Some(HeaderValue::from_static("*"));
+    }
+    let origin = request.get(header::ORIGIN)?;
+    let known = listed.iter().any(|known| origin == known.as_str());
+    known.then(|| origin.clone())
 }
 
 /// Refuses requests that change something when a browser sends them for a page of another site.
@@ -65,4 +88,35 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     headers
         .get(SEC_FETCH_SITE)
         .is_some_and(|site| site == "cross-site")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_compared_as_wholes() {
+        let asked = |origin: &'static str| {
+            HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static(origin))])
+        };
+        let any = allowed(&[], &asked("https://evil.example"));
+        assert_eq!(any, Some(HeaderValue::from_static("*")));
+        let listed = ["https://good.example".to_owned()];
+        for (origin, may) in [
+            ("https://good.example", true),
+            ("http://good.example", false),
+            ("https://good.example:8443", false),
+            ("https://evil-good.example", false),
+            ("https://good.example.evil.example", false),
+            ("null", false),
+        ] {
+            let told = allowed(&listed, &asked(origin));
+            assert_eq!(
+                told,
+                may.then(|| HeaderValue::from_static(origin)),
+                "{origin}"
+            );
+        }
+        assert_eq!(allowed(&listed, &HeaderMap::new()), None);
+    }
 }
