@@ -5,6 +5,7 @@
 
 mod entry;
 pub(crate) mod fragments;
+mod grid;
 mod labels;
 pub(crate) mod layout;
 mod salvage;
@@ -20,6 +21,7 @@ pub(crate) use entry::{
     AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
     parse as parse_entries,
 };
+pub use grid::PictureGrid;
 pub use labels::{Role, language_code};
 use layout::Layout;
 use std::sync::Arc;

@@ -202,6 +202,7 @@ mod tests {
             forced: false,
             hearing_impaired: false,
             bit_rate: 0,
+            start: 0.0,
             kind,
         }
     }
@@ -210,11 +211,19 @@ mod tests {
         TrackKind::Video(Video {
             width: 640,
             height: 360,
+            pixel_aspect: 1.0,
             pixel_format: pixel_format.into(),
+            bit_depth: 8,
+            profile: String::new(),
+            level: 0,
             frame_rate: 25.0,
+            rate: Some((25, 1)),
             interlaced: false,
             rotation: 0,
             transfer: transfer.into(),
+            primaries: String::new(),
+            matrix: String::new(),
+            range: String::new(),
         })
     }
 

@@ -1,5 +1,8 @@
 //! What is in a file, as ffprobe tells it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::error::Limit;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::{self, Container, HEAD, sniff};
@@ -49,6 +52,8 @@ pub struct Track {
     pub hearing_impaired: bool,
     /// Bits a second; 0 when not told.
     pub bit_rate: u64,
+    /// Seconds at which it begins, by the clock of the file.
+    pub start: f64,
     /// What it is.
     pub kind: TrackKind,
 }
@@ -75,16 +80,32 @@ pub struct Video {
     pub width: u32,
     /// Pixels, as they are stored.
     pub height: u32,
+    /// Width of a pixel over its height; 1 when not told.
+    pub pixel_aspect: f64,
     /// ffmpeg's name of the form of a pixel.
     pub pixel_format: String,
+    /// Bits of a component of a pixel; 8 when not told.
+    pub bit_depth: u32,
+    /// Name of the profile; empty when not told.
+    pub profile: String,
+    /// As the codec counts: `level_idc` of H.264, thirtieths in HEVC, `seq_level_idx` of AV1. 0 when not told.
+    pub level: u32,
     /// Pictures a second, on average; 0 when not told.
     pub frame_rate: f64,
+    /// The same as a fraction, where pictures follow each other at one rate; `None` where it varies, or is not known.
+    pub rate: Option<(u32, u32)>,
     /// Whether a picture is two half pictures.
     pub interlaced: bool,
     /// Degrees, clockwise, by which it is to be turned.
     pub rotation: i32,
     /// Transfer function, by ffmpeg's name; empty when not told.
     pub transfer: String,
+    /// Primary colours, by ffmpeg's name; empty when not told.
+    pub primaries: String,
+    /// How colours became components, by ffmpeg's name; empty when not told.
+    pub matrix: String,
+    /// `tv` (limited) or `pc` (full); empty when not told.
+    pub range: String,
 }
 
 impl Video {
@@ -243,15 +264,7 @@ fn track(found: Stream) -> Track {
     let title = tag("title");
     let kind = match found.codec_type.as_str() {
         "video" if is("attached_pic") || is("still_image") => TrackKind::Cover,
-        "video" => TrackKind::Video(Video {
-            width: found.width,
-            height: found.height,
-            pixel_format: found.pix_fmt.clone(),
-            frame_rate: fraction(&found.avg_frame_rate),
-            interlaced: ["tt", "bb", "tb", "bt"].contains(&found.field_order.as_str()),
-            rotation: rotation(&found),
-            transfer: found.color_transfer.clone(),
-        }),
+        "video" => TrackKind::Video(video(&found)),
         "audio" => TrackKind::Audio(Audio {
             channels: found.channels,
             sample_rate: found.sample_rate.parse().unwrap_or(0),
@@ -274,8 +287,79 @@ fn track(found: Stream) -> Track {
         forced: is("forced"),
         hearing_impaired: is("hearing_impaired") || sdh.contains("sdh"),
         bit_rate: found.bit_rate.parse().unwrap_or(0),
+        start: number(&found.start_time),
         title,
         kind,
+    }
+}
+
+fn video(found: &Stream) -> Video {
+    // ffprobe says `unknown` of some of what it is not told, and nothing of the rest.
+    let told = |text: &str| match text {
+        "unknown" | "reserved" => String::new(),
+        _ => text.to_owned(),
+    };
+    Video {
+        width: found.width,
+        height: found.height,
+        pixel_aspect: Some(fraction(&found.sample_aspect_ratio))
+            .filter(|aspect| *aspect > 0.0)
+            .unwrap_or(1.0),
+        pixel_format: found.pix_fmt.clone(),
+        bit_depth: bit_depth(found),
+        profile: told(&found.profile),
+        level: u32::try_from(found.level).unwrap_or(0),
+        frame_rate: average_rate(found),
+        rate: constant_rate(found),
+        interlaced: ["tt", "bb", "tb", "bt"].contains(&found.field_order.as_str()),
+        rotation: rotation(found),
+        transfer: told(&found.color_transfer),
+        primaries: told(&found.color_primaries),
+        matrix: told(&found.color_space),
+        range: told(&found.color_range),
+    }
+}
+
+/// Decoders tell it, or the name of the pixel format ends with it: `yuv420p10le`, `p010le`, `gray12be`.
+fn bit_depth(found: &Stream) -> u32 {
+    if let Ok(depth @ 1..) = found.bits_per_raw_sample.parse() {
+        return depth;
+    }
+    let name = found.pix_fmt.trim_end_matches("le").trim_end_matches("be");
+    let digits = name.len()
+        - name
+            .trim_end_matches(|digit: char| digit.is_ascii_digit())
+            .len();
+    match name[name.len() - digits..].parse() {
+        // `rgb24` and `nv12` count the bits of a pixel, not of a component.
+        Ok(depth @ 9..=16) if name.contains('p') || name.starts_with("gray") => depth,
+        _ => 8,
+    }
+}
+
+/// The rate at which every picture of a track has its place (`r_frame_rate`) is the rate that it has only when the average is
+/// the same.
+fn constant_rate(found: &Stream) -> Option<(u32, u32)> {
+    let exact = |text: &str| {
+        let (over, under) = text.split_once('/')?;
+        let (over, under): (u32, u32) = (over.parse().ok()?, under.parse().ok()?);
+        (over > 0 && under > 0).then_some((over, under))
+    };
+    let (average, places) = (exact(&found.avg_frame_rate)?, exact(&found.r_frame_rate)?);
+    let same =
+        u64::from(average.0) * u64::from(places.1) == u64::from(places.0) * u64::from(average.1);
+    same.then_some(average)
+}
+
+/// Of a file that does not tell how long its pictures last, ffprobe takes the rate of the clock for the average.
+fn average_rate(found: &Stream) -> f64 {
+    let (average, places) = (
+        fraction(&found.avg_frame_rate),
+        fraction(&found.r_frame_rate),
+    );
+    match places > 0.0 && (average == 0.0 || average > 2.0 * places) {
+        true => places,
+        false => average,
     }
 }
 
@@ -292,8 +376,9 @@ fn number(text: &str) -> f64 {
         .unwrap_or(0.0)
 }
 
+/// A quotient; ffprobe writes it with `/` or `:`.
 fn fraction(text: &str) -> f64 {
-    let (over, under) = text.split_once('/').unwrap_or((text, "1"));
+    let (over, under) = text.split_once(['/', ':']).unwrap_or((text, "1"));
     let (over, under) = (number(over), number(under));
     if under == 0.0 { 0.0 } else { over / under }
 }
@@ -331,9 +416,18 @@ struct Stream {
     width: u32,
     height: u32,
     pix_fmt: String,
+    bits_per_raw_sample: String,
+    sample_aspect_ratio: String,
+    profile: String,
+    level: i64,
     avg_frame_rate: String,
+    r_frame_rate: String,
     field_order: String,
     color_transfer: String,
+    color_primaries: String,
+    color_space: String,
+    color_range: String,
+    start_time: String,
     channels: u32,
     sample_rate: String,
     bit_rate: String,
@@ -346,49 +440,4 @@ struct Stream {
 #[serde(default)]
 struct SideData {
     rotation: Option<f64>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_answer_becomes_facts() {
-        let answer = br#"{"streams":[
-            {"index":0,"codec_name":"vp8","codec_type":"video","width":720,"height":480,"pix_fmt":"yuv420p",
-             "avg_frame_rate":"30000/1001","field_order":"tt","side_data_list":[{"rotation":-90}],
-             "tags":{"language":"DEU"},"disposition":{"attached_pic":0}},
-            {"index":1,"codec_name":"subrip","codec_type":"subtitle","tags":{"title":"English SDH"},
-             "disposition":{"forced":1}}],
-            "chapters":[{"start_time":"0.0","end_time":"1.5","tags":{"title":"One"}}],
-            "format":{"duration":"8.27"}}"#;
-        let facts = facts(Container::Matroska, answer).expect("facts");
-        let TrackKind::Video(video) = &facts.tracks[0].kind else {
-            panic!("{facts:?}");
-        };
-        assert_eq!((video.rotation, video.interlaced), (90, true));
-        assert!((video.frame_rate - 29.97).abs() < 0.01);
-        assert_eq!(facts.tracks[0].language, "deu");
-        assert!(facts.tracks[1].forced && facts.tracks[1].hearing_impaired);
-        assert_eq!((facts.seconds, facts.chapters.len()), (8.27, 1));
-    }
-
-    #[test]
-    fn what_is_too_much_is_refused() {
-        let large = br#"{"streams":[{"codec_type":"video","width":65535,"height":65535}]}"#;
-        let long = br#"{"format":{"duration":"9e9"}}"#;
-        let many = format!("{{\"streams\":[{}]}}", vec!["{}"; 64].join(","));
-        for (answer, limit) in [
-            (&large[..], Limit::Pixels),
-            (long, Limit::Duration),
-            (many.as_bytes(), Limit::Tracks),
-        ] {
-            let error = facts(Container::Mp4, answer).expect_err("refused");
-            assert!(
-                matches!(error, Error::LimitExceeded(found) if found == limit),
-                "{error}"
-            );
-        }
-        assert!(facts(Container::Mp4, b"not JSON").is_err());
-    }
 }

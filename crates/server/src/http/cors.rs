@@ -1,6 +1,5 @@
-//! Other origins: players of any may read media and licences; nobody else's page may change anything.
+//! Other origins: players of any may read media and licences; what other pages may not do is in `guard.rs`.
 
-use super::error::Problem;
 use crate::app::Shared;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -14,7 +13,6 @@ const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag"
 const ALLOWED: &str = "Content-Type, If-Match, If-None-Match, If-Range, Range";
 /// Browsers keep the answer to a preflight for a day.
 const MAX_AGE: &str = "86400";
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// Opens a route to players of other origins, of any or of those that are listed, preflight included (Fetch standard,
@@ -24,8 +22,8 @@ pub(super) async fn open(
     request: Request,
     next: Next,
 ) -> Response {
-    let allowed = allowed(&shared.serving.cors_origins, request.headers());
-    let mut response = if request.method() == Method::OPTIONS {
+    let readers = Readers::of(&shared, request.headers());
+    let response = if request.method() == Method::OPTIONS {
         let headers = [
             (
                 header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -38,11 +36,35 @@ pub(super) async fn open(
     } else {
         next.run(request).await
     };
+    opened(response, readers)
+}
+
+/// Whose pages may read an answer.
+pub(super) struct Readers {
+    /// What the browser is told, if it may let its page read.
+    origin: Option<HeaderValue>,
+    /// Whether another origin would be told something else.
+    varies: bool,
+}
+
+impl Readers {
+    /// Those that the configuration allows, for a request.
+    pub(super) fn of(shared: &Shared, request: &HeaderMap) -> Self {
+        let listed = &shared.serving.cors_origins;
+        Self {
+            origin: allowed(listed, request),
+            varies: !listed.is_empty(),
+        }
+    }
+}
+
+/// Lets scripts of other origins read an answer.
+pub(super) fn opened(mut response: Response, readers: Readers) -> Response {
     let headers = response.headers_mut();
-    if !shared.serving.cors_origins.is_empty() {
+    if readers.varies {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
-    let Some(origin) = allowed else {
+    let Some(origin) = readers.origin else {
         return response;
     };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
@@ -64,30 +86,12 @@ fn allowed(listed: &[String], request: &HeaderMap) -> Option<HeaderValue> {
     known.then(|| origin.clone())
 }
 
-/// Refuses requests that change something when a browser sends them for a page of another site.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let changes = !matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if changes && is_cross_site(request.headers()) {
-        return Problem::cross_site().into_response();
-    }
-    next.run(request).await
-}
-
 /// Tells browsers to believe the content types.
 pub(super) async fn no_sniffing(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let value = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(NOSNIFF, value);
     response
-}
-
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers
-        .get(SEC_FETCH_SITE)
-        .is_some_and(|site| site == "cross-site")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod cors;
 mod error;
 mod fields;
 mod first_api;
+mod guard;
 mod health;
 mod html;
 mod jobs;
@@ -14,6 +15,8 @@ mod library;
 mod license;
 mod listen;
 mod media;
+mod needs;
+mod origin;
 mod packages;
 mod page;
 mod paging;
@@ -28,6 +31,7 @@ mod uploads;
 
 pub(crate) use listen::serve;
 pub(crate) use media::HotFiles;
+pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
 
 use error::{Problem, Result};
