@@ -8,6 +8,7 @@
 #[macro_use]
 mod crash;
 
+mod access;
 mod app;
 mod backup;
 mod clock;
@@ -24,8 +25,10 @@ mod keys;
 mod license;
 mod links;
 mod order;
+mod published;
 mod restore;
 mod scrub;
+mod serving;
 mod storage;
 mod sweep;
 mod telemetry;
@@ -39,6 +42,7 @@ pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
 pub use restore::restore;
 pub use scrub::{ScrubReport, scrub};
+pub use serving::ServingConfig;
 pub use storage::StorageConfig;
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;

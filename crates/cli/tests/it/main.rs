@@ -14,6 +14,7 @@ mod media;
 mod package;
 mod protection;
 mod push;
+mod real_media;
 mod sealed;
 mod serve;
 mod several_inputs;
