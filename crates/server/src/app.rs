@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     /// What converts files that the engine does not read.
     pub(crate) tools: transcode::Tools,
+    /// How many jobs it does at once.
+    pub(crate) workers: usize,
     /// This process, among all that work on the queue.
     pub(crate) incarnation: Incarnation,
     /// How long a job waits after its first attempt failed, in milliseconds.
@@ -259,6 +261,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         uploads,
         keys,
         tools: config.tools.clone(),
+        workers: config.workers,
         incarnation,
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
         access: Access::new(config, public_url.as_deref()),

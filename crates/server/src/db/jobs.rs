@@ -73,6 +73,10 @@ pub(crate) struct Job {
     pub(crate) asset_id: String,
     pub(crate) state: JobState,
     pub(crate) progress: f64,
+    /// Pictures that are encoded of each rung of its ladder.
+    pub(crate) pictures_done: Option<f64>,
+    /// What was decided about its source (JSON).
+    pub(crate) preparation: Option<String>,
     /// Minus the priority.
     pub(crate) turn: i64,
     pub(crate) unique_key: Option<String>,
@@ -113,13 +117,27 @@ macro_rules! progress {
 }
 pub(super) use progress;
 
+/// Pictures of the chunks of a job that are encoded, each rung alike; nothing without chunks.
+macro_rules! pictures_done {
+    ($job:literal) => {
+        concat!(
+            "(SELECT SUM(part.progress * part.weight) FROM jobs part WHERE part.packaged_content_id = ",
+            $job,
+            ".packaged_content_id AND part.part > 0 AND part.task LIKE '%\"chunk\"%')"
+        )
+    };
+}
+pub(super) use pictures_done;
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT j.seq, j.id, j.kind, p.id AS package_id, a.id AS asset_id, \
              j.state, ",
             progress!("j"),
-            " AS progress, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
+            " AS progress, ",
+            pictures_done!("j"),
+            " AS pictures_done, p.preparation, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
              j.created_at_ms, j.started_at_ms, \
              j.finished_at_ms FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \

@@ -2,7 +2,7 @@
 
 use super::assets::Deleted;
 use super::events::{self, EventKind};
-use super::jobs::{Job, JobState, progress};
+use super::jobs::{Job, JobState, pictures_done, progress};
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
@@ -99,6 +99,7 @@ struct JobColumns {
     job_kind: Option<String>,
     job_state: Option<JobState>,
     job_progress: Option<f64>,
+    job_pictures_done: Option<f64>,
     job_turn: Option<i64>,
     job_unique_key: Option<String>,
     job_attempts: Option<i64>,
@@ -121,6 +122,8 @@ impl Package {
             asset_id: self.asset_id.clone(),
             state: columns.job_state?,
             progress: columns.job_progress?,
+            pictures_done: columns.job_pictures_done,
+            preparation: self.preparation.clone(),
             turn: columns.job_turn?,
             unique_key: columns.job_unique_key,
             attempts: columns.job_attempts?,
@@ -199,7 +202,9 @@ macro_rules! select {
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
              j.state AS job_state, ",
             progress!("j"),
-            " AS job_progress, j.turn AS job_turn, \
+            " AS job_progress, ",
+            pictures_done!("j"),
+            " AS job_pictures_done, j.turn AS job_turn, \
              j.unique_key AS job_unique_key, j.attempts AS job_attempts, j.deaths AS job_deaths, \
              j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
              j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \

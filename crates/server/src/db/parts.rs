@@ -52,7 +52,10 @@ impl Database {
             let decided = query("UPDATE packages SET preparation = ?, updated_at_ms = ? WHERE packaged_content_id = ?");
             let now = clock::now_ms();
             tx.execute(decided.bind(preparation).bind(now).bind(number)).await?;
-            for (part, new) in (1_i64..).zip(parts) {
+            let last = query("SELECT MAX(part) FROM jobs WHERE packaged_content_id = ?").bind(number);
+            // Those that were made before stay.
+            let last = tx.one::<(i64,)>(last).await?.0;
+            for (part, new) in (last + 1..).zip(parts) {
                 let job = query(
                     "INSERT INTO jobs (id, kind, packaged_content_id, part, task, weight, state, turn, iv_seed, \
                      created_at_ms) \

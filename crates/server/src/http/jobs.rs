@@ -4,8 +4,10 @@ use super::error::{Problem, ProblemBody, Result};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::app::Shared;
+use crate::clock;
 use crate::db::jobs::{self, JobState, Wish};
 use crate::id;
+use crate::jobs::Preparation;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -30,6 +32,10 @@ pub(super) struct Job {
     state: &'static str,
     /// 0 to 1.
     progress: f64,
+    /// Seconds that it will take by what it took so far; `null` before that can be said, and when it has ended.
+    seconds_left: Option<f64>,
+    /// How far the rungs of a ladder are; empty without one.
+    rungs: Vec<Rung>,
     /// Jobs of a higher one go first.
     priority: i64,
     /// The client's own name for its order.
@@ -46,9 +52,48 @@ pub(super) struct Job {
     finished_at: Option<String>,
 }
 
+/// A rung of a ladder, and how far it is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rung {
+    #[schema(example = "720p-h264")]
+    name: String,
+    /// How many it has, about.
+    pictures: u64,
+    /// How many are encoded.
+    pictures_done: u64,
+}
+
+/// Less of a job than this says nothing of the rest.
+const LEAST_PROGRESS: f64 = 0.01;
+
+impl Job {
+    fn seconds_left(row: &jobs::Job) -> Option<f64> {
+        let is_at_work = matches!(row.state, JobState::Running | JobState::Waiting);
+        let began = row.started_at_ms.filter(|_| is_at_work)?;
+        let took = clock::now_ms().saturating_sub(began).max(0) as f64 / 1000.0;
+        let left = took * (1.0 - row.progress) / row.progress;
+        (row.progress >= LEAST_PROGRESS).then_some(left.round())
+    }
+
+    fn rungs(row: &jobs::Job) -> Vec<Rung> {
+        let text = row.preparation.as_deref().unwrap_or("{}");
+        let preparation = Preparation::read(text);
+        let pictures = preparation.pictures;
+        let done = row.pictures_done.unwrap_or(0.0).round() as u64;
+        let rung = |name| Rung {
+            name,
+            pictures,
+            pictures_done: done.min(pictures),
+        };
+        preparation.rungs.into_iter().map(rung).collect()
+    }
+}
+
 impl From<jobs::Job> for Job {
     fn from(row: jobs::Job) -> Self {
         Self {
+            seconds_left: Self::seconds_left(&row),
+            rungs: Self::rungs(&row),
             id: row.id,
             kind: row.kind,
             package_id: row.package_id,

@@ -9,6 +9,7 @@ use super::time::rfc3339;
 use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages;
+use crate::jobs::Preparation;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
 use axum::Json;
@@ -25,6 +26,8 @@ use utoipa::ToSchema;
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
 /// Lowest and highest priority that a client may give.
 const PRIORITIES: (i32, i32) = (-100, 100);
+/// Most characters of a profile.
+const MAX_LADDER: usize = 20_000;
 /// Longest name that a client may give its order.
 const MAX_UNIQUE_KEY: usize = 200;
 
@@ -48,6 +51,10 @@ pub(super) struct Package {
     kid: Option<String>,
     /// Seconds that segments aim at.
     segment_duration: f64,
+    /// Which renditions were ordered: `null` (the tracks of the source), `auto`, or the text of a profile.
+    ladder: Option<String>,
+    /// What was decided about a ladder and why, for people.
+    ladder_notes: Vec<String>,
     /// The package that this one replaces when it is ready.
     replaces: Option<String>,
     /// The package that replaced this one: whoever begins to play this one's URLs is sent there.
@@ -108,12 +115,16 @@ pub(super) struct PackageRequest {
     /// Your own name for this order: sent again with the same name, it is answered with the same package. It is free again
     /// when the package, or the record of its job, is deleted.
     unique_key: Option<String>,
+    /// Renditions of several sizes: `none` (unless given), `auto` (those that fit the video), or the text of a profile
+    /// (TOML). What is encoded takes ffmpeg and time; nothing else does.
+    ladder: Option<String>,
 }
 
 impl Package {
     /// A row as clients see it, its URLs made absolute.
     pub(super) fn new(row: packages::Package, base: &BaseUrl) -> Self {
         let job = row.job().map(Job::from);
+        let decided = Preparation::read(row.preparation.as_deref().unwrap_or("{}"));
         let dash_url = row.url.as_ref().map(|url| format!("{}{url}", base.0));
         let kid = row.kid.as_deref().and_then(|kid| parse_key_id(kid).ok());
         let rendition = |stored: packages::StoredRendition| Rendition {
@@ -134,6 +145,8 @@ impl Package {
             encrypt: row.encrypt,
             kid: kid.map(|kid| kid.uuid()),
             segment_duration: row.segment_duration_ms as f64 / 1000.0,
+            ladder: row.ladder,
+            ladder_notes: decided.notes,
             replaces: row.replaces,
             replaced_by: row.replaced_by,
             size: row.size,
@@ -178,6 +191,10 @@ pub(super) async fn create(
     let order = parse_order(&body)?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
     let asset = shared.db.asset(&id).await?.ok_or_else(unknown)?;
+    if order.ladder.is_some() && asset.probe.0.video_track().is_none() {
+        let what = "the asset has no picture of which renditions could be made; leave it out";
+        return Err(Problem::field("ladder", what));
+    }
     let number = shared.order(asset.input_content_id, order).await?;
     let row = shared
         .db
@@ -285,6 +302,7 @@ pub(super) fn parse_order_over(
         "segment_duration",
         "priority",
         "unique_key",
+        "ladder",
     ])?;
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
@@ -309,8 +327,30 @@ pub(super) fn parse_order_over(
         priority: fields.number("priority", PRIORITIES)?.unwrap_or(0),
         unique_key: unique_key(&fields)?,
         replaces: None,
-        ladder: None,
+        ladder: ladder(&fields)?,
     })
+}
+
+/// Reads `ladder`: what is kept is a word or the text of a profile that was looked at.
+fn ladder(fields: &Fields) -> Result<Option<String>> {
+    let Some(text) = fields.text("ladder")? else {
+        return Ok(None);
+    };
+    if text.len() > MAX_LADDER {
+        let what = format!("must have at most {MAX_LADDER} characters");
+        return Err(Problem::field("ladder", what));
+    }
+    let order = transcode::Order::parse(text).map_err(|error| {
+        let what = match error {
+            transcode::Error::InvalidProfile(why) => why,
+            other => other.to_string(),
+        };
+        Problem::field(
+            "ladder",
+            format!("is neither none, auto nor a profile: {what}"),
+        )
+    })?;
+    Ok(order.is_some().then(|| text.trim().to_owned()))
 }
 
 /// Reads `unique_key`: bytes that every engine compares in the same way.

@@ -1,6 +1,5 @@
 //! What a running job and its heartbeat tell each other.
 
-use crate::storage::SourceFile;
 use packager::Source;
 use std::io;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -85,9 +84,8 @@ impl Control {
 /// A delivered file that cannot be read any more once its job is to stop.
 ///
 /// Even the largest object is read in pieces, so that work on it ends soon, too.
-#[derive(Debug)]
 pub(super) struct StoppableSource {
-    pub(super) source: SourceFile,
+    pub(super) source: Box<dyn Source>,
     pub(super) control: Arc<Control>,
 }
 

@@ -1,110 +1,27 @@
-//! The part that makes of a delivered file what the engine reads, and how the packaging opens it.
+//! The part that makes of a delivered file what the engine reads.
 
 use super::Failure;
-use super::control::{Control, StoppableSource};
-use super::package::blocking;
-use crate::app::Shared;
-use crate::db::assets::Asset;
-use crate::db::claims::{Claim, Settled};
-use crate::db::packages::Package;
-use crate::db::parts::NewPart;
-use crate::id;
-use crate::storage::Recorded;
-use packager::{Movie, Role};
-use serde::{Deserialize, Serialize};
+use super::parts::{Made, Work};
 use std::path::Path;
-use std::sync::Arc;
-use transcode::{Converted, Error};
+use transcode::Converted;
 
-/// What a part is to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "make", rename_all = "snake_case")]
-enum Task {
-    /// The whole file as MP4, and its text as WebVTT.
-    Conversion,
-}
-
-/// A file that a part made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Made {
-    /// Its name among the parts of the package.
-    name: String,
-    #[serde(flatten)]
-    recorded: Recorded,
-    /// Of text: what the container told of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text: Option<TextTrack>,
-}
-
-/// What is known of a track of text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct TextTrack {
-    language: String,
-    forced: bool,
-    hearing_impaired: bool,
-}
-
-/// Lets the packaging of a file that needs it wait for its conversion.
-pub(super) async fn split(shared: &Arc<Shared>, claim: &Claim) -> Result<Settled, Failure> {
-    let part = NewPart {
-        id: id::tagged("job")?,
-        task: json(&Task::Conversion)?,
-        weight: 1,
-    };
-    crash_point!("parts.decided");
-    let settled = shared.db.split(claim, "{}", &[part]).await?;
-    crash_point!("parts.queued");
-    shared.wake_workers();
-    Ok(settled)
-}
-
-/// Makes a claimed part.
-pub(super) async fn make(
-    shared: &Arc<Shared>,
-    claim: &Claim,
-    asset: Asset,
-    control: &Arc<Control>,
-) -> Result<Settled, Failure> {
-    let task = claim.task.as_deref().unwrap_or_default();
-    let Task::Conversion = serde_json::from_str(task)
-        .map_err(|_| Failure::Permanent("a newer Reelpack ordered this part".to_owned()))?;
-    let (worker, code, watched) = (shared.clone(), claim.code.clone(), control.clone());
-    let made = blocking(move || convert(&worker, &code, &asset, &watched)).await?;
-    crash_point!("part.kept");
-    let settled = shared.db.finish_part(claim, &json(&made)?).await?;
-    crash_point!("part.done");
-    // With the last part, the packaging goes on.
-    shared.wake_workers();
-    Ok(settled)
-}
-
-fn convert(
-    shared: &Shared,
-    code: &str,
-    asset: &Asset,
-    control: &Control,
-) -> Result<Vec<Made>, Failure> {
-    let owner = shared.incarnation.id();
-    let recorded = Recorded {
-        size: u64::try_from(asset.size).unwrap_or_default(),
-        sha256: asset.sha256.clone(),
-    };
-    let source = shared
-        .storage
-        .local(&asset.input_content_origin, &recorded, owner)?;
-    let scratch = shared.storage.scratch(owner)?;
-    let facts = transcode::probe(&shared.tools, source.path(), control)?;
-    control.set_total((facts.seconds * 1000.0) as u64);
+/// Converts the delivered file, and keeps what came of it.
+pub(super) fn convert(work: &Work) -> Result<Vec<Made>, Failure> {
+    let source = work.delivered()?;
+    let scratch = work.scratch()?;
+    let tools = &work.shared.tools;
+    let facts = transcode::probe(tools, source.path(), &*work.control)?;
+    work.control.set_total((facts.seconds * 1000.0) as u64);
     let (_, converted) = transcode::convert_until(
-        &shared.tools,
+        tools,
         source.path(),
         &facts,
         scratch.path(),
-        control,
+        &*work.control,
         &is_of_use,
     )?;
     crash_point!("part.made");
-    keep(shared, code, &converted)
+    keep(work, &converted)
 }
 
 fn is_of_use(media: &Path) -> bool {
@@ -114,111 +31,10 @@ fn is_of_use(media: &Path) -> bool {
     probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
 }
 
-/// Puts what was made where every worker finds it.
-fn keep(shared: &Shared, code: &str, converted: &Converted) -> Result<Vec<Made>, Failure> {
-    let parts = shared.storage.parts(code);
-    let mut made = vec![Made {
-        name: "media.mp4".to_owned(),
-        recorded: parts.put("media.mp4", &converted.media)?,
-        text: None,
-    }];
+fn keep(work: &Work, converted: &Converted) -> Result<Vec<Made>, Failure> {
+    let mut made = vec![work.keep("media.mp4", &converted.media)?];
     for (number, text) in converted.subtitles.iter().enumerate() {
-        let name = format!("text-{number}.vtt");
-        made.push(Made {
-            recorded: parts.put(&name, &text.path)?,
-            name,
-            text: Some(TextTrack {
-                language: text.language.clone(),
-                forced: text.forced,
-                hearing_impaired: text.hearing_impaired,
-            }),
-        });
+        made.push(work.keep_text(&format!("text-{number}.vtt"), text)?);
     }
     Ok(made)
-}
-
-/// What the parts of a package made, opened and probed.
-pub(super) async fn open(
-    shared: &Arc<Shared>,
-    package: &Package,
-    control: &Arc<Control>,
-) -> Result<Vec<(StoppableSource, Movie)>, Failure> {
-    let parts = shared.db.parts(package.packaged_content_id).await?;
-    let mut made: Vec<Made> = Vec::new();
-    for part in parts {
-        let files = serde_json::from_str(part.made.as_deref().unwrap_or("[]"));
-        let files: Vec<Made> = files.map_err(|error| Failure::Permanent(error.to_string()))?;
-        made.extend(files);
-    }
-    let (storage, code, control) = (shared.clone(), package.code.clone(), control.clone());
-    blocking(move || {
-        let opened = made
-            .iter()
-            .map(|made| open_one(&storage, &code, made, &control));
-        opened.collect()
-    })
-    .await
-}
-
-fn open_one(
-    shared: &Shared,
-    code: &str,
-    made: &Made,
-    control: &Arc<Control>,
-) -> Result<(StoppableSource, Movie), Failure> {
-    let key = shared.storage.parts(code).key(&made.name);
-    let source = shared
-        .storage
-        .source(&key, &made.recorded)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Failure::Permanent(
-                "what was made of the delivered file is gone; retry the job, and it is made again"
-                    .to_owned(),
-            ),
-            _ => Failure::from(error),
-        })?;
-    let source = StoppableSource {
-        source,
-        control: control.clone(),
-    };
-    let mut movie = packager::probe(&source)?;
-    if let Some(text) = &made.text {
-        if text.language != "und" {
-            movie.set_language(&text.language)?;
-        }
-        match (text.forced, text.hearing_impaired) {
-            (true, _) => movie.set_role(Role::ForcedSubtitle),
-            (_, true) => movie.set_role(Role::Caption),
-            _ => {}
-        }
-    }
-    Ok((source, movie))
-}
-
-fn json(value: &impl Serialize) -> Result<String, Failure> {
-    serde_json::to_string(value).map_err(|error| Failure::Permanent(error.to_string()))
-}
-
-impl transcode::Control for Control {
-    fn cancelled(&self) -> bool {
-        self.stopped().is_some()
-    }
-
-    fn progress(&self, progress: transcode::Progress) {
-        self.set_done(progress.time_us / 1000);
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Io { ref source, .. } => {
-                let text = error.to_string();
-                Self::of_storage(source, text)
-            }
-            // Another worker, or this machine after somebody has installed it, may do it.
-            Error::ToolMissing(_) | Error::Tool(_) => Self::Passing(error.to_string()),
-            other => Self::Permanent(other.to_string()),
-        }
-    }
 }

@@ -6,13 +6,16 @@
 mod control;
 mod convert;
 mod incarnation;
+mod ladder;
 mod package;
+mod parts;
 mod render;
 mod rescue;
 mod retry;
 mod verify;
 
 pub(crate) use incarnation::Incarnation;
+pub(crate) use parts::Preparation;
 pub(crate) use rescue::once as rescue;
 
 use crate::app::Shared;

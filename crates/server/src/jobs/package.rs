@@ -3,7 +3,7 @@
 use super::Failure;
 use super::control::{Control, StoppableSource};
 use super::render::{self, Target, Written};
-use super::{convert, verify};
+use super::{parts, verify};
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
@@ -25,11 +25,10 @@ pub(super) async fn make(
 ) -> Result<(Settled, &'static str), Failure> {
     let (package, asset) = load(shared, claim).await?;
     if claim.part > 0 {
-        let made = convert::make(shared, claim, asset, control).await?;
+        let made = parts::make(shared, claim, package, asset, control).await?;
         return Ok((made, "a part is made"));
     }
-    if asset.probe.0.conversion.is_some() && package.preparation.is_none() {
-        let split = convert::split(shared, claim).await?;
+    if let Some(split) = parts::split(shared, claim, &package, &asset).await? {
         return Ok((split, "the job waits for its parts"));
     }
     let needed_parts = package.preparation.is_some();
@@ -58,7 +57,7 @@ async fn publish(
 
     let opened = match package.preparation {
         None => sources(shared, asset, control).await?,
-        Some(_) => convert::open(shared, &package, control).await?,
+        Some(_) => parts::open(shared, &package, asset, control).await?,
     };
     let (plan, sources) = blocking(move || {
         let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
@@ -125,7 +124,7 @@ async fn sources(
     let (storage, control) = (shared.clone(), control.clone());
     blocking(move || {
         let source = StoppableSource {
-            source: open(&storage, &asset)?,
+            source: Box::new(open(&storage, &asset)?),
             control,
         };
         let movie = packager::probe(&source)?;
@@ -197,7 +196,7 @@ fn options(shared: &Shared, package: &Package, claim: &Claim) -> Result<Options,
     })
 }
 
-fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
+pub(super) fn open(shared: &Shared, asset: &Asset) -> Result<SourceFile, Failure> {
     let origin = &asset.input_content_origin;
     let recorded = Recorded {
         size: u64::try_from(asset.size).unwrap_or_default(),

@@ -1,8 +1,10 @@
 //! Files with a name on this machine, for programs that read nothing else.
 
 use super::hashes::Recorded;
+use super::remote::Remote;
 use super::{Back, SCRATCH, Storage, absent_is_fine, source};
-use std::fs;
+use packager::Source;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Clone)]
 pub(crate) struct LocalFile {
     path: PathBuf,
+    len: u64,
     /// Of a copy of what is in an object store: deleted with the last of them.
     _copy: Option<Arc<tempfile::TempPath>>,
 }
@@ -19,6 +22,17 @@ impl LocalFile {
     /// Where it lies.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// It is opened as it is read: a package may be made of more pieces than a process may hold open.
+impl Source for LocalFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        Source::read_at(&File::open(&self.path)?, offset, buffer)
     }
 }
 
@@ -38,9 +52,10 @@ impl Storage {
     ) -> io::Result<LocalFile> {
         let remote = match &self.back {
             Back::Folder(folder) => {
-                folder.open(key)?.ok_or(io::ErrorKind::NotFound)?;
+                let file = folder.open(key)?.ok_or(io::ErrorKind::NotFound)?;
                 return Ok(LocalFile {
                     path: folder.path(key),
+                    len: file.metadata()?.len(),
                     _copy: None,
                 });
             }
@@ -56,15 +71,39 @@ impl Storage {
         {
             return Ok(file.clone());
         }
+        let local = self.copy_of(remote, key, recorded, owner)?;
+        *last = Some((key.to_owned(), local.clone()));
+        Ok(local)
+    }
+
+    /// The same of one of many objects, each of which is wanted once.
+    pub(crate) fn piece(
+        &self,
+        key: &str,
+        recorded: &Recorded,
+        owner: &str,
+    ) -> io::Result<LocalFile> {
+        match &self.back {
+            Back::Folder(_) => self.local(key, recorded, owner),
+            Back::Remote(remote) => self.copy_of(remote, key, recorded, owner),
+        }
+    }
+
+    fn copy_of(
+        &self,
+        remote: &Remote,
+        key: &str,
+        recorded: &Recorded,
+        owner: &str,
+    ) -> io::Result<LocalFile> {
         let (file, path) =
             tempfile::NamedTempFile::new_in(self.scratch_folder(owner)?)?.into_parts();
         source::download(remote, key, recorded, &file)?;
-        let local = LocalFile {
+        Ok(LocalFile {
             path: path.to_path_buf(),
+            len: recorded.size,
             _copy: Some(Arc::new(path)),
-        };
-        *last = Some((key.to_owned(), local.clone()));
-        Ok(local)
+        })
     }
 
     /// Lets go of the copy that was made last, unless somebody makes one at this moment.

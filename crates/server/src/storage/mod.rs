@@ -22,6 +22,7 @@ pub use location::StorageConfig;
 
 pub(crate) use hashes::{HASHES, Recorded};
 pub(crate) use incoming::{KeptSource, Upload};
+pub(crate) use local::LocalFile;
 pub(crate) use location::ConfigError;
 pub(crate) use package::{Opened, PackageStore, Sealed};
 pub(crate) use remote::Fetched;

@@ -11,6 +11,7 @@ mod engines;
 mod first_api;
 mod import;
 mod jobs;
+mod ladder;
 mod licenses;
 mod media;
 mod object_store;

@@ -105,6 +105,12 @@ pub fn large_webm() -> PathBuf {
     make("large.webm", &[&picture, &codecs])
 }
 
+/// Twelve seconds of larger pictures with a key picture each second, and sound: a ladder has some rungs and chunks.
+pub fn wide() -> PathBuf {
+    let picture = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"];
+    make("wide.mp4", &[&picture, &SOUND, &H264, &AAC, &["-t", "12"]])
+}
+
 /// A picture, which is no video.
 pub fn png() -> PathBuf {
     make("picture.png", &[&PICTURE, &["-frames:v", "1"]])
