@@ -3,6 +3,7 @@
 mod assets;
 mod base_url;
 mod cors;
+mod credentials;
 mod error;
 mod fields;
 mod first_api;
@@ -19,12 +20,15 @@ mod origin;
 mod packages;
 mod page;
 mod paging;
+mod peer;
 mod queue;
 mod range;
 mod replace;
 mod router;
+mod session;
 mod slow;
 mod time;
+mod tokens;
 mod upload;
 mod uploads;
 
