@@ -2,6 +2,7 @@
 
 mod access;
 mod limits;
+mod serving;
 
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
@@ -56,6 +57,8 @@ pub struct ServeArgs {
     access: access::AccessArgs,
     #[command(flatten)]
     limits: limits::LimitArgs,
+    #[command(flatten)]
+    serving: serving::ServingArgs,
 }
 
 /// Where a server and its workers keep what they share.
@@ -98,6 +101,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         access: args.access.control(),
         names: args.access.names(),
         uploads: args.limits.limits(),
+        serving: args.serving.config(),
         ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
@@ -126,6 +130,7 @@ impl PlaceArgs {
             workers: cores(),
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
+            serving: server::ServingConfig::default(),
             tools: self.tools.tools()?,
         })
     }

@@ -2,6 +2,7 @@
 
 use crate::access::AccessControl;
 use crate::db::DatabaseUrl;
+use crate::serving::ServingConfig;
 use crate::storage::StorageConfig;
 use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// What uploads may take.
     pub uploads: UploadLimits,
+    /// The listeners, and how files of packages are served.
+    pub serving: ServingConfig,
     /// What converts files that the engine does not read.
     pub tools: transcode::Tools,
 }

@@ -1,13 +1,15 @@
 //! The one place where it is decided whether a request is let in. It looks at heads alone: whoever is refused is so before a byte of
 //! the body is read.
 
+use super::cors::{self, Readers};
+use super::credentials;
 use super::error::{Problem, Result};
 use super::needs::{self, Declared, Need};
-use super::{cors, credentials};
 use crate::access::Caller;
 use crate::app::Shared;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use std::sync::Arc;
 /// Lets a request in, with who sent it beside it, or says why not.
 pub(super) async fn watch(
     State(shared): State<Arc<Shared>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let route = request.extensions().get::<MatchedPath>();
@@ -33,33 +35,28 @@ pub(super) async fn watch(
     if need == Need::Playback && request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    // The body is left out: it cannot be shared between threads, and is nobody's business here.
-    let (method, headers) = (request.method().clone(), request.headers().clone());
-    let uri = request.uri().clone();
-    match admit(&shared, need, &method, &headers, &uri).await {
+    // The body is nobody's business here.
+    let (mut head, body) = request.into_parts();
+    match admit(&shared, need, &head).await {
         Ok(caller) if known => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
         }
-        Ok(_) => refusal(Problem::method_not_allowed(), need, &method, &headers),
-        Err(problem) => refusal(problem, need, &method, &headers),
+        Ok(_) => refusal(&shared, Problem::method_not_allowed(), need, &head),
+        Err(problem) => refusal(&shared, problem, need, &head),
     }
 }
 
-async fn admit(
-    shared: &Shared,
-    need: Need,
-    method: &Method,
-    headers: &HeaderMap,
-    uri: &Uri,
-) -> Result<Caller> {
-    // Pages of any origin may read what players read: it is of no use to one to have this server's name.
-    if need != Need::Playback {
-        let hosts = &shared.access.hosts;
-        hosts.check(headers, uri)?;
-        if hosts.is_foreign(method, headers, uri, need.is_private()) {
-            return Err(Problem::cross_site());
-        }
+async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
+    let (headers, hosts) = (&head.headers, &shared.access.hosts);
+    // What pages of any origin may read is of no more use to one that has this server's name.
+    if need != Need::Playback || !shared.serving.cors_origins.is_empty() {
+        hosts.check(headers, &head.uri)?;
+    }
+    if need != Need::Playback
+        && hosts.is_foreign(&head.method, headers, &head.uri, need.is_private())
+    {
+        return Err(Problem::cross_site());
     }
     if need == Need::Nothing || shared.access.is_open() {
         return Ok(Caller::Anyone);
@@ -81,17 +78,17 @@ async fn admit(
 }
 
 /// Says why a request is not let in: to people with a link, to programs as a problem.
-fn refusal(problem: Problem, need: Need, method: &Method, headers: &HeaderMap) -> Response {
-    let accepts = headers.get(header::ACCEPT);
+fn refusal(shared: &Shared, problem: Problem, need: Need, head: &Parts) -> Response {
+    let accepts = head.headers.get(header::ACCEPT);
     let accepts = accepts.and_then(|accepts| accepts.to_str().ok());
     let person =
-        *method == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
+        head.method == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
     if person && problem.status() == StatusCode::UNAUTHORIZED {
         return problem.for_people();
     }
     match need {
         // Players of other origins may read why they are refused.
-        Need::Playback => cors::opened(problem.into_response()),
+        Need::Playback => cors::opened(problem.into_response(), Readers::of(shared, &head.headers)),
         _ => problem.into_response(),
     }
 }
