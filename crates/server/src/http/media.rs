@@ -3,13 +3,14 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, Result};
+use super::extract::Path;
 use super::range::{self, Part};
 use crate::app::Shared;
 use crate::db::storage::Behind;
 use crate::links;
 use crate::storage::{Opened, PackageStore};
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
