@@ -2,12 +2,12 @@
 
 use super::credentials::{self, SESSION_MS};
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::Body;
 use super::fields::Fields;
 use super::peer::Peer;
 use crate::access::secret::Secret;
 use crate::access::{Caller, password};
 use crate::app::Shared;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -64,9 +64,12 @@ pub(super) struct Session {
 /// Makes the first administrator, and logs it in. It is gone afterwards.
 #[utoipa::path(post, path = "/api/v1/setup", tag = "access", request_body = SetUpRequest,
     responses((status = 201, description = "a session, as a cookie", body = Session), (status = 400, body = ProblemBody),
-    (status = 403, description = "not the token of the console", body = ProblemBody),
+    (status = 422, body = ProblemBody), (status = 403, description = "not the token of the console", body = ProblemBody),
     (status = 404, description = "there is an administrator, or none is needed", body = ProblemBody)))]
-pub(super) async fn set_up(State(shared): State<Arc<Shared>>, body: Bytes) -> Result<Response> {
+pub(super) async fn set_up(
+    State(shared): State<Arc<Shared>>,
+    Body(body): Body,
+) -> Result<Response> {
     let gone = || Problem::not_found("a set-up that is still to be done");
     if shared.access.is_open() || shared.access.is_set_up(&shared.db).await? {
         return Err(gone());
@@ -86,7 +89,7 @@ pub(super) async fn set_up(State(shared): State<Arc<Shared>>, body: Bytes) -> Re
     if length < password::SHORTEST || password.len() > password::LONGEST {
         let (from, to) = (password::SHORTEST, password::LONGEST);
         let text = format!("must have {from} characters at least and {to} bytes at most");
-        return Err(Problem::field("password", text));
+        return Err(Problem::in_body("password", text));
     }
     let hash = password::hash(password).await.map_err(Problem::internal)?;
     let made = shared.db.add_first_account(&name, &hash).await?;
@@ -98,12 +101,12 @@ pub(super) async fn set_up(State(shared): State<Arc<Shared>>, body: Bytes) -> Re
 /// Logs an account in.
 #[utoipa::path(post, path = "/api/v1/session", tag = "access", request_body = LoginRequest,
     responses((status = 200, description = "a session, as a cookie", body = Session), (status = 400, body = ProblemBody),
-    (status = 401, description = "no such name and password", body = ProblemBody),
+    (status = 422, body = ProblemBody), (status = 401, description = "no such name and password", body = ProblemBody),
     (status = 429, description = "too many attempts", body = ProblemBody)))]
 pub(super) async fn begin_session(
     State(shared): State<Arc<Shared>>,
     peer: Option<Extension<Peer>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
     fields.only(&["name", "password"])?;
@@ -190,7 +193,7 @@ fn name_of(fields: &Fields) -> Result<String> {
         true => Ok(name.to_owned()),
         false => {
             let text = format!("must have 1 to {LONGEST_NAME} characters");
-            Err(Problem::field("name", text))
+            Err(Problem::in_body("name", text))
         }
     }
 }
@@ -201,7 +204,7 @@ fn password_of(fields: &Fields) -> Result<Zeroizing<String>> {
         true => Ok(Zeroizing::new(password.to_owned())),
         false => {
             let text = format!("may have {} bytes", password::LONGEST);
-            Err(Problem::field("password", text))
+            Err(Problem::in_body("password", text))
         }
     }
 }

@@ -1,6 +1,8 @@
 //! `/api/v1/tokens`: what programs come in with.
 
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Body, Path, Query};
+use super::fields::Fields;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::access::secret::Secret;
@@ -8,8 +10,7 @@ use crate::access::{Caller, Scope};
 use crate::app::Shared;
 use crate::db::api_tokens::{ApiToken, NewApiToken};
 use crate::{clock, id};
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -68,7 +69,6 @@ pub(super) struct TokenList {
 
 /// What a token is to allow.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(super) struct TokenRequest {
     #[schema(max_length = 100)]
     name: String,
@@ -111,19 +111,20 @@ pub(super) async fn list(
 
 /// Makes a token. Its secret is shown this once, and stored as a hash. Who asks by a token gives on what that allows, and no more.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = TokenRequest,
-    responses((status = 201, body = NewToken), (status = 400, body = ProblemBody),
+    responses((status = 201, body = NewToken), (status = 400, body = ProblemBody), (status = 422, body = ProblemBody),
     (status = 403, description = "a scope that the caller has not", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
+    Fields::parse(&body, false)?.only(&["name", "scopes", "expires_in"])?;
     let request: TokenRequest = serde_json::from_slice(&body)
         .map_err(|error| Problem::invalid(format!("the body is not what it should be: {error}")))?;
     let name = request.name.trim();
     if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
         let text = format!("must have 1 to {LONGEST_NAME} characters");
-        return Err(Problem::field("name", text));
+        return Err(Problem::in_body("name", text));
     }
     let scopes = scopes(&request.scopes)?;
     if let Some(scope) = scopes.iter().find(|scope| !caller.may(**scope)) {
@@ -132,7 +133,7 @@ pub(super) async fn create(
     let seconds = request.expires_in.unwrap_or(USUAL_SECONDS);
     if !(1..=MOST_SECONDS).contains(&seconds) {
         let text = format!("must be a number of seconds from 1 to {MOST_SECONDS}");
-        return Err(Problem::field("expires_in", text));
+        return Err(Problem::in_body("expires_in", text));
     }
     let secret = Secret::make("rpt").map_err(Problem::internal)?;
     let id = id::tagged("tok").map_err(Problem::internal)?;
@@ -176,14 +177,14 @@ fn scopes(words: &[String]) -> Result<Vec<Scope>> {
     for word in words {
         let scope = Scope::parse(word).ok_or_else(|| {
             let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-            Problem::field("scopes", format_args!("may hold {}", known.join(", ")))
+            Problem::in_body("scopes", format_args!("may hold {}", known.join(", ")))
         })?;
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
     }
     match scopes.is_empty() {
-        true => Err(Problem::field("scopes", "must hold one at least")),
+        true => Err(Problem::in_body("scopes", "must hold one at least")),
         false => Ok(scopes),
     }
 }

@@ -164,8 +164,12 @@ async fn sec_49_requests_for_tokens_hold_what_they_may() {
         json!({"scopes": ["admin"]}),
         json!({"name": "x", "scopes": ["admin"], "expires_in": 0}),
         json!({"name": "x", "scopes": ["admin"], "expires_in": 1_000_000_000}),
-        json!({"name": "x", "scopes": ["admin"], "id": "tok_mine"}),
     ] {
         problem(make(&app, &cookie, &body).await, 400, "invalid_request").await;
+    }
+    for field in ["id", "tenant_id", "secret", "revoked_at"] {
+        let mut body = json!({"name": "x", "scopes": ["admin"]});
+        body[field] = json!("mine");
+        problem(make(&app, &cookie, &body).await, 422, "unknown_field").await;
     }
 }
