@@ -358,14 +358,14 @@ impl Problem {
 
     /// 401 for a name and a password; it does not say which is wrong.
     pub(super) fn wrong_login() -> Self {
-        Self::new(Kind::WrongLogin, "look at both, and try again")
+        Self::new(Kind::WrongLogin, "the name or the password is wrong")
     }
 
     /// 403.
     pub(super) fn wrong_set_up_token() -> Self {
         Self::new(
             Kind::WrongSetUpToken,
-            "the server writes it on its console when it starts, and a new one at each start",
+            "this is not the set-up token: the server writes it on its console when it starts, a new one at each start",
         )
     }
 
