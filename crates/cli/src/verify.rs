@@ -95,7 +95,7 @@ pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let keys = all_keys(args)?;
     let files = args.source.iter().map(|path| input::open(path));
     let files = files.collect::<Result<Vec<File>, Failure>>()?;
-    let sources = source::open(&args.source, &files, &keys)?;
+    let sources = source::open_files(&args.source, &files, &keys)?;
     let sources: Vec<&dyn Source> = sources.iter().map(|source| source.as_ref()).collect();
     let usual = if args.url {
         DepthArg::Sample

@@ -39,6 +39,10 @@ export interface Job {
   state: JobState;
   /** 0.0 to 1.0 */
   progress: number;
+  /** Null before it can be said, and when it has ended. */
+  seconds_left: number | null;
+  /** How far the rungs of a ladder are; empty without one. */
+  rungs: { name: string; pictures: number; pictures_done: number }[];
   attempts: number;
   error: string | null;
   created_at: string;
@@ -63,6 +67,10 @@ export interface Package {
   encrypt: EncryptScope;
   kid: string | null;
   segment_duration: number;
+  /** Null: the tracks of the source; `auto`, or the text of a profile. */
+  ladder: string | null;
+  /** What was decided about a ladder and why. */
+  ladder_notes: string[];
   dash_url: string | null;
   hls_url: string | null;
   size: number | null;
@@ -122,6 +130,8 @@ export interface PackageRequest {
   kid?: string;
   key?: string;
   segment_duration?: number;
+  /** `none`, `auto`, or the text of a profile. */
+  ladder?: string;
 }
 
 /** An answer that is no success, or no answer at all (status 0). */

@@ -3,7 +3,10 @@
 import type { EncryptScope, PackageRequest, Scheme } from "./api";
 import { readKeyPair } from "./keys";
 
-export type DraftField = "kid" | "key" | "segment_duration";
+export type DraftField = "kid" | "key" | "segment_duration" | "ladder";
+
+/** Which renditions: those of the file, those that fit it, those of a profile. */
+export type LadderChoice = "none" | "auto" | "profile";
 
 export type Draft =
   | { ok: true; request: PackageRequest }
@@ -17,6 +20,8 @@ export class PackageDraft {
   encrypt = $state<EncryptScope>("all");
   kid = $state("");
   key = $state("");
+  ladder = $state<LadderChoice>("none");
+  profile = $state("");
   segmentSeconds = $state<number | null>(SEGMENT_SECONDS.usual);
   problem = $state<{ field: DraftField; reason: string } | null>(null);
 
@@ -36,6 +41,10 @@ export class PackageDraft {
       return { ok: false, field: "segment_duration", reason };
     }
     request.segment_duration = seconds;
+    if (this.ladder === "profile" && this.profile.trim() === "") {
+      return { ok: false, field: "ladder", reason: "Write a profile, or choose other renditions." };
+    }
+    if (this.ladder !== "none") request.ladder = this.ladder === "auto" ? "auto" : this.profile;
     if (this.scheme === "none") return { ok: true, request };
     request.encrypt = this.encrypt;
     const pair = readKeyPair(this.kid, this.key);

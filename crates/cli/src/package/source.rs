@@ -7,7 +7,7 @@ use crate::keys;
 use clap::Args;
 use packager::{ContentKey, Joined, Movie, ProbeOptions, Source, TrackKind};
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How inputs are read.
 #[derive(Args)]
@@ -71,7 +71,7 @@ impl SourceArgs {
     }
 }
 
-/// The files as sources, those that are encrypted in the clear when there are keys.
+/// What is read of inputs as sources, in the clear where it is encrypted and there are keys.
 ///
 /// # Errors
 /// [`Failure::Usage`] when a file needs another key, [`Failure::Input`] when it is broken.
@@ -80,18 +80,42 @@ pub fn open<'a>(
     keys: &'a [ContentKey],
 ) -> Result<Vec<Opened<'a>>, Failure> {
     let inputs = prepared.shown.iter().zip(&prepared.media);
-    let open = |(path, media): (&PathBuf, &'a Media)| -> Result<Opened<'a>, Failure> {
-        let failed = |error| Failure::engine(&path.display(), &error);
-        match &media.bytes {
-            Bytes::File(file) if keys.is_empty() => Ok(Box::new(FileSource(file))),
-            Bytes::File(file) => Ok(Box::new(packager::decrypted(file, keys).map_err(failed)?)),
-            Bytes::Pieces(pieces) => {
-                let joined = Joined::new(pieces.iter().collect());
-                Ok(Box::new(joined.map_err(failed)?))
-            }
-        }
+    let open = |(path, media): (&PathBuf, &'a Media)| match &media.bytes {
+        Bytes::File(file) => open_file(path, file, keys),
+        Bytes::Pieces(pieces) => match Joined::new(pieces.iter().collect()) {
+            Ok(joined) => Ok(Box::new(joined) as Opened<'a>),
+            Err(error) => Err(Failure::engine(&path.display(), &error)),
+        },
     };
     inputs.map(open).collect()
+}
+
+/// The same of files.
+///
+/// # Errors
+/// Those of [`open`].
+pub fn open_files<'a>(
+    paths: &[PathBuf],
+    files: &'a [File],
+    keys: &'a [ContentKey],
+) -> Result<Vec<Opened<'a>>, Failure> {
+    let files = paths.iter().zip(files);
+    files
+        .map(|(path, file)| open_file(path, file, keys))
+        .collect()
+}
+
+fn open_file<'a>(
+    path: &Path,
+    file: &'a File,
+    keys: &'a [ContentKey],
+) -> Result<Opened<'a>, Failure> {
+    if keys.is_empty() {
+        return Ok(Box::new(FileSource(file)));
+    }
+    let clear = packager::decrypted(file, keys);
+    let clear = clear.map_err(|error| Failure::engine(&path.display(), &error))?;
+    Ok(Box::new(clear))
 }
 
 /// A file that somebody else holds.

@@ -1,5 +1,6 @@
 //! Errors for programs: `application/problem+json` (RFC 9457) with stable codes.
 
+use super::request_id;
 use crate::id;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,9 +23,27 @@ pub(super) struct ProblemBody {
     code: &'static str,
     /// This very problem, and what to do.
     detail: String,
-    /// The field of the request that is wrong.
+    /// Names the request, here and in the server's log.
+    #[schema(example = "req_4kq9…")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The field of the request that is wrong; the first one, when several are.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// All that is wrong in the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<WrongField>,
+}
+
+/// A field of a body that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WrongField {
+    /// Where it is in the body: a JSON Pointer (RFC 6901).
+    #[schema(example = "/segment_duration")]
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
 }
 
 /// An error on its way to a client.
@@ -33,15 +52,23 @@ pub(super) struct Problem {
     kind: Kind,
     detail: String,
     field: Option<String>,
+    errors: Vec<WrongField>,
 }
 
 /// The kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     InvalidRequest,
+    UnknownField,
     CrossSite,
     ForeignHost,
     Undeclared,
+    NotSetUp,
+    Unauthorized,
+    WrongLogin,
+    WrongSetUpToken,
+    MissingScope,
+    TooManyAttempts,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -132,6 +159,11 @@ impl Kind {
     /// Kinds of who may not come in.
     fn facts_of_access(self) -> (StatusCode, &'static str, &'static str) {
         match self {
+            Self::UnknownField => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unknown_field",
+                "The body has fields that nobody knows",
+            ),
             Self::CrossSite => (
                 StatusCode::FORBIDDEN,
                 "cross_site",
@@ -146,6 +178,36 @@ impl Kind {
                 StatusCode::FORBIDDEN,
                 "undeclared",
                 "Nobody has said who may come here",
+            ),
+            Self::NotSetUp => (
+                StatusCode::UNAUTHORIZED,
+                "not_set_up",
+                "Nobody may come in yet",
+            ),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "One must log in or show a token",
+            ),
+            Self::WrongLogin => (
+                StatusCode::UNAUTHORIZED,
+                "wrong_login",
+                "The name or the password is wrong",
+            ),
+            Self::WrongSetUpToken => (
+                StatusCode::FORBIDDEN,
+                "wrong_set_up_token",
+                "This is not the set-up token",
+            ),
+            Self::MissingScope => (
+                StatusCode::FORBIDDEN,
+                "missing_scope",
+                "The token does not allow it",
+            ),
+            Self::TooManyAttempts => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "Too many attempts to log in",
             ),
             _ => self.facts_of_uploads(),
         }
@@ -201,6 +263,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
+            errors: Vec::new(),
         }
     }
 
@@ -217,6 +280,38 @@ impl Problem {
         }
     }
 
+    /// 400 for one field of the body; the detail begins with its name.
+    pub(super) fn in_body(field: &str, what: impl std::fmt::Display) -> Self {
+        let mut problem = Self::field(field, what);
+        problem.errors.push(WrongField::new(field, &problem.detail));
+        problem
+    }
+
+    /// 422 for fields of the body that are none of the `known`.
+    pub(super) fn unknown_fields(fields: &[&str], known: &[&str]) -> Self {
+        let known = known.join(", ");
+        let of_field = |field: &&str| {
+            let detail = format!("{field} is not a field of this request; known are {known}");
+            WrongField::new(field, &detail)
+        };
+        let errors: Vec<WrongField> = fields.iter().map(of_field).collect();
+        let detail = errors.first().map(|error| error.detail.clone());
+        Self {
+            field: fields.first().map(|field| (*field).to_owned()),
+            errors,
+            ..Self::new(Kind::UnknownField, detail.unwrap_or_default())
+        }
+    }
+
+    /// Both problems of one body; the first one is told in words.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        if other.kind == Kind::UnknownField {
+            self.kind = Kind::UnknownField;
+        }
+        self.errors.extend(other.errors);
+        self
+    }
+
     /// 403 for a page of another site.
     pub(super) fn cross_site() -> Self {
         Self::new(
@@ -231,10 +326,75 @@ impl Problem {
         Self::new(
             Kind::ForeignHost,
             format!(
-                "this server is not {host}; ask it by localhost or its address, or start it with --public-url \
-                 http://{host} if that is its name"
+                "this server is not {host}; ask it by localhost or its address, or start it with --allow-host {host} \
+                 if that is its name"
             ),
         )
+    }
+
+    /// 401 before there is an administrator.
+    pub(super) fn not_set_up() -> Self {
+        Self::new(
+            Kind::NotSetUp,
+            "open /setup and make the first administrator, with the set-up token from the server's console",
+        )
+    }
+
+    /// 401 for who shows nothing.
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            Kind::Unauthorized,
+            "send the header Authorization: Bearer with an API token, or log in on the page",
+        )
+    }
+
+    /// 401 for a token that is none, or not any more.
+    pub(super) fn wrong_token() -> Self {
+        Self::new(
+            Kind::Unauthorized,
+            "the token is unknown, has run out or was revoked; an administrator can make another one",
+        )
+    }
+
+    /// 401 for a name and a password; it does not say which is wrong.
+    pub(super) fn wrong_login() -> Self {
+        Self::new(Kind::WrongLogin, "the name or the password is wrong")
+    }
+
+    /// 403.
+    pub(super) fn wrong_set_up_token() -> Self {
+        Self::new(
+            Kind::WrongSetUpToken,
+            "this is not the set-up token: the server writes it on its console when it starts, a new one at each start",
+        )
+    }
+
+    /// 403 for a token that allows other things.
+    pub(super) fn missing_scope(scope: crate::access::Scope) -> Self {
+        let scope = scope.as_str();
+        Self::new(
+            Kind::MissingScope,
+            format!("it needs the scope {scope}; an administrator can make a token that has it"),
+        )
+    }
+
+    /// 429.
+    pub(super) fn too_many_attempts(seconds: u64) -> Self {
+        Self::new(
+            Kind::TooManyAttempts,
+            format!("wait {seconds} s, then try again"),
+        )
+    }
+
+    /// The same as a page with a link to where one gets in.
+    pub(super) fn for_people(self) -> Response {
+        let (status, _, title) = self.kind.facts();
+        let link = match self.kind {
+            Kind::NotSetUp => "<a href=\"/setup\">Set up</a>",
+            _ => "<a href=\"/\">Log in</a>",
+        };
+        let detail = crate::links::escape(&self.detail);
+        super::html::page(status, title, &format!("<p>{detail}</p>\n<p>{link}</p>"))
     }
 
     /// 403 for a route without its line in `needs.rs`.
@@ -256,14 +416,6 @@ impl Problem {
             Kind::MethodNotAllowed,
             "see /api/v1/docs for the methods of each address",
         )
-    }
-
-    /// 405 for a route that has these methods.
-    pub(super) fn not_among(methods: &str) -> Self {
-        Self {
-            detail: format!("this address knows {methods}; see /api/v1/docs"),
-            ..Self::method_not_allowed()
-        }
     }
 
     /// 409.
@@ -397,6 +549,15 @@ impl Problem {
     }
 }
 
+impl WrongField {
+    fn new(field: &str, detail: &str) -> Self {
+        Self {
+            pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = self.kind.facts();
@@ -406,7 +567,9 @@ impl IntoResponse for Problem {
             status: status.as_u16(),
             code,
             detail: self.detail,
+            request_id: request_id::current(),
             field: self.field,
+            errors: self.errors,
         };
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
@@ -417,9 +580,13 @@ impl IntoResponse for Problem {
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked => Some("1"),
-            Kind::TooManyUploads => Some("60"),
+            Kind::TooManyUploads | Kind::TooManyAttempts => Some("60"),
             _ => None,
         };
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"reelpack\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if let Some(pause) = pause {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(pause));
         }

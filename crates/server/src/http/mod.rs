@@ -4,7 +4,9 @@ mod assets;
 mod base_url;
 mod compress;
 mod cors;
+mod credentials;
 mod error;
+mod extract;
 mod fields;
 mod first_api;
 mod guard;
@@ -20,12 +22,16 @@ mod origin;
 mod packages;
 mod page;
 mod paging;
+mod peer;
 mod queue;
 mod range;
 mod replace;
+mod request_id;
 mod router;
+mod session;
 mod slow;
 mod time;
+mod tokens;
 mod upload;
 mod uploads;
 
@@ -40,7 +46,9 @@ use error::{Problem, Result};
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
+    // What it logs is of this request, too.
+    let span = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
     done.map_err(|error| {
         // The text of a panic stays in the log of the panic itself.
         let what = if error.is_panic() {
