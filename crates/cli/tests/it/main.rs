@@ -10,6 +10,7 @@ mod input;
 mod inspect;
 mod keys;
 mod kill;
+mod ladder;
 mod media;
 mod package;
 mod protection;
