@@ -6,6 +6,7 @@ mod serving;
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
+use crate::telemetry::TelemetryArgs;
 use crate::tools::ToolArgs;
 use crate::{text, urls};
 use clap::Args;
@@ -73,6 +74,8 @@ pub struct PlaceArgs {
     storage: StorageArgs,
     #[command(flatten)]
     tools: ToolArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -98,7 +101,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         public_url,
         workers: args.workers.unwrap_or_else(cores),
         uploads: args.limits.limits(),
-        serving: args.serving.config(),
+        serving: args.serving.config()?,
         ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
@@ -126,6 +129,7 @@ impl PlaceArgs {
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
             serving: server::ServingConfig::default(),
+            telemetry: self.telemetry.config(),
             tools: self.tools.tools()?,
         })
     }

@@ -16,23 +16,29 @@ mod license;
 mod listen;
 mod media;
 mod needs;
+mod observe;
 mod origin;
 mod packages;
 mod page;
 mod paging;
+mod peer;
 mod queue;
 mod range;
 mod replace;
 mod router;
 mod slow;
 mod time;
+mod tls;
 mod upload;
 mod uploads;
 
 pub(crate) use listen::serve;
 pub(crate) use media::HotFiles;
+pub(crate) use observe::metrics_router;
 pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
+pub(crate) use tls::Tls;
+pub use tls::TlsFiles;
 
 use error::{Problem, Result};
 
