@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::uploads::resource;
 use super::{
     assets, cors, first_api, guard, health, jobs, library, license, media, observe, packages, page,
-    queue, replace, slow, uploads,
+    queue, replace, request_id, slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -101,6 +101,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
         .layer(from_fn_with_state(shared.clone(), observe::count))
+        .layer(from_fn(request_id::give))
         .with_state(shared.clone())
 }
 
@@ -118,6 +119,7 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
         .layer(from_fn_with_state(shared.clone(), observe::count))
+        .layer(from_fn(request_id::give))
         .with_state(shared.clone())
 }
 
