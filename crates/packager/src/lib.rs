@@ -41,8 +41,8 @@ pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use movie::{
-    Codec, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning, language_code, probe,
-    probe_with,
+    Codec, Cure, Flaw, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning,
+    language_code, probe, probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{

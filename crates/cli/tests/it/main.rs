@@ -11,6 +11,7 @@ mod inspect;
 mod keys;
 mod kill;
 mod media;
+mod mended;
 mod package;
 mod protection;
 mod push;
