@@ -8,7 +8,7 @@ mod protection;
 mod render;
 mod report;
 mod shared_file;
-mod source;
+pub mod source;
 
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;

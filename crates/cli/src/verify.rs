@@ -5,6 +5,7 @@ mod http;
 mod report;
 
 use crate::failure::Failure;
+use crate::package::source;
 use crate::{input, keys, urls};
 use clap::{Args, ValueEnum};
 use folder::Folder;
@@ -34,13 +35,13 @@ is no manifest, or a SOURCE is not usable · 74 a file or URL could not be read.
 pub struct VerifyArgs {
     /// An MPD, a playlist, or a folder with some.
     target: String,
-    /// A content key; may be given several times.
+    /// A content key, of the package or of an encrypted SOURCE; may be given several times.
     #[arg(long, value_name = "KID:KEY", allow_hyphen_values = true)]
     key: Vec<String>,
     /// Content keys, one KID:KEY a line; - reads stdin.
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// What the package was made of; samples are compared with it.
+    /// What the package was made of; samples are compared with it. May be given several times.
     #[arg(long, value_name = "FILE")]
     source: Vec<PathBuf>,
     /// TARGET is an http or https URL; the server is checked, too.
@@ -92,9 +93,10 @@ impl From<DepthArg> for Depth {
 /// [`Failure::Verdict`] when a requirement is broken; else see the exit codes of [`Failure`].
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let keys = all_keys(args)?;
-    let sources = args.source.iter().map(|path| input::open(path));
-    let sources = sources.collect::<Result<Vec<File>, Failure>>()?;
-    let sources: Vec<&dyn Source> = sources.iter().map(|file| file as &dyn Source).collect();
+    let files = args.source.iter().map(|path| input::open(path));
+    let files = files.collect::<Result<Vec<File>, Failure>>()?;
+    let sources = source::open(&args.source, &files, &keys)?;
+    let sources: Vec<&dyn Source> = sources.iter().map(|source| source.as_ref()).collect();
     let usual = if args.url {
         DepthArg::Sample
     } else {

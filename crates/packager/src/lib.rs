@@ -21,6 +21,7 @@ mod fragment;
 pub mod fuzzing;
 mod index;
 mod init;
+mod joined;
 mod manifest;
 mod movie;
 mod options;
@@ -40,9 +41,10 @@ pub use content_key::{ContentKey, KeyError, KeyId, parse_key_id, parse_key_value
 pub use cpix::{Cpix, CpixKey, write_cpix};
 pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
+pub use joined::Joined;
 pub use movie::{
-    Codec, Cure, Flaw, Movie, Packageable, ProbeOptions, Role, Track, TrackKind, Warning,
-    language_code, probe, probe_with,
+    Codec, Cure, Flaw, Movie, Packageable, PictureGrid, ProbeOptions, Role, Track, TrackKind,
+    Warning, language_code, probe, probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{

@@ -6,6 +6,7 @@
 mod entry;
 mod flaws;
 pub(crate) mod fragments;
+mod grid;
 mod labels;
 pub(crate) mod layout;
 mod salvage;
@@ -22,6 +23,7 @@ pub(crate) use entry::{
     parse as parse_entries,
 };
 pub use flaws::{Cure, Flaw};
+pub use grid::PictureGrid;
 pub use labels::{Role, language_code};
 use layout::Layout;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 mod align;
 mod choice;
-mod cut;
+pub(crate) mod cut;
 mod key_pictures;
 mod keys;
 mod periods;

@@ -1,5 +1,6 @@
 //! A running server: what its parts share, how it starts and how it stops.
 
+use crate::access::Access;
 use crate::config::{self, Config};
 use crate::db::{Database, DatabaseUrl};
 use crate::health::Health;
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) incarnation: Incarnation,
     /// How long a job waits after its first attempt failed, in milliseconds.
     pub(crate) first_pause_ms: i64,
+    /// Who may come in.
+    pub(crate) access: Access,
     /// Whether it can do its work.
     pub(crate) health: Health,
     /// What links begin with, when the configuration says so.
@@ -249,6 +252,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         tools: config.tools.clone(),
         incarnation,
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
+        access: Access::new(config, public_url.as_deref()),
         health: Health::default(),
         public_url,
         work: Notify::new(),

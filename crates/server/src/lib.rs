@@ -8,6 +8,7 @@
 #[macro_use]
 mod crash;
 
+mod access;
 mod app;
 mod backup;
 mod clock;

@@ -1,7 +1,7 @@
 //! Inputs that are not MP4: converted by ffmpeg, or refused with a cause.
 
 use crate::media;
-use crate::support::Scratch;
+use crate::support::{Scratch, shared};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
@@ -139,18 +139,6 @@ fn until(what: &str, seen: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "never: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
-}
-
-/// A folder beside the project, or a word that its tests are left out.
-fn shared(name: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared")
-        .join(name);
-    if !folder.is_dir() {
-        println!("left out: {} is not there", folder.display());
-        return None;
-    }
-    Some(folder)
 }
 
 /// Packages files, two at a time; says which and why where `judge` has something to say about the exit code and the

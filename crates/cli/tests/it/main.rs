@@ -15,6 +15,7 @@ mod mended;
 mod package;
 mod protection;
 mod push;
+mod real_media;
 mod sealed;
 mod serve;
 mod several_inputs;

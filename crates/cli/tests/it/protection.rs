@@ -251,3 +251,20 @@ fn keys_change_and_the_beginning_stays_clear() {
     let two = "--key-file out.key --force";
     package(&scratch, two).fails(2, "holds 2 keys without a label");
 }
+
+#[test]
+fn a_clear_lead_that_covers_all_is_told_and_no_fault() {
+    let scratch = Scratch::new();
+    let run = package(&scratch, "--clear-lead 60").ok();
+    assert!(
+        run.stderr().contains("nothing is encrypted"),
+        "{}",
+        run.stderr()
+    );
+    let verified = scratch.words("verify out --key-file out.key").ok();
+    assert!(
+        verified.stdout().contains("leaves nothing of it encrypted"),
+        "{}",
+        verified.stdout()
+    );
+}

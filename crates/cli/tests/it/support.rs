@@ -97,6 +97,18 @@ pub fn snapshot(root: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     found
 }
 
+/// A folder beside the project, or a word that its tests are left out.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(name);
+    if !folder.is_dir() {
+        println!("left out: {} is not there", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
 /// What a finished run said.
 pub struct Run(pub Output);
 

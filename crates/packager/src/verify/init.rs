@@ -180,6 +180,11 @@ impl Init {
         self.entry()?.scheme.as_ref()
     }
 
+    /// Whether it has a clear sample entry, as a clear lead takes.
+    pub fn has_clear_entry(&self) -> bool {
+        self.entries.iter().any(|entry| entry.scheme.is_none())
+    }
+
     /// `tenc.default_KID`.
     pub fn kid(&self) -> Option<[u8; 16]> {
         Some(self.scheme()?.tenc.as_ref()?.kid)

@@ -343,6 +343,7 @@ impl Run<'_> {
         if !encrypted {
             return;
         }
+        self.book.performed(29);
         for track in &self.tracks {
             let text = matches!(track.init.kind, TrackKind::Text | TrackKind::Other(_));
             let place = track.name();
@@ -350,11 +351,10 @@ impl Run<'_> {
                 let what = "is clear beside encrypted renditions";
                 self.book.add(29, Level::Should, &place, what);
             }
-            // A track whose samples are all clear is encrypted by name only.
-            let none = track.init.scheme().is_some() && track.kids.is_empty() && track.samples > 0;
-            self.book.ensure(29, !none || text, &place, || {
-                "no sample of an encrypted track is encrypted".into()
-            });
+            if track.init.scheme().is_some() && track.kids.is_empty() && track.samples > 0 && !text
+            {
+                wholly_clear(&mut self.book, track);
+            }
         }
     }
 
@@ -424,6 +424,18 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// A track whose samples are all clear is encrypted by name only, unless its clear lead is longer than it.
+fn wholly_clear(book: &mut Book, track: &Track) {
+    let (level, what) = match track.init.has_clear_entry() {
+        true => (
+            Level::Should,
+            "its clear lead leaves nothing of it encrypted",
+        ),
+        false => (Level::Must, "no sample of an encrypted track is encrypted"),
+    };
+    book.add(29, level, &track.name(), what);
 }
 
 /// Reads a source as WebVTT, if it is.

@@ -1,8 +1,7 @@
-//! Other origins: players of any may read media and licences; nobody else's page may change anything.
+//! Other origins: players of any may read media and licences. What other pages may not do is in `guard.rs`.
 
-use super::error::Problem;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -12,12 +11,11 @@ const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag"
 const ALLOWED: &str = "Content-Type, If-Match, If-None-Match, If-Range, Range";
 /// Browsers keep the answer to a preflight for a day.
 const MAX_AGE: &str = "86400";
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const NOSNIFF: HeaderName = HeaderName::from_static("x-content-type-options");
 
 /// Opens a route to players of other origins, preflight included (Fetch standard, CORS protocol).
 pub(super) async fn open(request: Request, next: Next) -> Response {
-    let mut response = if request.method() == Method::OPTIONS {
+    let response = if request.method() == Method::OPTIONS {
         let headers = [
             (
                 header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -30,6 +28,11 @@ pub(super) async fn open(request: Request, next: Next) -> Response {
     } else {
         next.run(request).await
     };
+    opened(response)
+}
+
+/// Lets scripts of other origins read an answer.
+pub(super) fn opened(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let any = HeaderValue::from_static("*");
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
@@ -41,28 +44,10 @@ pub(super) async fn open(request: Request, next: Next) -> Response {
     response
 }
 
-/// Refuses requests that change something when a browser sends them for a page of another site.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let changes = !matches!(
-        *request.method(),
-        Method::GET | Method::HEAD | Method::OPTIONS
-    );
-    if changes && is_cross_site(request.headers()) {
-        return Problem::cross_site().into_response();
-    }
-    next.run(request).await
-}
-
 /// Tells browsers to believe the content types.
 pub(super) async fn no_sniffing(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let value = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(NOSNIFF, value);
     response
-}
-
-fn is_cross_site(headers: &HeaderMap) -> bool {
-    headers
-        .get(SEC_FETCH_SITE)
-        .is_some_and(|site| site == "cross-site")
 }

@@ -40,6 +40,8 @@ pub(super) struct Problem {
 enum Kind {
     InvalidRequest,
     CrossSite,
+    ForeignHost,
+    Undeclared,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -71,11 +73,6 @@ impl Kind {
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
                 "The request is not valid",
-            ),
-            Self::CrossSite => (
-                StatusCode::FORBIDDEN,
-                "cross_site",
-                "Pages of other sites may not change anything here",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Self::MethodNotAllowed => (
@@ -127,6 +124,28 @@ impl Kind {
                 StatusCode::INSUFFICIENT_STORAGE,
                 "storage_full",
                 "The server's disk is full",
+            ),
+            _ => self.facts_of_access(),
+        }
+    }
+
+    /// Kinds of who may not come in.
+    fn facts_of_access(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::CrossSite => (
+                StatusCode::FORBIDDEN,
+                "cross_site",
+                "Pages of other sites may read and change nothing here",
+            ),
+            Self::ForeignHost => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "foreign_host",
+                "This server has another name",
+            ),
+            Self::Undeclared => (
+                StatusCode::FORBIDDEN,
+                "undeclared",
+                "Nobody has said who may come here",
             ),
             _ => self.facts_of_uploads(),
         }
@@ -207,6 +226,25 @@ impl Problem {
         )
     }
 
+    /// 421 for a host that is not this server.
+    pub(super) fn foreign_host(host: &str) -> Self {
+        Self::new(
+            Kind::ForeignHost,
+            format!(
+                "this server is not {host}; ask it by localhost or its address, or start it with --public-url \
+                 http://{host} if that is its name"
+            ),
+        )
+    }
+
+    /// 403 for a route without its line in `needs.rs`.
+    pub(super) fn undeclared() -> Self {
+        Self::new(
+            Kind::Undeclared,
+            "this is a fault of the server: the route has no line in http/needs.rs",
+        )
+    }
+
     /// 404.
     pub(super) fn not_found(what: impl std::fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("{what} does not exist"))
@@ -218,6 +256,14 @@ impl Problem {
             Kind::MethodNotAllowed,
             "see /api/v1/docs for the methods of each address",
         )
+    }
+
+    /// 405 for a route that has these methods.
+    pub(super) fn not_among(methods: &str) -> Self {
+        Self {
+            detail: format!("this address knows {methods}; see /api/v1/docs"),
+            ..Self::method_not_allowed()
+        }
     }
 
     /// 409.

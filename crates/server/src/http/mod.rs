@@ -6,6 +6,7 @@ mod cors;
 mod error;
 mod fields;
 mod first_api;
+mod guard;
 mod health;
 mod html;
 mod jobs;
@@ -13,6 +14,8 @@ mod library;
 mod license;
 mod listen;
 mod media;
+mod needs;
+mod origin;
 mod packages;
 mod page;
 mod paging;
@@ -26,6 +29,7 @@ mod upload;
 mod uploads;
 
 pub(crate) use listen::serve;
+pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
 
 use error::{Problem, Result};

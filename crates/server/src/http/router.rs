@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, health, jobs, library, license, media, packages, page, queue, replace,
-    slow, uploads,
+    assets, cors, first_api, guard, health, jobs, library, license, media, packages, page, queue,
+    replace, slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -76,8 +76,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::package))
         .routes(routes!(first_api::url_and_keys))
         .routes(routes!(first_api::status))
-        .routes(routes!(library::list))
-        .layer(from_fn(cors::guard));
+        .routes(routes!(library::list));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses();
     document.merge(of_licenses);
@@ -99,6 +98,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .merge(docs)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(shared.clone(), slow::watch))
+        .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
         .with_state(shared.clone())
 }
@@ -114,6 +114,7 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .route("/readyz", get(health::ready))
         .fallback(async || Problem::not_found("this address on the media port"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
         .with_state(shared.clone())
 }

@@ -252,7 +252,7 @@ async fn a_client_that_goes_away_cancels_nothing() {
     std::io::Write::write_all(
         &mut stream,
         format!(
-            "POST /packaged_content HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+            "POST /packaged_content HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .as_bytes(),

@@ -1,5 +1,6 @@
 //! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
 
+mod access;
 mod assets;
 mod backup;
 mod catalogue;

@@ -204,7 +204,7 @@ async fn paths_lead_to_published_files_alone() {
         "video/../stream.mpd",
     ] {
         let request =
-            format!("GET {folder}{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            format!("GET {folder}{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let answer = app.raw(&request).await;
         assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
     }

@@ -131,7 +131,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
         let address = app.base.trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).expect("connected");
         let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=cut\r\n\
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=cut\r\n\
              Content-Length: {}\r\n\r\n{head}",
             clip.len() + 1000
         );

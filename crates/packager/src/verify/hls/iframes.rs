@@ -150,16 +150,21 @@ fn pictures(
         });
         before = time;
     }
+    whole_length(book, playlist, track);
+    Ok(())
+}
+
+/// All entries together last as long as the media; an edit list may cut off the end of the last one.
+fn whole_length(book: &mut Book, playlist: &Playlist, track: &Track) {
     let total: f64 = playlist.segments.iter().map(|entry| entry.seconds).sum();
     let media = track.seconds(track.end().saturating_sub(track.presented_start()));
-    let off = (total - media).abs();
-    book.ensure(
-        IFRAMES,
-        off <= track.frame_seconds() + playlist.segments.len() as f64 * 5e-4,
-        place,
-        || format!("all EXTINF together are {total:.3} s, the media {media:.3} s"),
-    );
-    Ok(())
+    let last = track.segments.last();
+    let last = last.map_or(0, |last| track.end().saturating_sub(last.start.max(0)));
+    let near = track.frame_seconds() + playlist.segments.len() as f64 * 5e-4;
+    let right = total <= media + near && total >= media - track.seconds(last) - near;
+    book.ensure(IFRAMES, right, &playlist.path, || {
+        format!("all EXTINF together are {total:.3} s, the media {media:.3} s")
+    });
 }
 
 /// An entry holds one key picture and nothing else; `end` is where it ends in the file.
