@@ -60,6 +60,7 @@ pub struct Track {
 
 /// What a track is.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a file has few tracks")]
 pub enum TrackKind {
     /// Moving pictures.
     Video(Video),
