@@ -192,10 +192,12 @@ impl Work<'_> {
     }
 }
 
-/// Ends a conversion when a signal came, and counts how far it is.
-struct Watched<'a> {
-    interrupt: &'a Interrupt,
-    done_ms: &'a AtomicU64,
+/// Ends the work of ffmpeg when a signal came, and counts how far it is.
+pub struct Watched<'a> {
+    /// What tells of signals.
+    pub interrupt: &'a Interrupt,
+    /// Milliseconds of the video.
+    pub done_ms: &'a AtomicU64,
 }
 
 impl Control for Watched<'_> {

@@ -5,6 +5,7 @@ mod convert;
 mod decrypt;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
+mod extras;
 mod import;
 mod input;
 mod inspect;
