@@ -31,7 +31,12 @@ need_programs() {
     test | bench)
         need 'python3 -c "import venv, ensurepip"' python3-venv
         ;;&
-    bench) need '[[ -x /usr/bin/time ]]' time ;;
+    bench)
+        need '[[ -x /usr/bin/time ]]' time
+        need 'have wrk' wrk
+        need '[[ -x /usr/sbin/nginx ]]' nginx-light
+        need 'have curl' curl
+        ;;
     test)
         need 'have chromium' chromium
         need 'have cvlc' vlc-bin

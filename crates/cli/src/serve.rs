@@ -1,6 +1,7 @@
 //! `reelpack serve`: flags in, a running server out.
 
 mod limits;
+mod serving;
 
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
@@ -52,6 +53,8 @@ pub struct ServeArgs {
     workers: Option<usize>,
     #[command(flatten)]
     limits: limits::LimitArgs,
+    #[command(flatten)]
+    serving: serving::ServingArgs,
 }
 
 /// Where a server and its workers keep what they share.
@@ -95,6 +98,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         public_url,
         workers: args.workers.unwrap_or_else(cores),
         uploads: args.limits.limits(),
+        serving: args.serving.config(),
         ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
@@ -121,6 +125,7 @@ impl PlaceArgs {
             workers: cores(),
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
+            serving: server::ServingConfig::default(),
             tools: self.tools.tools()?,
         })
     }

@@ -6,6 +6,8 @@ use crate::db::{Database, DatabaseUrl};
 use crate::health::Health;
 use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
+use crate::published::Published;
+use crate::serving::ServingConfig;
 use crate::storage::{Storage, StorageConfig};
 use crate::uploads::{self, Uploads};
 use crate::{ServeError, clock, http, jobs, sweep};
@@ -48,6 +50,12 @@ pub(crate) struct Shared {
     pub(crate) access: Access,
     /// Whether it can do its work.
     pub(crate) health: Health,
+    /// How files of packages are served.
+    pub(crate) serving: ServingConfig,
+    /// Packages that are known to be published.
+    pub(crate) published: Published,
+    /// Files of packages in memory.
+    pub(crate) hot: Arc<http::HotFiles>,
     /// What links begin with, when the configuration says so.
     pub(crate) public_url: Option<String>,
     /// Wakes workers: there is work.
@@ -84,8 +92,9 @@ impl Shared {
         self.cancel.notified().await;
     }
 
-    /// Tells those who wait that a job ended.
+    /// Tells those who wait that a job ended, or went with its package.
     pub(crate) fn announce(&self) {
+        self.published.changed();
         self.ended.send_modify(|count| *count += 1);
     }
 
@@ -254,6 +263,9 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
         access: Access::new(config, public_url.as_deref()),
         health: Health::default(),
+        published: Published::default(),
+        hot: Arc::new(http::HotFiles::new(config.serving.media_memory)),
+        serving: config.serving.clone(),
         public_url,
         work: Notify::new(),
         cancel: Notify::new(),

@@ -1,6 +1,7 @@
 //! What a server needs to know to start.
 
 use crate::db::DatabaseUrl;
+use crate::serving::ServingConfig;
 use crate::storage::StorageConfig;
 use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
@@ -31,6 +32,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// What uploads may take.
     pub uploads: UploadLimits,
+    /// The listeners, and how files of packages are served.
+    pub serving: ServingConfig,
     /// What converts files that the engine does not read.
     pub tools: transcode::Tools,
 }

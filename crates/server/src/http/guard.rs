@@ -1,7 +1,7 @@
 //! The one place where it is decided whether a request is let in. It looks at heads alone: whoever is refused is so before a byte of
 //! the body is read.
 
-use super::cors;
+use super::cors::{self, Readers};
 use super::error::{Problem, Result};
 use super::needs::{self, Declared, Need};
 use crate::app::Shared;
@@ -38,7 +38,10 @@ pub(super) async fn watch(
     match admitted {
         Ok(()) => next.run(request).await,
         // Players of other origins may read why they are refused.
-        Err(problem) if need == Need::Playback => cors::opened(problem.into_response()),
+        Err(problem) if need == Need::Playback => {
+            let readers = Readers::of(&shared, request.headers());
+            cors::opened(problem.into_response(), readers)
+        }
         Err(problem) => problem.into_response(),
     }
 }

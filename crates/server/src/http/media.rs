@@ -1,25 +1,27 @@
 //! Serves the files of published packages: manifests with this server's URLs filled in, segments as they
 //! are. Range, HEAD, ETag and caches as RFC 9110 and RFC 9111 have them.
 
+mod body;
+mod hot;
+
+pub(crate) use hot::HotFiles;
+
 use super::base_url::BaseUrl;
+use super::compress;
 use super::error::{Problem, Result};
 use super::range::{self, Part};
 use crate::app::Shared;
 use crate::db::storage::Behind;
 use crate::links;
-use crate::storage::{Opened, PackageStore};
+use crate::storage::Opened;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use body::{Content, Parts};
+use hot::Hot;
 use sha2::{Digest, Sha256};
-use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
-use tokio::io::AsyncReadExt;
-use tokio_util::io::ReaderStream;
-
-/// What is at most this large is read at once; the rest is streamed in pieces of this size.
-const PIECE_BYTES: usize = 256 << 10;
 
 /// A kind of file in a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,65 +64,48 @@ impl Kind {
     }
 }
 
-/// What is to be sent.
-enum Content {
-    Memory(Bytes),
-    Stored(Opened),
-}
-
 /// A file of a published package.
 #[utoipa::path(get, path = "/videos/{code}/dash/{path}", tag = "media",
     params(("code" = String, Path), ("path" = String, Path, description =
     "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt")),
-    responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 416)))]
+    responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 412), (status = 416)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
+    method: Method,
     Path((code, path)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response> {
-    let unknown = || Problem::not_found("this file of a published package");
     let kind = Kind::of(&path).ok_or_else(unknown)?;
-    let entry = ["stream.mpd", "master.m3u8"].contains(&path.as_str());
-    match shared.db.behind(&code).await? {
-        // Who begins to play gets the newer package, who plays already goes on with the files of this one.
-        Behind::Files {
-            successor: Some(successor),
-        }
-        | Behind::Successor(successor)
-            if entry =>
-        {
-            return redirect(&successor, &path);
-        }
-        Behind::Files { .. } => {}
-        Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
-    }
-    let package = shared.storage.package(&code);
-    let range = headers
-        .get(header::RANGE)
-        .and_then(|range| range.to_str().ok())
-        .map(str::to_owned);
     match kind {
         Kind::Media(_) => {
-            let all = range.is_none() && !headers.contains_key(header::IF_NONE_MATCH);
-            let (stored, size) = open(&package, &path, all).await?;
-            // Immutable files: their size and their URL say all.
-            let tag = format!("\"{code}-{size:x}\"");
-            respond(kind, &tag, size, &headers, range, Content::Stored(stored)).await
+            if !shared.published.has_files(&shared.db, &code).await? {
+                return Err(unknown());
+            }
+            media(&shared, kind, (&code, &path), &method, &headers).await
         }
         Kind::Mpd | Kind::Playlist => {
-            let xml = kind == Kind::Mpd;
-            let stored = package.text(&path).await.map_err(absent)?;
-            let stored = stored.ok_or_else(unknown)?;
-            let text = links::fill_in(&stored, &base.0, &code, xml);
-            let digest = Sha256::digest(text.as_bytes());
-            let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            let tag = format!("\"{}\"", &hex[..32]);
-            let size = text.len() as u64;
-            let content = Content::Memory(Bytes::from(text));
-            respond(kind, &tag, size, &headers, range, content).await
+            let entry = ["stream.mpd", "master.m3u8"].contains(&path.as_str());
+            match shared.db.behind(&code).await? {
+                // Who begins to play gets the newer package, who plays already goes on with the files of this one.
+                Behind::Files {
+                    successor: Some(successor),
+                }
+                | Behind::Successor(successor)
+                    if entry =>
+                {
+                    return redirect(&successor, &path);
+                }
+                Behind::Files { .. } => {}
+                Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
+            }
+            manifest(&shared, kind, (&code, &path), &base, &headers).await
         }
     }
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("this file of a published package")
 }
 
 /// Sends a player to the same file of another package. The address is relative, so that it holds on the media port, too.
@@ -132,93 +117,162 @@ fn redirect(code: &str, path: &str) -> Result<Response> {
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
-async fn respond(
+/// A manifest with this server's URLs.
+async fn manifest(
+    shared: &Arc<Shared>,
     kind: Kind,
-    tag: &str,
-    size: u64,
-    request: &HeaderMap,
-    range: Option<String>,
-    content: Content,
+    (code, path): (&str, &str),
+    base: &BaseUrl,
+    headers: &HeaderMap,
 ) -> Result<Response> {
-    let mut headers = HeaderMap::new();
-    let text = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
-    headers.insert(header::ETAG, text(tag)?);
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static(kind.cache()),
-    );
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    if range::names_tag(request, header::IF_NONE_MATCH, tag) {
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    let stored = shared.storage.package(code).text(path).await;
+    let stored = stored.map_err(absent)?.ok_or_else(unknown)?;
+    let text = links::fill_in(&stored, &base.0, code, kind == Kind::Mpd);
+    let digest = Sha256::digest(text.as_bytes());
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = Found {
+        kind,
+        size: text.len() as u64,
+        tag: HeaderValue::from_str(&format!("\"{}\"", &hex[..32])).map_err(Problem::internal)?,
+        content: Content::Memory(Bytes::from(text)),
+    };
+    let response = found.respond(shared, headers).await?;
+    compress::compressed(headers, response).await
+}
+
+/// Any other file: from memory, or else from the storage.
+async fn media(
+    shared: &Arc<Shared>,
+    kind: Kind,
+    (code, path): (&str, &str),
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    let key = format!("{code}/{path}");
+    if let Some(hot) = shared.hot.get(&key) {
+        return Found::of_hot(kind, &hot).respond(shared, headers).await;
     }
-    // A range of another version is of no use: then the whole is sent.
+    let all = !headers.contains_key(header::RANGE) && !headers.contains_key(header::IF_NONE_MATCH);
+    let opened = shared.storage.package(code).fetch(path, all).await;
+    let opened = opened.map_err(absent)?.ok_or_else(unknown)?;
+    let size = opened.size();
+    // Immutable files: their size and their URL say all.
+    let tag = HeaderValue::from_str(&format!("\"{code}-{size:x}\"")).map_err(Problem::internal)?;
+    let content = match opened {
+        Opened::Remote(object) => Content::Remote(object.into()),
+        Opened::File(file, _) => {
+            let file = Arc::new(file);
+            if method == Method::GET
+                && let Some(room) = shared.hot.room_to_keep(size)
+            {
+                let bytes = body::whole(file, room).await?;
+                let hot = Arc::new(Hot { bytes, tag });
+                shared.hot.keep(key.into(), &hot);
+                return Found::of_hot(kind, &hot).respond(shared, headers).await;
+            }
+            Content::File(file)
+        }
+    };
+    let found = Found {
+        kind,
+        size,
+        tag,
+        content,
+    };
+    found.respond(shared, headers).await
+}
+
+/// A file that is there.
+struct Found {
+    kind: Kind,
+    size: u64,
+    tag: HeaderValue,
+    content: Content,
+}
+
+impl Found {
+    fn of_hot(kind: Kind, hot: &Hot) -> Self {
+        Self {
+            kind,
+            size: hot.bytes.len() as u64,
+            tag: hot.tag.clone(),
+            content: Content::Memory(hot.bytes.clone()),
+        }
+    }
+
+    /// What a request gets of the file: all, some, or the word that nothing changed (RFC 9110, 13.2.2).
+    async fn respond(self, shared: &Arc<Shared>, request: &HeaderMap) -> Result<Response> {
+        let Self {
+            kind,
+            size,
+            tag,
+            content,
+        } = self;
+        let mut headers = HeaderMap::with_capacity(16);
+        let cache = HeaderValue::from_static(kind.cache());
+        headers.insert(header::CACHE_CONTROL, cache);
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let text = tag.to_str().map_err(Problem::internal)?;
+        if request.contains_key(header::IF_MATCH)
+            && !range::names_tag(request, header::IF_MATCH, text, false)
+        {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return Ok((StatusCode::PRECONDITION_FAILED, headers).into_response());
+        }
+        let unchanged = range::names_tag(request, header::IF_NONE_MATCH, text, true);
+        let part = part(request, text, size);
+        headers.insert(header::ETAG, tag);
+        if unchanged {
+            return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        }
+        let value = |text: &str| HeaderValue::from_str(text).map_err(Problem::internal);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind.mime()));
+        let (status, length, body) = match part {
+            Part::Whole => {
+                let body = body::of_part(shared, content, 0..size).await?;
+                (StatusCode::OK, size, body)
+            }
+            Part::One(range) => {
+                let (from, to) = (range.start, range.end - 1);
+                let said = value(&format!("bytes {from}-{to}/{size}"))?;
+                headers.insert(header::CONTENT_RANGE, said);
+                let length = range.end - range.start;
+                let body = body::of_part(shared, content, range).await?;
+                (StatusCode::PARTIAL_CONTENT, length, body)
+            }
+            Part::Several(ranges) => {
+                let parts = Parts::new(ranges, size, kind.mime())?;
+                let mime = format!("multipart/byteranges; boundary={}", parts.boundary);
+                headers.insert(header::CONTENT_TYPE, value(&mime)?);
+                let length = parts.length;
+                let body = parts.body(shared, content);
+                (StatusCode::PARTIAL_CONTENT, length, body)
+            }
+            Part::Unsatisfiable => {
+                headers.insert(header::CONTENT_RANGE, value(&format!("bytes */{size}"))?);
+                (StatusCode::RANGE_NOT_SATISFIABLE, 0, Body::empty())
+            }
+        };
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        Ok((status, headers, body).into_response())
+    }
+}
+
+/// The part that a request wants; a range of another version is of no use, then the whole is sent.
+fn part(request: &HeaderMap, tag: &str, size: u64) -> Part {
+    let range = request
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok());
     let fresh =
         !request.contains_key(header::IF_RANGE) || range::is_tag(request, header::IF_RANGE, tag);
-    let range = range.filter(|_| fresh);
-    let part = range.map_or(Part::Whole, |range| range::parse(&range, size));
-    let (status, from, length) = match part {
-        Part::Whole => (StatusCode::OK, 0, size),
-        Part::Bytes { from, to } => {
-            let value = text(&format!("bytes {from}-{to}/{size}"))?;
-            headers.insert(header::CONTENT_RANGE, value);
-            (StatusCode::PARTIAL_CONTENT, from, to - from + 1)
-        }
-        Part::Unsatisfiable => {
-            let value = text(&format!("bytes */{size}"))?;
-            headers.insert(header::CONTENT_RANGE, value);
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response());
-        }
-    };
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind.mime()));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    let body = body(content, from, length).await?;
-    Ok((status, headers, body).into_response())
-}
-
-async fn body(content: Content, from: u64, length: u64) -> Result<Body> {
-    let mut file = match content {
-        Content::Memory(bytes) => {
-            let start = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-            let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
-            return Ok(Body::from(bytes.slice(start..end.min(bytes.len()))));
-        }
-        Content::Stored(Opened::Remote(object)) => {
-            let bytes = object.stream(from..from + length).await?;
-            return Ok(Body::from_stream(bytes));
-        }
-        Content::Stored(Opened::File(file, _)) => file,
-    };
-    match usize::try_from(length) {
-        Ok(length) if length <= PIECE_BYTES => {
-            let bytes = super::blocking(move || {
-                let mut bytes = vec![0; length];
-                file.seek(SeekFrom::Start(from))?;
-                file.read_exact(&mut bytes)?;
-                Ok(bytes)
-            });
-            Ok(Body::from(bytes.await?))
-        }
-        _ => {
-            if from > 0 {
-                file.seek(SeekFrom::Start(from))?;
-            }
-            let file = tokio::fs::File::from_std(file).take(length);
-            let stream = ReaderStream::with_capacity(file, PIECE_BYTES);
-            Ok(Body::from_stream(stream))
-        }
-    }
-}
-
-async fn open(package: &PackageStore, path: &str, all: bool) -> Result<(Opened, u64)> {
-    let opened = package.fetch(path, all).await.map_err(absent)?;
-    let opened = opened.ok_or_else(|| Problem::not_found("this file of the package"))?;
-    let size = opened.size();
-    Ok((opened, size))
+    range
+        .filter(|_| fresh)
+        .map_or(Part::Whole, |range| range::parse(range, size))
 }
 
 fn absent(error: std::io::Error) -> Problem {
     match error.kind() {
-        std::io::ErrorKind::NotFound => Problem::not_found("this file of the package"),
+        std::io::ErrorKind::NotFound => unknown(),
         _ => error.into(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod assets;
 mod base_url;
+mod compress;
 mod cors;
 mod error;
 mod fields;
@@ -29,6 +30,7 @@ mod upload;
 mod uploads;
 
 pub(crate) use listen::serve;
+pub(crate) use media::HotFiles;
 pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
 

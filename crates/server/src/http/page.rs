@@ -78,7 +78,7 @@ fn respond(path: &str, file: EmbeddedFile, request: &HeaderMap) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
     let policy = HeaderValue::from_static(POLICY);
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    if range::names_tag(request, header::IF_NONE_MATCH, &tag) {
+    if range::names_tag(request, header::IF_NONE_MATCH, &tag, true) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(mime(path)));

@@ -78,7 +78,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::status))
         .routes(routes!(library::list));
     let (router, mut document) = api.split_for_parts();
-    let (licenses, of_licenses) = licenses();
+    let (licenses, of_licenses) = licenses(shared);
     document.merge(of_licenses);
     let docs = SwaggerUi::new(DOCS).url(DOCUMENT, document);
     let page = Router::new()
@@ -93,7 +93,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .fallback(page::fallback);
     router
         .merge(licenses)
-        .merge(files("/videos/{code}/dash/{*path}"))
+        .merge(files(shared, "/videos/{code}/dash/{*path}"))
         .merge(page)
         .merge(docs)
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -105,10 +105,10 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
 
 /// The media and their licences alone, with the addresses that old links have.
 pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
-    licenses()
+    licenses(shared)
         .0
-        .merge(files("/videos/{code}/dash/{*path}"))
-        .merge(files("/{code}/dash/{*path}"))
+        .merge(files(shared, "/videos/{code}/dash/{*path}"))
+        .merge(files(shared, "/{code}/dash/{*path}"))
         .route("/videos/", get(library::list))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
@@ -119,23 +119,23 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .with_state(shared.clone())
 }
 
-fn licenses() -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
+fn licenses(shared: &Arc<Shared>) -> (Router<Arc<Shared>>, utoipa::openapi::OpenApi) {
     let (router, document) = OpenApiRouter::new()
         .routes(routes!(license::clearkey))
         .routes(routes!(license::raw_key))
         .routes(routes!(license::raw_key_of_package))
         .split_for_parts();
-    (for_players(router), document)
+    (for_players(shared, router), document)
 }
 
-fn files(path: &str) -> Router<Arc<Shared>> {
-    for_players(Router::new().route(path, get(media::get)))
+fn files(shared: &Arc<Shared>, path: &str) -> Router<Arc<Shared>> {
+    for_players(shared, Router::new().route(path, get(media::get)))
 }
 
 /// Opens routes to players of other origins. Their preflights are answered because the layer is outside
 /// of what refuses methods.
-fn for_players(router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
+fn for_players(shared: &Arc<Shared>, router: Router<Arc<Shared>>) -> Router<Arc<Shared>> {
     router
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
-        .layer(from_fn(cors::open))
+        .layer(from_fn_with_state(shared.clone(), cors::open))
 }

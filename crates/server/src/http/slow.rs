@@ -1,7 +1,7 @@
 //! Ends request bodies that come too slowly: each one holds a connection, and some hold files.
 
 use crate::app::Shared;
-use axum::body::{Body, BodyDataStream, Bytes};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -22,6 +22,9 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
     let limits = &shared.uploads.limits;
     let (pause, rate) = (limits.body_pause, limits.body_rate);
     let request =

@@ -24,6 +24,7 @@ pub(crate) use hashes::{HASHES, Recorded};
 pub(crate) use incoming::{KeptSource, Upload};
 pub(crate) use location::ConfigError;
 pub(crate) use package::{Opened, PackageStore, Sealed};
+pub(crate) use remote::Fetched;
 pub(crate) use source::SourceFile;
 pub(crate) use sweep::Known;
 

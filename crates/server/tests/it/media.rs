@@ -109,9 +109,35 @@ async fn ranges_are_parts_of_the_whole() {
         let beyond = with(&app, &path, "range", &format!("bytes={size}-")).await;
         assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(header(&beyond, "content-range"), format!("bytes */{size}"));
-        for range in ["bytes=5-1", "bytes=0-1,3-4", "bytes=x", "lines=0-1"] {
+        for range in ["bytes=5-1", "bytes=0-,1-2", "bytes=x", "lines=0-1"] {
             let all = with(&app, &path, "range", range).await;
             assert_eq!(all.status(), StatusCode::OK, "{range}");
+        }
+        let several = with(&app, &path, "range", "bytes=5-9,-3,0-0").await;
+        assert_eq!(several.status(), StatusCode::PARTIAL_CONTENT);
+        let (mime, length) = (
+            header(&whole_head(&app, &path).await, "content-type").to_owned(),
+            header(&several, "content-length").to_owned(),
+        );
+        let boundary = header(&several, "content-type")
+            .strip_prefix("multipart/byteranges; boundary=")
+            .expect("a boundary")
+            .to_owned();
+        let body = several.bytes().await.expect("bytes");
+        assert_eq!(body.len().to_string(), length);
+        let mut wanted = Vec::new();
+        for (from, to) in [(5, 9), (size - 3, size - 1), (0, 0)] {
+            let head = format!(
+                "\r\n--{boundary}\r\nContent-Type: {mime}\r\nContent-Range: bytes {from}-{to}/{size}\r\n\r\n"
+            );
+            wanted.extend_from_slice(head.as_bytes());
+            wanted.extend_from_slice(&whole[from..=to]);
+        }
+        wanted.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        assert_eq!(body, wanted);
+        for (condition, status) in [(tag.as_str(), 200), ("*", 200), ("\"other\"", 412)] {
+            let answer = with(&app, &path, "if-match", condition).await;
+            assert_eq!(answer.status(), status, "{condition}");
         }
         for (condition, status) in [(tag.as_str(), 206), ("\"other\"", 200)] {
             let request = app.client.get(app.url(&path)).header("range", "bytes=0-0");
@@ -119,6 +145,11 @@ async fn ranges_are_parts_of_the_whole() {
             assert_eq!(answer.expect("an answer").status(), status);
         }
     }
+}
+
+async fn whole_head(app: &TestApp, path: &str) -> Response {
+    let request = app.client.head(app.url(path));
+    request.send().await.expect("an answer")
 }
 
 #[tokio::test]
@@ -274,4 +305,99 @@ async fn the_public_url_is_what_links_begin_with() {
         playlist.contains("https://video.example/reel/license/key/"),
         "{playlist}"
     );
+}
+
+#[tokio::test]
+async fn manifests_are_compressed_as_the_client_takes_it_and_segments_never() {
+    let app = TestApp::start().await;
+    let (_, folder) = published(&app).await;
+    for file in ["stream.mpd", "master.m3u8", "video/playlist.m3u8"] {
+        let path = format!("{folder}{file}");
+        let plain = app.get(&path).await;
+        assert_eq!(header(&plain, "vary"), "accept-encoding");
+        let tag = header(&plain, "etag").to_owned();
+        let plain = plain.bytes().await.expect("bytes");
+        for (taken, given) in [
+            ("gzip", "gzip"),
+            ("gzip, deflate, br;q=0.5", "gzip"),
+            ("br", "br"),
+            ("zstd", "zstd"),
+        ] {
+            let answer = with(&app, &path, "accept-encoding", taken).await;
+            assert_eq!(header(&answer, "content-encoding"), given, "{file}");
+            assert_eq!(header(&answer, "vary"), "accept-encoding");
+            assert_eq!(header(&answer, "etag"), format!("W/{tag}"));
+            let bytes = answer.bytes().await.expect("bytes");
+            assert_ne!(bytes, plain);
+            if given == "gzip" {
+                let mut unpacked = Vec::new();
+                let mut reader = flate2::read::GzDecoder::new(&bytes[..]);
+                std::io::Read::read_to_end(&mut reader, &mut unpacked).expect("gzip");
+                assert_eq!(unpacked, plain);
+            }
+        }
+        for (name, value) in [("accept-encoding", "identity"), ("range", "bytes=0-9")] {
+            let request = app.client.get(app.url(&path)).header(name, value);
+            let answer = request.send().await.expect("an answer");
+            assert!(
+                !answer.headers().contains_key("content-encoding"),
+                "{value}"
+            );
+            assert_eq!(header(&answer, "vary"), "accept-encoding");
+        }
+        let weak = with(&app, &path, "if-none-match", &format!("W/{tag}")).await;
+        assert_eq!(weak.status(), StatusCode::NOT_MODIFIED);
+    }
+    let segment = with(
+        &app,
+        &format!("{folder}video/1.m4s"),
+        "accept-encoding",
+        "gzip",
+    )
+    .await;
+    assert!(!segment.headers().contains_key("content-encoding"));
+}
+
+#[tokio::test]
+async fn listed_origins_alone_may_read_where_they_are_listed() {
+    let app = TestApp::start_with(|config| {
+        config.serving.cors_origins = vec!["https://player.example".to_owned()];
+    })
+    .await;
+    let (_, folder) = published(&app).await;
+    for file in ["stream.mpd", "video/1.m4s"] {
+        let path = format!("{folder}{file}");
+        let listed = with(&app, &path, "origin", "https://player.example").await;
+        let told = header(&listed, "access-control-allow-origin");
+        assert_eq!(told, "https://player.example");
+        for origin in [
+            "null",
+            "https://evil-player.example",
+            "http://player.example",
+        ] {
+            let other = with(&app, &path, "origin", origin).await;
+            assert!(
+                !other.headers().contains_key("access-control-allow-origin"),
+                "{origin}"
+            );
+            let vary: Vec<_> = other.headers().get_all("vary").iter().collect();
+            assert!(
+                vary.contains(&&"origin".parse().expect("a value")),
+                "{vary:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_deleted_is_not_served_from_memory() {
+    let app = TestApp::start().await;
+    let (package, folder) = published(&app).await;
+    let path = format!("{folder}video/1.m4s");
+    for _ in 0..3 {
+        assert_eq!(app.get(&path).await.status(), StatusCode::OK);
+    }
+    let package = format!("/api/v1/packages/{}", text(&package["id"]));
+    assert_eq!(app.delete(&package).await.status(), StatusCode::NO_CONTENT);
+    problem(app.get(&path).await, 404, "not_found").await;
 }

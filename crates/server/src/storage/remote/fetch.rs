@@ -26,8 +26,8 @@ pub(crate) struct Fetched {
     remote: Remote,
     key: String,
     meta: ObjectMeta,
-    /// The answer that holds all of it, if it was asked for at once.
-    all: Option<GetResult>,
+    /// The answer that holds all of it, if it was asked for at once. Whoever wants all first takes it.
+    all: Mutex<Option<GetResult>>,
 }
 
 impl Fetched {
@@ -38,18 +38,21 @@ impl Fetched {
 
     /// Some of the bytes, as they come.
     pub(crate) async fn stream(
-        self,
+        &self,
         range: Range<u64>,
     ) -> io::Result<BoxStream<'static, io::Result<Bytes>>> {
-        let Self {
-            remote,
-            key,
-            meta,
-            all,
-        } = self;
+        let all = match range == (0..self.meta.size) {
+            true => self
+                .all
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+            false => None,
+        };
+        let (remote, key) = (self.remote.clone(), self.key.clone());
         let found = match all {
-            Some(all) if range == (0..meta.size) => all,
-            _ => {
+            Some(all) => all,
+            None => {
                 let location = Key::from(key.as_str());
                 let options = || ranged(range.clone());
                 let get = || remote.store.get_opts(&location, options());
@@ -89,7 +92,7 @@ impl Remote {
             remote: self.clone(),
             key: key.to_owned(),
             meta,
-            all,
+            all: Mutex::new(all),
         }))
     }
 

@@ -256,6 +256,7 @@ pub fn config(data_dir: &Path) -> Config {
             reserve: 0,
             ..UploadLimits::default()
         },
+        serving: server::ServingConfig::default(),
         tools: tools(),
     }
 }
