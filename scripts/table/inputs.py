@@ -143,9 +143,28 @@ def texts(tools: Tools) -> list[Row]:
         ("WebVTT", "file", vtt),
         ("SubRip", "file", srt),
         ("WebVTT in MP4", "wvtt", tools.text("wvtt.mp4", vtt, "webvtt+mp4")),
-        ("TTML in MP4", "stpp", tools.text("stpp.mp4", vtt, "ttml+mp4")),
+        ("TTML in MP4", "stpp", with_profile(tools.text("stpp.mp4", vtt, "ttml+mp4"))),
     ]
     return [Row("text", name, entry, [picture, file]) for name, entry, file in rows]
+
+
+def with_profile(file: Path) -> Path:
+    """Has the document name its profile, IMSC 1 text: hls.js shows no other. Shaka Packager names none."""
+    named = (b' xmlns:p="http://www.w3.org/ns/ttml#parameter"'
+             b' p:profile="http://www.w3.org/ns/ttml/profile/imsc1/text"')
+    whole = file.read_bytes()
+    if named in whole:
+        return file
+    start, end = whole.index(b"<tt "), whole.rindex(b"</tt>")
+    document = whole[start:end]
+    for needless in (b"    <metadata/>\n    <styling/>\n    <layout/>\n", b' xml:space="preserve"'):
+        document = document.replace(needless, b"")
+    document = document.replace(b"<tt ", b"<tt" + named + b" ", 1)
+    if len(document) > end - start:
+        raise SystemExit("error: the name of the profile has no room in the document of Shaka Packager")
+    # As long as it was, so that no box changes.
+    file.write_bytes(whole[:start] + document.ljust(end - start) + whole[end:])
+    return file
 
 
 def cue(start: int, end: int, text: str, point: str) -> str:

@@ -29,22 +29,35 @@ pub fn packets(path: &Path, stream: &str) -> Vec<Unit> {
 
 /// Decrypts the picture or the sound of a file with Shaka Packager.
 pub fn opened_by_shaka(scratch: &Scratch, sealed: &Path, kind: &str) -> PathBuf {
-    let open = scratch.path("open.mp4");
+    let keys = keys(&content_key());
+    let raw_keys = ["--enable_raw_key_decryption", "--keys", &keys];
+    packaged_by_shaka(scratch, sealed, kind, &raw_keys)
+}
+
+/// What Shaka Packager makes of the picture or the sound of a file.
+fn packaged_by_shaka(scratch: &Scratch, input: &Path, kind: &str, more: &[&str]) -> PathBuf {
+    let made = scratch.path("open.mp4");
     let stream = format!(
         "in={},stream={kind},output={}",
-        sealed.display(),
-        open.display()
+        input.display(),
+        made.display()
     );
-    let keys = keys(&content_key());
-    let arguments = [
-        stream.as_str(),
-        "--quiet",
-        "--enable_raw_key_decryption",
-        "--keys",
-        &keys,
-    ];
+    let arguments = [&[stream.as_str(), "--quiet"], more].concat();
     succeed(&tool(SHAKA_PACKAGER), &arguments, None);
-    open
+    made
+}
+
+#[test]
+fn shaka_packager_packages_clear_media_again() {
+    let source = media_source("clip.mp4");
+    let scratch = Scratch::new();
+    let package = Package::make(&source, &options(None)).unwrap();
+    for (index, kind) in [(0, "video"), (1, "audio")] {
+        let clear = scratch.file("clear.mp4", &package.joined(index));
+        let again = packaged_by_shaka(&scratch, &clear, kind, &[]);
+        let expect = packets(&media("clip.mp4"), &format!("0:{}", &kind[..1]));
+        assert_same(&packets(&again, "0:0"), &expect, kind);
+    }
 }
 
 #[test]

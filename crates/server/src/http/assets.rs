@@ -2,6 +2,7 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Path, Query};
 use super::packages::Package;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
@@ -12,7 +13,7 @@ use crate::db::probe::ProbedTrack;
 use crate::sweep;
 use crate::uploads::examine::Demand;
 use axum::Json;
-use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
 /// What scripts of other origins may read of an answer.
-const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag";
+const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Request-Id";
 /// What they may send.
 const ALLOWED: &str = "Content-Type, If-Match, If-None-Match, If-Range, Range";
 /// Browsers keep the answer to a preflight for a day.

@@ -1,5 +1,6 @@
 //! Errors for programs: `application/problem+json` (RFC 9457) with stable codes.
 
+use super::request_id;
 use crate::id;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,9 +23,27 @@ pub(super) struct ProblemBody {
     code: &'static str,
     /// This very problem, and what to do.
     detail: String,
-    /// The field of the request that is wrong.
+    /// Names the request, here and in the server's log.
+    #[schema(example = "req_4kq9…")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+    /// The field of the request that is wrong; the first one, when several are.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// All that is wrong in the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<WrongField>,
+}
+
+/// A field of a body that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WrongField {
+    /// Where it is in the body: a JSON Pointer (RFC 6901).
+    #[schema(example = "/segment_duration")]
+    pointer: String,
+    /// What is wrong with it.
+    detail: String,
 }
 
 /// An error on its way to a client.
@@ -33,12 +52,14 @@ pub(super) struct Problem {
     kind: Kind,
     detail: String,
     field: Option<String>,
+    errors: Vec<WrongField>,
 }
 
 /// The kinds of problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     InvalidRequest,
+    UnknownField,
     CrossSite,
     ForeignHost,
     Undeclared,
@@ -132,6 +153,11 @@ impl Kind {
     /// Kinds of who may not come in.
     fn facts_of_access(self) -> (StatusCode, &'static str, &'static str) {
         match self {
+            Self::UnknownField => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unknown_field",
+                "The body has fields that nobody knows",
+            ),
             Self::CrossSite => (
                 StatusCode::FORBIDDEN,
                 "cross_site",
@@ -201,6 +227,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             field: None,
+            errors: Vec::new(),
         }
     }
 
@@ -215,6 +242,38 @@ impl Problem {
             field: Some(field.to_owned()),
             ..Self::invalid(format!("{field} {what}"))
         }
+    }
+
+    /// 400 for one field of the body; the detail begins with its name.
+    pub(super) fn in_body(field: &str, what: impl std::fmt::Display) -> Self {
+        let mut problem = Self::field(field, what);
+        problem.errors.push(WrongField::new(field, &problem.detail));
+        problem
+    }
+
+    /// 422 for fields of the body that are none of the `known`.
+    pub(super) fn unknown_fields(fields: &[&str], known: &[&str]) -> Self {
+        let known = known.join(", ");
+        let of_field = |field: &&str| {
+            let detail = format!("{field} is not a field of this request; known are {known}");
+            WrongField::new(field, &detail)
+        };
+        let errors: Vec<WrongField> = fields.iter().map(of_field).collect();
+        let detail = errors.first().map(|error| error.detail.clone());
+        Self {
+            field: fields.first().map(|field| (*field).to_owned()),
+            errors,
+            ..Self::new(Kind::UnknownField, detail.unwrap_or_default())
+        }
+    }
+
+    /// Both problems of one body; the first one is told in words.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        if other.kind == Kind::UnknownField {
+            self.kind = Kind::UnknownField;
+        }
+        self.errors.extend(other.errors);
+        self
     }
 
     /// 403 for a page of another site.
@@ -397,6 +456,15 @@ impl Problem {
     }
 }
 
+impl WrongField {
+    fn new(field: &str, detail: &str) -> Self {
+        Self {
+            pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, code, title) = self.kind.facts();
@@ -406,7 +474,9 @@ impl IntoResponse for Problem {
             status: status.as_u16(),
             code,
             detail: self.detail,
+            request_id: request_id::current(),
             field: self.field,
+            errors: self.errors,
         };
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();

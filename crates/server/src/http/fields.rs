@@ -7,6 +7,28 @@ use serde_json::{Map, Value};
 #[derive(Debug)]
 pub(super) struct Fields(Map<String, Value>);
 
+/// What is wrong in one body, gathered, so that the answer names all of it.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Option<Problem>);
+
+impl Faults {
+    /// What was read; where it is wrong, nothing, and the fault is kept.
+    pub(super) fn of<T: Default>(&mut self, read: Result<T>) -> T {
+        read.unwrap_or_else(|fault| {
+            self.0 = Some(match self.0.take() {
+                Some(first) => first.and(fault),
+                None => fault,
+            });
+            T::default()
+        })
+    }
+
+    /// All faults as one problem, if there are any.
+    pub(super) fn end(self) -> Result<()> {
+        self.0.map_or(Ok(()), Err)
+    }
+}
+
 impl Fields {
     /// Reads a body; an empty one has no fields when `may_be_empty`.
     pub(super) fn parse(body: &[u8], may_be_empty: bool) -> Result<Self> {
@@ -27,15 +49,11 @@ impl Fields {
 
     /// Refuses fields that nobody knows, for they are likely misspelt.
     pub(super) fn only(&self, known: &[&str]) -> Result<()> {
-        match self.0.keys().find(|name| !known.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(name) => Err(Problem::field(
-                name,
-                format_args!(
-                    "is not a field of this request; known are {}",
-                    known.join(", ")
-                ),
-            )),
+        let unknown = |name: &&str| !known.contains(name);
+        let unknown: Vec<&str> = self.0.keys().map(String::as_str).filter(unknown).collect();
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => Err(Problem::unknown_fields(&unknown, known)),
         }
     }
 
@@ -44,24 +62,24 @@ impl Fields {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Problem::field(name, "must be a text")),
+            Some(_) => Err(Problem::in_body(name, "must be a text")),
         }
     }
 
     /// A text that must be there.
     pub(super) fn needed_text(&self, name: &str) -> Result<&str> {
         self.text(name)?
-            .ok_or_else(|| Problem::field(name, "is missing"))
+            .ok_or_else(|| Problem::in_body(name, "is missing"))
     }
 
     /// A whole number that must be there; it may be written as a text.
     pub(super) fn needed_number(&self, name: &str) -> Result<i64> {
         let number = match self.0.get(name) {
-            None | Some(Value::Null) => return Err(Problem::field(name, "is missing")),
+            None | Some(Value::Null) => return Err(Problem::in_body(name, "is missing")),
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(other) => other.as_i64(),
         };
-        number.ok_or_else(|| Problem::field(name, "must be a whole number"))
+        number.ok_or_else(|| Problem::in_body(name, "must be a whole number"))
     }
 
     /// A whole number between two bounds.
@@ -71,7 +89,7 @@ impl Fields {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match value.as_i64().and_then(|number| i32::try_from(number).ok()) {
                 Some(number) if (from..=to).contains(&number) => Ok(Some(number)),
-                _ => Err(Problem::field(
+                _ => Err(Problem::in_body(
                     name,
                     format_args!("must be a whole number from {from} to {to}"),
                 )),
@@ -88,7 +106,7 @@ impl Fields {
                 Some(seconds) if (from..=to).contains(&seconds) => {
                     Ok(Some((seconds * 1000.0).round() as i64))
                 }
-                _ => Err(Problem::field(
+                _ => Err(Problem::in_body(
                     name,
                     format_args!("must be a number of seconds from {from} to {to}"),
                 )),
@@ -104,7 +122,7 @@ impl Fields {
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, meaning)| Some(*meaning)).ok_or_else(|| {
             let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            Problem::field(name, format_args!("must be one of {}", known.join(", ")))
+            Problem::in_body(name, format_args!("must be one of {}", known.join(", ")))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Body, Path};
 use super::fields::Fields;
 use super::html;
 use super::packages::{encrypt, given_key, given_kid};
@@ -13,9 +14,8 @@ use crate::links::escape;
 use crate::order::{Order, SEGMENT_DURATION_MS};
 use crate::uploads::examine::Demand;
 use axum::Json;
-use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartRejection};
-use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
@@ -146,7 +146,7 @@ pub(super) async fn package(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
     headers: HeaderMap,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
     let number = fields.needed_number("input_content_id")?;

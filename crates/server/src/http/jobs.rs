@@ -1,13 +1,14 @@
 //! `/api/v1/jobs`: the work that makes packages.
 
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Path, Query};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::app::Shared;
 use crate::db::jobs::{self, JobState, Wish};
 use crate::id;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! `/videos/`: the library, to browse without JavaScript.
 
 use super::error::Result;
+use super::extract::Query;
 use super::html;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
@@ -8,7 +9,7 @@ use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::packages::{Package, Status};
 use crate::links::escape;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use std::collections::HashMap;

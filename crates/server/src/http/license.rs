@@ -1,11 +1,11 @@
 //! The licence server: W3C EME ClearKey, and raw keys for HLS.
 
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Body, Path, Query};
 use crate::app::Shared;
 use crate::license;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -68,20 +68,20 @@ pub(super) struct Of {
 pub(super) async fn clearkey(
     State(shared): State<Arc<Shared>>,
     Query(of): Query<Of>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
     let request: LicenseRequest = serde_json::from_slice(&body)
-        .map_err(|_| Problem::field("kids", "must be a list of texts, in a JSON object"))?;
+        .map_err(|_| Problem::in_body("kids", "must be a list of texts, in a JSON object"))?;
     match request.r#type.as_deref() {
         None | Some("temporary" | "persistent-license") => {}
         Some(_) => {
             let text = "must be temporary or persistent-license";
-            return Err(Problem::field("type", text));
+            return Err(Problem::in_body("type", text));
         }
     }
     if request.kids.is_empty() || request.kids.len() > MAX_KIDS {
         let text = format!("must hold 1 to {MAX_KIDS} key ids");
-        return Err(Problem::field("kids", text));
+        return Err(Problem::in_body("kids", text));
     }
     let kids: Vec<KeyId> = request
         .kids
@@ -145,7 +145,7 @@ fn no_store() -> [(HeaderName, HeaderValue); 1] {
 
 fn parse(kid: &str) -> Result<KeyId> {
     parse_key_id(kid)
-        .map_err(|error| Problem::field("kids", format_args!("holds one that {error}")))
+        .map_err(|error| Problem::in_body("kids", format_args!("holds one that {error}")))
 }
 
 impl From<&ContentKey> for JsonWebKey {

@@ -5,6 +5,7 @@ mod base_url;
 mod compress;
 mod cors;
 mod error;
+mod extract;
 mod fields;
 mod first_api;
 mod guard;
@@ -23,6 +24,7 @@ mod paging;
 mod queue;
 mod range;
 mod replace;
+mod request_id;
 mod router;
 mod slow;
 mod time;
@@ -40,7 +42,9 @@ use error::{Problem, Result};
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
+    // What it logs is of this request, too.
+    let span = tracing::Span::current();
+    let done = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
     done.map_err(|error| {
         // The text of a panic stays in the log of the panic itself.
         let what = if error.is_panic() {

@@ -2,7 +2,8 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
-use super::fields::Fields;
+use super::extract::{Body, Path, Query};
+use super::fields::{Faults, Fields};
 use super::jobs::Job;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
@@ -12,8 +13,7 @@ use crate::db::packages;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
@@ -168,12 +168,13 @@ fn sibling(url: &str, name: &str) -> String {
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, description = "unique_key belongs to another order", body = ProblemBody)))]
+    (status = 409, description = "unique_key belongs to another order", body = ProblemBody),
+    (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
     Path(id): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
     let order = parse_order(&body)?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
@@ -277,7 +278,8 @@ pub(super) fn parse_order_over(
     segment_duration_ms: i64,
 ) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
-    fields.only(&[
+    let mut faults = Faults::default();
+    faults.of(fields.only(&[
         "scheme",
         "encrypt",
         "kid",
@@ -285,32 +287,34 @@ pub(super) fn parse_order_over(
         "segment_duration",
         "priority",
         "unique_key",
-    ])?;
+    ]));
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
         ("cenc", Some(Scheme::Cenc)),
         ("none", None),
     ];
-    let scheme = fields.word("scheme", &schemes)?.unwrap_or(scheme);
-    let kid = given_kid(&fields)?;
-    let key = given_key(&fields)?;
-    if scheme.is_none() && (kid.is_some() || key.is_some()) {
-        let text = "is none, which goes with neither kid nor key";
-        return Err(Problem::field("scheme", text));
-    }
-    Ok(Order {
+    let scheme = faults.of(fields.word("scheme", &schemes)).unwrap_or(scheme);
+    let order = Order {
         scheme,
-        encrypt: encrypt(&fields)?.unwrap_or(scope),
-        kid,
-        key,
-        segment_duration_ms: fields
-            .seconds("segment_duration", SEGMENT_SECONDS)?
+        encrypt: faults.of(encrypt(&fields)).unwrap_or(scope),
+        kid: faults.of(given_kid(&fields)),
+        key: faults.of(given_key(&fields)),
+        segment_duration_ms: faults
+            .of(fields.seconds("segment_duration", SEGMENT_SECONDS))
             .unwrap_or(segment_duration_ms),
-        priority: fields.number("priority", PRIORITIES)?.unwrap_or(0),
-        unique_key: unique_key(&fields)?,
+        priority: faults
+            .of(fields.number("priority", PRIORITIES))
+            .unwrap_or(0),
+        unique_key: faults.of(unique_key(&fields)),
         replaces: None,
         ladder: None,
-    })
+    };
+    faults.end()?;
+    if order.scheme.is_none() && (order.kid.is_some() || order.key.is_some()) {
+        let text = "is none, which goes with neither kid nor key";
+        return Err(Problem::in_body("scheme", text));
+    }
+    Ok(order)
 }
 
 /// Reads `unique_key`: bytes that every engine compares in the same way.
@@ -322,7 +326,7 @@ fn unique_key(fields: &Fields) -> Result<Option<String>> {
         || !text.bytes().all(|byte| byte.is_ascii_graphic())
     {
         let what = format!("must have 1 to {MAX_UNIQUE_KEY} characters of ASCII without spaces");
-        return Err(Problem::field("unique_key", what));
+        return Err(Problem::in_body("unique_key", what));
     }
     Ok(Some(text.to_owned()))
 }
@@ -338,7 +342,7 @@ pub(super) fn given_kid(fields: &Fields) -> Result<Option<(packager::KeyId, Stri
     let Some(text) = fields.text("kid")? else {
         return Ok(None);
     };
-    let kid = parse_key_id(text).map_err(|error| Problem::field("kid", error))?;
+    let kid = parse_key_id(text).map_err(|error| Problem::in_body("kid", error))?;
     Ok(Some((kid, text.to_owned())))
 }
 
@@ -347,7 +351,7 @@ pub(super) fn given_key(fields: &Fields) -> Result<Option<GivenKey>> {
     let Some(text) = fields.text("key")? else {
         return Ok(None);
     };
-    let key = GivenKey::parse(text).map_err(|error| Problem::field("key", error))?;
+    let key = GivenKey::parse(text).map_err(|error| Problem::in_body("key", error))?;
     Ok(Some(key))
 }
 

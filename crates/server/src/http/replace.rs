@@ -2,14 +2,14 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Body, Path};
 use super::packages::{self, Package, PackageRequest};
 use crate::app::Shared;
 use crate::db::packages::{Package as Row, Status};
 use crate::keys::Role;
 use crate::order::{GivenKey, Order};
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::parse_key_id;
@@ -22,12 +22,13 @@ use std::sync::Arc;
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
-    (status = 409, description = "it is not ready, or was replaced already", body = ProblemBody)))]
+    (status = 409, description = "it is not ready, or was replaced already", body = ProblemBody),
+    (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
     Path(id): Path<String>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response> {
     let unknown = || packages::unknown(&id);
     let old = shared.db.package(&id).await?.ok_or_else(unknown)?;

@@ -11,12 +11,13 @@ pub(super) use resource::created_pull;
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::extract::Path;
 use crate::app::Shared;
 use crate::db::uploads::{self as rows, Kind, State as Stage};
 use crate::uploads::sum;
 use crate::uploads::{Wanted, begin, examine};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::Tus;

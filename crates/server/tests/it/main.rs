@@ -17,6 +17,7 @@ mod object_store;
 mod packages;
 mod page;
 mod parallel;
+mod requests;
 mod restart;
 mod retention;
 mod scrub;

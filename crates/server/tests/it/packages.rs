@@ -128,11 +128,16 @@ async fn options_are_checked_field_by_field() {
         (json!({"key": "a1b2"}), "key"),
         (json!({"segment_duration": 0}), "segment_duration"),
         (json!({"segment_duration": "4"}), "segment_duration"),
-        (json!({"shceme": "cenc"}), "shceme"),
     ] {
         let found = problem(app.post_json(&path, &body).await, 400, "invalid_request").await;
         assert_eq!(found["field"], field, "{found}");
+        assert_eq!(found["errors"][0]["pointer"], format!("/{field}"));
     }
+    let body = json!({"scheme": 7, "kid": "short", "state": "Ready", "a/b~": 1});
+    let found = problem(app.post_json(&path, &body).await, 422, "unknown_field").await;
+    let errors = found["errors"].as_array().expect("a list").iter();
+    let pointers: Vec<&str> = errors.map(|error| text(&error["pointer"])).collect();
+    assert_eq!(pointers, ["/a~1b~0", "/state", "/scheme", "/kid"]);
     for body in ["{", "[]", "7", "\"text\""] {
         let request = app.client.post(app.url(&path)).body(body);
         problem(

@@ -5,12 +5,13 @@ use crate::app::Shared;
 use crate::db::uploads::{self as rows, Kind};
 use crate::http::base_url::BaseUrl;
 use crate::http::error::{Problem, ProblemBody, Result};
-use crate::http::fields::Fields;
+use crate::http::extract::{Path, Query};
+use crate::http::fields::{Faults, Fields};
 use crate::http::paging::{self, Paging};
 use crate::http::time::rfc3339;
 use crate::uploads::{Wanted, begin, examine, pull};
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -113,19 +114,19 @@ pub(in crate::http) async fn created_pull(
     body: &[u8],
 ) -> Result<Response> {
     let fields = Fields::parse(body, false)?;
-    fields.only(&["url", "name"])?;
-    let wrong = |trouble: pull::Trouble| Problem::field("url", trouble.reason);
-    let url = shared
-        .uploads
-        .puller
-        .parse(fields.needed_text("url")?)
-        .map_err(wrong)?;
+    let mut faults = Faults::default();
+    faults.of(fields.only(&["url", "name"]));
+    let url = faults.of(fields.needed_text("url"));
+    let name = faults.of(fields.text("name"));
+    faults.end()?;
+    let wrong = |trouble: pull::Trouble| Problem::in_body("url", trouble.reason);
+    let url = shared.uploads.puller.parse(url).map_err(wrong)?;
     let in_url = url
         .path_segments()
         .and_then(|mut parts| parts.next_back())
         .unwrap_or_default();
     let in_url = percent_encoding::percent_decode_str(in_url).decode_utf8_lossy();
-    let name = fields.text("name")?.unwrap_or(&in_url);
+    let name = name.unwrap_or(&in_url);
     let wanted = Wanted {
         kind: Kind::Pull,
         name: examine::display_name(name),
