@@ -35,6 +35,7 @@ mod sweep;
 mod telemetry;
 mod uploads;
 
+pub use access::AccessControl;
 pub use app::App;
 pub use backup::{BackupReport, backup};
 pub use config::Config;
@@ -91,6 +92,12 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     if let Some(addr) = app.media_addr() {
         eprintln!("serving the media besides at http://{addr}");
+    }
+    if let Some(token) = app.set_up_token().await? {
+        let addr = app.addr().map(|addr| addr.to_string()).unwrap_or_default();
+        eprintln!(
+            "nobody may come in yet: open http://{addr}/setup and make the first administrator with the set-up token {token}"
+        );
     }
     signals.next().await;
     eprintln!("stopping: running jobs are handed back; a second signal ends at once");
