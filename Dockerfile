@@ -33,7 +33,7 @@ WORKDIR /data
 VOLUME /data
 EXPOSE 5000
 # The root may be read-only: all that is written is below /data.
-# Inside the container every address; outside, publish the port on loopback (compose.yaml does).
+# Every address of the container: one has to log in, unless `--access open` is added (compose.yaml does).
 ENV REELPACK_DATA_DIR=/data REELPACK_LISTEN=0.0.0.0:5000
 STOPSIGNAL SIGTERM
 # The binary asks itself; a worker, which serves nothing, turns this off (compose.yaml does).

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 /// Longer than the checks of a server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What a server says that has no administrator yet.
+const NOT_SET_UP: &str = "not_set_up";
 const MAX_ANSWER: u64 = 64 << 10;
 
 /// Ask a server whether it is ready; say what is not.
@@ -27,6 +29,11 @@ pub struct HealthArgs {
 struct Readiness {
     ready: bool,
     checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +58,12 @@ pub fn run(args: &HealthArgs) -> Result<(), Failure> {
         .limit(MAX_ANSWER)
         .read_to_vec();
     let body = body.map_err(|error| failed(&error))?;
+    if let Ok(Problem { code }) = serde_json::from_slice(&body)
+        && code == NOT_SET_UP
+    {
+        // It does all that it can do: somebody has to come and make the first administrator.
+        return line("it waits to be set up");
+    }
     let said: Readiness = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
     for check in said.checks {
         if let Some(problem) = check.problem {

@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod db;
 mod doctor;
+mod foreign;
 mod health;
 mod http;
 mod id;
@@ -36,11 +37,13 @@ mod sweep;
 mod telemetry;
 mod uploads;
 
+pub use access::AccessControl;
 pub use app::App;
 pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
 pub use doctor::{Finding, doctor};
+pub use foreign::{can_do_without, complaints, complaints_about_copy};
 pub use http::TlsFiles;
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
@@ -99,6 +102,13 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     if let Some(addr) = app.metrics_addr() {
         eprintln!("metrics at http://{addr}/metrics");
+    }
+    if let Some(token) = app.set_up_token().await? {
+        let addr = app.addr().map(|addr| addr.to_string()).unwrap_or_default();
+        eprintln!(
+            "nobody may come in yet: open {}://{addr}/setup and make the first administrator with the set-up token {token}",
+            app.scheme()
+        );
     }
     signals.next().await;
     eprintln!("stopping: running jobs are handed back; a second signal ends at once");

@@ -7,12 +7,14 @@ mod decrypt;
 mod doctor;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
+mod extras;
 mod import;
 mod input;
 mod inspect;
 mod keys;
 mod kill;
 mod media;
+mod mended;
 mod package;
 mod protection;
 mod push;
