@@ -6,7 +6,7 @@ use crate::convert::{Subtitles, webvtt};
 use crate::encode::{Look, Pictures};
 use crate::encoding::{Encoding, Origin, PictureInput, SoundOutput};
 use crate::grid;
-use crate::judge::{Treatment, judge};
+use crate::judge::{Complaints, Treatment, judge};
 use crate::ladder::{self, LadderPlan, Picture};
 use crate::order::Order;
 use crate::probe::{Facts, Text, Track, TrackKind, Video, input};
@@ -56,7 +56,7 @@ impl Share {
     }
 }
 
-/// Looks at a delivered file and decides. What is copied lies in `folder`, which is empty.
+/// Looks at a delivered file and decides. `complaints` are about it as it is: then it is no rung. What is copied lies in `folder`, which is empty.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] when neither picture nor sound is in it; those of [`Tools::run`].
@@ -66,6 +66,7 @@ pub fn prepare(
     path: &Path,
     facts: &Facts,
     order: &Order,
+    complaints: &Complaints,
     share: Share,
     folder: &Path,
     look: Look<'_>,
@@ -76,6 +77,7 @@ pub fn prepare(
         path: path.canonicalize().map_err(Error::io("find the file"))?,
         facts,
         order,
+        complaints,
         share,
         folder: folder
             .canonicalize()
@@ -119,6 +121,7 @@ struct Work<'a> {
     path: PathBuf,
     facts: &'a Facts,
     order: &'a Order,
+    complaints: &'a Complaints,
     share: Share,
     folder: PathBuf,
     look: Look<'a>,
@@ -225,7 +228,7 @@ impl<'a> Work<'a> {
     }
 
     fn is_taken(&self, track: &Track) -> Result<bool> {
-        let conversion = judge(self.facts, false)?;
+        let conversion = judge(self.facts, self.complaints)?;
         let mut verdicts = conversion.verdicts.iter();
         let own = verdicts.find(|verdict| verdict.index == track.index);
         Ok(own.is_some_and(|verdict| verdict.treatment == Treatment::Copy))

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use transcode::{Control, Encoding, Facts, Order, Origin, Pictures, Progress, Share, Tools};
+use transcode::{
+    Complaints, Control, Encoding, Facts, Order, Origin, Pictures, Progress, Share, Tools,
+};
 
 /// The encoding of one input.
 pub struct Encode<'a> {
@@ -22,6 +24,8 @@ pub struct Encode<'a> {
     pub tools: Tools,
     /// What is wanted.
     pub order: &'a Order,
+    /// What is wrong with the source as it is.
+    pub complaints: &'a Complaints,
     /// A folder for all that is made.
     pub scratch: &'a Path,
     /// Ends it.
@@ -68,6 +72,7 @@ impl Encode<'_> {
             self.path,
             &facts,
             self.order,
+            self.complaints,
             share,
             self.scratch,
             &look,

@@ -13,7 +13,7 @@ use packager::TrackKind;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use transcode::{Control, LadderPlan, Order, Subtitles, Tools};
+use transcode::{Complaints, Control, LadderPlan, Order, Subtitles, Tools};
 
 /// The inputs of a packaging.
 #[derive(Default)]
@@ -94,13 +94,16 @@ impl Preparation<'_> {
         let mut prepared = Prepared::default();
         for (number, path) in (1..).zip(paths) {
             let file = input::open(path)?;
-            let nature = Nature::of(&file);
-            if self.ladder.is_some() && nature.has_pictures {
-                self.encode(number, path, &mut prepared)?;
-            } else if nature.is_foreign {
-                self.convert(number, path, &mut prepared)?;
-            } else {
-                prepared.add(number, path.clone(), Media::all(file));
+            let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
+            let complaints = server::complaints(&file).map_err(cannot_read)?;
+            if self.ladder.is_some() && has_pictures(&file) {
+                let complaints = complaints.unwrap_or_default();
+                self.encode(number, path, &complaints, &mut prepared)?;
+                continue;
+            }
+            match complaints {
+                Some(complaints) => self.convert(number, path, file, complaints, &mut prepared)?,
+                None => prepared.add(number, path.clone(), Media::all(file)),
             }
         }
         match self.ladder.is_some() && prepared.ladder.is_none() {
@@ -111,7 +114,13 @@ impl Preparation<'_> {
         }
     }
 
-    fn encode(&self, number: usize, path: &Path, prepared: &mut Prepared) -> Result<(), Failure> {
+    fn encode(
+        &self,
+        number: usize,
+        path: &Path,
+        complaints: &Complaints,
+        prepared: &mut Prepared,
+    ) -> Result<(), Failure> {
         if prepared.ladder.is_some() {
             return Err(Failure::Usage(format!(
                 "--ladder makes renditions of one video, and {} is another one: leave --ladder out to package renditions that are \
@@ -124,6 +133,7 @@ impl Preparation<'_> {
             path,
             tools: self.tools.tools()?,
             order: self.ladder,
+            complaints,
             scratch: &scratch,
             interrupt: self.interrupt,
             quiet: self.quiet,
@@ -131,7 +141,14 @@ impl Preparation<'_> {
         work.run(number, prepared)
     }
 
-    fn convert(&self, number: usize, path: &Path, prepared: &mut Prepared) -> Result<(), Failure> {
+    fn convert(
+        &self,
+        number: usize,
+        path: &Path,
+        file: File,
+        complaints: Complaints,
+        prepared: &mut Prepared,
+    ) -> Result<(), Failure> {
         let scratch = self.scratch(prepared)?;
         let work = Work {
             path,
@@ -140,7 +157,18 @@ impl Preparation<'_> {
             interrupt: self.interrupt,
             quiet: self.quiet,
         };
-        work.convert(number, prepared)
+        match work.convert(complaints) {
+            Ok(done) => work.take(number, &done, prepared),
+            Err(error) if server::can_do_without(&error, &file) => {
+                let shown = path.display();
+                text::warn(&format!(
+                    "{shown}: packaged as it is, which browsers may not play: {error}"
+                ));
+                prepared.add(number, path.to_owned(), Media::all(file));
+                Ok(())
+            }
+            Err(error) => Err(work.failure(&error)),
+        }
     }
 
     /// A folder that goes when the work is done.
@@ -191,44 +219,16 @@ impl Media {
     }
 }
 
-/// What a file is for this program.
-struct Nature {
-    /// Media that the engine does not read or cannot package, and somebody else may.
-    is_foreign: bool,
-    /// Whether it has pictures that may be encoded. Of what the engine does not read, this is seen later.
-    has_pictures: bool,
-}
-
-impl Nature {
-    fn of(file: &File) -> Self {
-        let (is_foreign, has_pictures) = match packager::probe(file) {
-            Ok(movie) => {
-                let mut tracks = movie.tracks.iter();
-                let is_picture = |track: &packager::Track| {
-                    let can_be = track.packageable == packager::Packageable::Yes;
-                    track.kind == TrackKind::Video && (can_be || track.has_unknown_codec())
-                };
-                (movie.has_only_unknown_codecs(), tracks.any(is_picture))
-            }
-            Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-                // What cannot be read is told by who reads it next.
-                let is_foreign = transcode::is_foreign(file).unwrap_or(false);
-                (is_foreign, is_foreign)
-            }
-            Err(_) => (false, false),
-        };
-        Self {
-            is_foreign,
-            has_pictures,
-        }
+/// Whether a file has pictures that may be encoded. Of what the engine does not read, this is seen later.
+fn has_pictures(file: &File) -> bool {
+    match packager::probe(file) {
+        Ok(movie) => movie.tracks.iter().any(|track| {
+            let can_be = track.packageable == packager::Packageable::Yes;
+            track.kind == TrackKind::Video && (can_be || track.has_unknown_codec())
+        }),
+        // What cannot be read is told by who reads it next.
+        Err(_) => transcode::is_foreign(file).unwrap_or(false),
     }
-}
-
-fn is_packageable(media: &Path) -> bool {
-    let probed = input::open(media)
-        .ok()
-        .and_then(|file| packager::probe(&file).ok());
-    probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
 }
 
 /// The conversion of one input.
@@ -241,14 +241,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn convert(&self, number: usize, prepared: &mut Prepared) -> Result<(), Failure> {
+    fn convert(&self, complaints: Complaints) -> transcode::Result<Done> {
         let done_ms = AtomicU64::new(0);
         let watched = Watched {
             interrupt: self.interrupt,
             done_ms: &done_ms,
         };
-        let facts = transcode::probe(&self.tools, self.path, &watched);
-        let facts = facts.map_err(|error| self.failure(&error))?;
+        let facts = transcode::probe(&self.tools, self.path, &watched)?;
         // Counted in milliseconds of the video.
         let total = (facts.seconds * 1000.0) as u64;
         let title = format!("converting {}", self.path.display());
@@ -258,14 +257,28 @@ impl Work<'_> {
                 &self.tools,
                 self.path,
                 &facts,
+                complaints,
                 self.scratch,
                 &watched,
-                &is_packageable,
+                &server::complaints_about_copy,
             )
         });
-        let (conversion, made) = made.map_err(|error| self.failure(&error))?;
-        let notes = conversion.words(facts.container.name());
-        for note in &notes {
+        let (conversion, made) = made?;
+        Ok(Done {
+            notes: conversion.words(facts.container.name()),
+            encoded: conversion.encodes(),
+            made,
+        })
+    }
+
+    /// Takes what was made in the place of the input.
+    fn take(&self, number: usize, done: &Done, prepared: &mut Prepared) -> Result<(), Failure> {
+        let Done {
+            made,
+            notes,
+            encoded,
+        } = done;
+        for note in notes {
             text::note(&format!("{}: {note}", self.path.display()));
         }
         let media = Media::all(input::open(&made.media)?);
@@ -273,8 +286,8 @@ impl Work<'_> {
         prepared.add_texts(number, self.path, &made.subtitles)?;
         prepared.conversions.push(Converted {
             number,
-            encoded: conversion.encodes(),
-            notes,
+            encoded: *encoded,
+            notes: notes.clone(),
         });
         Ok(())
     }
@@ -285,6 +298,13 @@ impl Work<'_> {
             _ => tools::failure(&self.path.display(), error),
         }
     }
+}
+
+/// A conversion that went well.
+struct Done {
+    made: transcode::Converted,
+    encoded: bool,
+    notes: Vec<String>,
 }
 
 /// A name for extracted subtitles, which tells what the container told.
@@ -306,10 +326,12 @@ fn name_of(of: &Path, subtitles: &Subtitles) -> PathBuf {
     of.with_file_name(name)
 }
 
-/// Ends a conversion when a signal came, and counts how far it is.
-struct Watched<'a> {
-    interrupt: &'a Interrupt,
-    done_ms: &'a AtomicU64,
+/// Ends the work of ffmpeg when a signal came, and counts how far it is.
+pub struct Watched<'a> {
+    /// What tells of signals.
+    pub interrupt: &'a Interrupt,
+    /// Milliseconds of the video.
+    pub done_ms: &'a AtomicU64,
 }
 
 impl Control for Watched<'_> {

@@ -25,6 +25,8 @@ pub struct Report<'a> {
     pub seconds: f64,
     /// Bytes of all files of the package.
     pub size: u64,
+    /// Names of the files for pages.
+    pub extras: &'a [&'static str],
 }
 
 /// `--json`.
@@ -56,6 +58,8 @@ struct Json<'a> {
     conversions: Vec<Conversion<'a>>,
     /// Rungs that were encoded; null without `--ladder`.
     ladder: Option<Vec<Rung<'a>>>,
+    /// Names of the files for pages (`--extras`), beside the manifests.
+    extras: &'a [&'static str],
 }
 
 /// A rung that was encoded.
@@ -185,6 +189,7 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
             });
             rungs.collect()
         }),
+        extras: report.extras,
     }
 }
 

@@ -1,10 +1,13 @@
 //! The real binary, run on real files.
 
 mod atomic;
+mod config;
 mod convert;
 mod decrypt;
+mod doctor;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
+mod extras;
 mod import;
 mod input;
 mod inspect;
@@ -12,6 +15,7 @@ mod keys;
 mod kill;
 mod ladder;
 mod media;
+mod mended;
 mod package;
 mod protection;
 mod push;

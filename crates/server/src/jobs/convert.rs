@@ -2,33 +2,32 @@
 
 use super::Failure;
 use super::parts::{Made, Work};
-use std::path::Path;
+use crate::db::probe::Conversion;
+use crate::foreign;
+use std::fs::File;
 use transcode::Converted;
 
-/// Converts the delivered file, and keeps what came of it.
-pub(super) fn convert(work: &Work) -> Result<Vec<Made>, Failure> {
+/// Converts the delivered file, and keeps what came of it. What was said of the file before is what was to be done; what is
+/// returned besides is what was done.
+pub(super) fn convert(work: &Work) -> Result<(Vec<Made>, Conversion), Failure> {
     let source = work.delivered()?;
     let scratch = work.scratch()?;
     let tools = &work.shared.tools;
     let facts = transcode::probe(tools, source.path(), &*work.control)?;
     work.control.set_total((facts.seconds * 1000.0) as u64);
-    let (_, converted) = transcode::convert_until(
+    let complaints = foreign::complaints(&File::open(source.path())?)?;
+    let (conversion, converted) = transcode::convert_until(
         tools,
         source.path(),
         &facts,
+        complaints.unwrap_or_default(),
         scratch.path(),
         &*work.control,
-        &is_of_use,
+        &foreign::complaints_about_copy,
     )?;
     crash_point!("part.made");
-    keep(work, &converted)
-}
-
-fn is_of_use(media: &Path) -> bool {
-    let probed = std::fs::File::open(media)
-        .ok()
-        .and_then(|file| packager::probe(&file).ok());
-    probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
+    let done = Conversion::of(&facts, &conversion);
+    Ok((keep(work, &converted)?, done))
 }
 
 fn keep(work: &Work, converted: &Converted) -> Result<Vec<Made>, Failure> {

@@ -7,6 +7,7 @@ use super::{Failure, package};
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::packages::Package;
+use crate::foreign;
 use packager::{Movie, TrackKind};
 use std::fs::File;
 use std::path::Path;
@@ -29,6 +30,7 @@ pub(super) fn look_at(work: &Work) -> Result<Vec<Made>, Failure> {
     let control = Unmeasured(&work.control);
     let order = Order::parse(work.package.ladder.as_deref().unwrap_or_default())?;
     let facts = transcode::probe(&shared.tools, source.path(), &control)?;
+    let complaints = foreign::complaints(&File::open(source.path())?)?;
     let share = Share {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         workers: shared.workers.max(1),
@@ -38,6 +40,7 @@ pub(super) fn look_at(work: &Work) -> Result<Vec<Made>, Failure> {
         source.path(),
         &facts,
         &order,
+        &complaints.unwrap_or_default(),
         share,
         scratch.path(),
         &look,
@@ -195,13 +198,21 @@ fn source(
     let picture = looked.encoding.ladder.source;
     let (source, mut movie) = match &looked.copy {
         Some(copy) if picture => opener.open(copy)?,
-        None if picture || asset.probe.0.conversion.is_none() => {
+        Some(_) => return Ok(None),
+        None => {
             let source = package::open(&opener.shared, asset)?;
             let source = opener.stoppable(Box::new(source));
-            let movie = packager::probe(&source)?;
-            (source, movie)
+            match packager::probe(&source) {
+                Ok(movie) => (source, movie),
+                // Its texts are taken out already.
+                Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_))
+                    if !picture =>
+                {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        _ => return Ok(None),
     };
     movie.keep_tracks(|track| match track.kind {
         TrackKind::Video => picture,

@@ -145,14 +145,23 @@ pub(super) async fn make(
         asset,
         control: control.clone(),
     };
-    let made = blocking(move || match task {
-        Task::Conversion => convert::convert(&work),
-        Task::Look => ladder::look_at(&work),
-        Task::Sounds => ladder::sounds(&work),
-        Task::Chunk { number } => ladder::chunk(&work, number),
+    let asset = work.asset.input_content_id;
+    let (made, converted) = blocking(move || {
+        Ok(match task {
+            Task::Conversion => {
+                let (made, converted) = convert::convert(&work)?;
+                (made, Some(converted))
+            }
+            Task::Look => (ladder::look_at(&work)?, None),
+            Task::Sounds => (ladder::sounds(&work)?, None),
+            Task::Chunk { number } => (ladder::chunk(&work, number)?, None),
+        })
     })
     .await?;
     crash_point!("part.kept");
+    if let Some(converted) = &converted {
+        shared.db.set_conversion(claim, asset, converted).await?;
+    }
     let settled = shared.db.finish_part(claim, &json(&made)?).await?;
     crash_point!("part.done");
     // With the last part, the packaging goes on.

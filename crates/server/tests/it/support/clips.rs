@@ -111,6 +111,19 @@ pub fn wide() -> PathBuf {
     make("wide.mp4", &[&picture, &SOUND, &H264, &AAC, &["-t", "12"]])
 }
 
+/// Matroska of H.264 that says a level which is too low for it.
+pub fn low_level() -> PathBuf {
+    let level = [
+        "-s",
+        "640x360",
+        "-bsf:v",
+        "h264_metadata=level=1",
+        "-t",
+        "2",
+    ];
+    make("low-level-360.mkv", &[&PICTURE, &H264, &level])
+}
+
 /// A picture, which is no video.
 pub fn png() -> PathBuf {
     make("picture.png", &[&PICTURE, &["-frames:v", "1"]])
