@@ -267,7 +267,8 @@ pub(crate) fn sounds_of_profile(wishes: &[AudioWish], channels: u32) -> Vec<Soun
             bitrate: wish.bitrate,
         };
         let has_less = made.channels < wish.channels;
-        if !(has_less && sounds.iter().any(|one| one.channels == made.channels)) {
+        let is_alike = |one: &Sound| (one.channels, one.codec) == (made.channels, made.codec);
+        if !(has_less && sounds.iter().any(is_alike)) {
             sounds.push(made);
         }
     }

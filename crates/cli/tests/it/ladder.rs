@@ -248,7 +248,7 @@ fn codecs_of_a_profile_share_one_grid_and_hdr_is_kept_or_mapped() {
     );
     assert_eq!(
         (
-            segments(&report, "Opus").len(),
+            segments(&report, "opus").len(),
             segments(&report, "mp4a").len()
         ),
         (1, 1),
