@@ -11,6 +11,7 @@ mod first_api;
 mod guard;
 mod health;
 mod html;
+mod idempotency;
 mod jobs;
 mod library;
 mod license;

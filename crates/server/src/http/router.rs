@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, guard, health, jobs, library, license, media, packages, page, queue,
-    replace, request_id, slow, uploads,
+    assets, cors, first_api, guard, health, idempotency, jobs, library, license, media, packages,
+    page, queue, replace, request_id, slow, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -76,7 +76,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::package))
         .routes(routes!(first_api::url_and_keys))
         .routes(routes!(first_api::status))
-        .routes(routes!(library::list));
+        .routes(routes!(library::list))
+        .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);
     document.merge(of_licenses);
