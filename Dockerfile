@@ -32,5 +32,5 @@ EXPOSE 5000
 # The image has no program that could ask the server for its health, and none is added for it.
 HEALTHCHECK NONE
 ENTRYPOINT ["/usr/local/bin/reelpack"]
-# Inside the container every address; outside, publish the port on loopback (compose.yaml does).
+# Every address of the container: one has to log in, unless `--access open` is added (compose.yaml does).
 CMD ["serve", "--listen", "0.0.0.0:5000", "--data-dir", "/data"]

@@ -2,6 +2,7 @@
 
 mod check;
 mod destination;
+mod extras;
 mod hints;
 mod prepare;
 mod protection;
@@ -48,6 +49,8 @@ Examples:
   reelpack package film.mp4 -o film --key-labels audio,sd,hd --protection-systems common,widevine,playready
       a key for sound and one for each size of the picture, for three protection systems
   reelpack package film.mp4 -o film --cpix keys.xml
+  reelpack package film.mp4 -o film --extras poster,storyboard,preview,chapters
+      and poster.jpg, storyboard.jpg with storyboard.vtt, preview.mp4, chapters.vtt, which are never encrypted
 
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written
 on a command line can be read by other users of the machine: --key-file is safer than --key.
@@ -88,6 +91,10 @@ pub struct PackageArgs {
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
+    /// Files for pages, beside the package and always in the clear: a poster, a storyboard of small pictures, a short
+    /// preview, chapters.
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_enum)]
+    extras: Vec<extras::ExtraArg>,
     /// How much of the package is checked before it is put in its place (see `reelpack verify`).
     #[arg(long, value_enum, value_name = "DEPTH", default_value_t = DepthArg::Sample)]
     verify: DepthArg,
@@ -147,6 +154,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let progress = Progress::start(title, job.total(), quiet);
     let size = job.run(&progress, &interrupt)?;
     interrupt.check()?;
+    let extras = extras::make(args, staging.path(), &interrupt, quiet)?;
     let originals: Vec<&dyn Source> = sources.iter().map(|source| &**source as _).collect();
     check::check(&plan, &originals, staging.path(), args.verify.into())?;
     interrupt.check()?;
@@ -163,7 +171,8 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
             .iter()
             .map(|movie| movie.duration_seconds)
             .fold(0.0, f64::max),
-        size,
+        size: size + extras.size,
+        extras: &extras.files,
     })
 }
 

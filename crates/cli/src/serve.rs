@@ -1,5 +1,6 @@
 //! `reelpack serve`: flags in, a running server out.
 
+mod access;
 mod limits;
 mod serving;
 
@@ -7,7 +8,7 @@ use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
 use crate::tools::ToolArgs;
-use crate::{text, urls};
+use crate::urls;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
@@ -26,7 +27,8 @@ Examples:
       the catalogue in PostgreSQL or MySQL: the file holds postgres://USER:PASSWORD@HOST/DATABASE
 
 Content keys are stored encrypted under DATA-DIR/content-keys.key: keep a copy of that file, apart from the
-copies of the database. Nobody logs in yet: whoever reaches the address has everything, keys included.
+copies of the database. On loopback nobody has to log in. On any other address access is closed: open /setup and enter
+the set-up token that the server writes when it starts. --access open is for networks where everybody may do everything.
 
 SIGINT or SIGTERM: /readyz answers 503, running jobs are handed back, requests under way are answered, then it ends.
 
@@ -51,6 +53,8 @@ pub struct ServeArgs {
     /// How many packagings run at once; with 0, orders wait for `reelpack worker` [default: the number of cores].
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    #[command(flatten)]
+    access: access::AccessArgs,
     #[command(flatten)]
     limits: limits::LimitArgs,
     #[command(flatten)]
@@ -84,19 +88,18 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         Some(text) => Some(urls::base("--public-url", text)?),
         None => None,
     };
-    for address in [Some(args.listen), args.media_listen].into_iter().flatten() {
-        if !address.ip().is_loopback() {
-            text::warn(&format!(
-                "{address} is open to other machines, and nobody has to log in; \
-                 whoever reaches it has every video and every key"
-            ));
-        }
-    }
+    let addresses: Vec<SocketAddr> = [Some(args.listen), args.media_listen]
+        .into_iter()
+        .flatten()
+        .collect();
+    args.access.warn(&addresses, public_url.as_deref());
     server::serve(server::Config {
         listen: Some(args.listen),
         media_listen: args.media_listen,
         public_url,
         workers: args.workers.unwrap_or_else(cores),
+        access: args.access.control(),
+        names: args.access.names(),
         uploads: args.limits.limits(),
         serving: args.serving.config(),
         ..args.place.config()?
@@ -121,6 +124,8 @@ impl PlaceArgs {
             database: self.database.url()?,
             storage: self.storage.config(),
             public_url: None,
+            access: None,
+            names: Vec::new(),
             key_file: self.key_file.clone(),
             workers: cores(),
             first_pause: Duration::from_secs(1),

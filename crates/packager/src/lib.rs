@@ -43,8 +43,8 @@ pub use decrypt::{DecryptedSource, decrypt, decrypted};
 pub use error::Error;
 pub use joined::Joined;
 pub use movie::{
-    Codec, Movie, Packageable, PictureGrid, ProbeOptions, Role, Track, TrackKind, Warning,
-    language_code, probe, probe_with,
+    Codec, Cure, Flaw, Movie, Packageable, PictureGrid, ProbeOptions, Role, Track, TrackKind,
+    Warning, language_code, probe, probe_with,
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{

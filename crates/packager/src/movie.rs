@@ -4,6 +4,7 @@
 //! tables of the file in the form in which they lie there.
 
 mod entry;
+mod flaws;
 pub(crate) mod fragments;
 mod grid;
 mod labels;
@@ -21,6 +22,7 @@ pub(crate) use entry::{
     AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
     parse as parse_entries,
 };
+pub use flaws::{Cure, Flaw};
 pub use grid::PictureGrid;
 pub use labels::{Role, language_code};
 use layout::Layout;

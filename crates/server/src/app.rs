@@ -192,6 +192,19 @@ impl App {
         self.media_addr
     }
 
+    /// What makes the first administrator, while there is none and one is needed. It is for the console alone.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn set_up_token(&self) -> Result<Option<&str>, ServeError> {
+        let access = &self.shared.access;
+        if self.addr.is_none() || access.is_open() {
+            return Ok(None);
+        }
+        let done = access.is_set_up(&self.shared.db).await.map_err(database)?;
+        Ok((!done).then(|| access.set_up_token()))
+    }
+
     /// Stops: `/readyz` says so, running jobs are handed back, then requests under way are answered (for at most 10 s).
     pub async fn shutdown(self) {
         let Self {
@@ -251,6 +264,8 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         let root = storage.root().display();
         ServeError(format!("this process cannot be entered in {root}: {error}"))
     })?;
+    let access = Access::new(config, public_url.as_deref())
+        .map_err(|error| ServeError(format!("no randomness: {error}")))?;
     let uploads = Uploads::open(storage.root(), config.uploads.clone())
         .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
     Ok(Shared {
@@ -261,7 +276,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         tools: config.tools.clone(),
         incarnation,
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),
-        access: Access::new(config, public_url.as_deref()),
+        access,
         health: Health::default(),
         published: Published::default(),
         hot: Arc::new(http::HotFiles::new(config.serving.media_memory)),

@@ -1,5 +1,6 @@
 //! What a server needs to know to start.
 
+use crate::access::AccessControl;
 use crate::db::DatabaseUrl;
 use crate::serving::ServingConfig;
 use crate::storage::StorageConfig;
@@ -23,6 +24,10 @@ pub struct Config {
     pub storage: StorageConfig,
     /// What links and licence URLs begin with; else the request's `Host`.
     pub public_url: Option<String>,
+    /// Whether one has to log in; by the addresses to listen on unless it is said.
+    pub access: Option<AccessControl>,
+    /// Further names under which it may be asked where nobody has to log in.
+    pub names: Vec<String>,
     /// The file under which content keys are wrapped, if it is not in the data folder.
     pub key_file: Option<PathBuf>,
     /// How many packagings run at once; with 0, orders are queued and wait.

@@ -14,6 +14,7 @@ mod backup;
 mod clock;
 mod config;
 mod db;
+mod foreign;
 mod health;
 mod http;
 mod id;
@@ -34,10 +35,12 @@ mod sweep;
 mod telemetry;
 mod uploads;
 
+pub use access::AccessControl;
 pub use app::App;
 pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
+pub use foreign::{can_do_without, complaints, complaints_about_copy};
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
 pub use restore::restore;
@@ -89,6 +92,12 @@ async fn run(config: Config) -> Result<(), ServeError> {
     }
     if let Some(addr) = app.media_addr() {
         eprintln!("serving the media besides at http://{addr}");
+    }
+    if let Some(token) = app.set_up_token().await? {
+        let addr = app.addr().map(|addr| addr.to_string()).unwrap_or_default();
+        eprintln!(
+            "nobody may come in yet: open http://{addr}/setup and make the first administrator with the set-up token {token}"
+        );
     }
     signals.next().await;
     eprintln!("stopping: running jobs are handed back; a second signal ends at once");

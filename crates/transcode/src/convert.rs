@@ -1,12 +1,13 @@
 //! Makes of any file one that `packager` reads: an MP4, and files of WebVTT beside it.
 
-use crate::judge::{Conversion, Treatment, judge};
-use crate::probe::{Facts, Track, TrackKind, input};
-use crate::run::{Control, Limits, Task};
+use crate::judge::{Complaints, Conversion, Treatment, Verdict, judge};
+use crate::probe::{Facts, Track, TrackKind, Video, input};
+use crate::run::{Control, Limits, Progress, Task};
 use crate::tools::{Program, Tools};
 use crate::{Error, Result};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Name of the file with picture and sound, in the folder that is written to.
 const MEDIA: &str = "media.mp4";
@@ -20,6 +21,8 @@ pub struct Converted {
     pub media: PathBuf,
     /// A file for each track of text.
     pub subtitles: Vec<Subtitles>,
+    /// What people should know of the file: that it is cut short.
+    pub warnings: Vec<String>,
 }
 
 /// A track of text.
@@ -35,8 +38,9 @@ pub struct Subtitles {
     pub hearing_impaired: bool,
 }
 
-/// Converts a file with as little encoding as there can be: tracks are copied where MP4 holds them, and encoded when what comes
-/// of copies is not `of_use`, or ffmpeg makes nothing of them. Says what was done.
+/// Converts a file with as little encoding as there can be: tracks are copied where MP4 holds them and nobody complained about
+/// them `before`. Whoever is to use the result is asked for complaints about it, and the file is converted once more as long as
+/// they are new, or ffmpeg makes nothing of copies. Says what was done.
 ///
 /// # Errors
 /// Those of [`judge`] and [`convert`].
@@ -44,19 +48,34 @@ pub fn convert_until(
     tools: &Tools,
     path: &Path,
     facts: &Facts,
+    before: Complaints,
     folder: &Path,
     control: &dyn Control,
-    of_use: &dyn Fn(&Path) -> bool,
+    complaints_about: &dyn Fn(&Path) -> Complaints,
 ) -> Result<(Conversion, Converted)> {
-    let conversion = judge(facts, false)?;
-    match convert(tools, path, facts, &conversion, folder, control) {
-        Ok(converted) if of_use(&converted.media) => return Ok((conversion, converted)),
-        Ok(_) | Err(Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_)) => {}
-        Err(error) => return Err(error),
+    let mut complaints = before;
+    loop {
+        let mut conversion = judge(facts, &complaints)?;
+        let found = match convert(tools, path, facts, &conversion, folder, control) {
+            Ok(converted) => {
+                let more = complaints.clone().or(complaints_about(&converted.media));
+                if more == complaints {
+                    conversion.warnings = converted.warnings.clone();
+                    return Ok((conversion, converted));
+                }
+                more
+            }
+            Err(error @ (Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_))) => {
+                let more = complaints.clone().or(Complaints::everything());
+                if more == complaints {
+                    return Err(error);
+                }
+                more
+            }
+            Err(error) => return Err(error),
+        };
+        complaints = found;
     }
-    let conversion = judge(facts, true)?;
-    let converted = convert(tools, path, facts, &conversion, folder, control)?;
-    Ok((conversion, converted))
 }
 
 /// Converts a file as was decided, into a folder that is there and empty.
@@ -90,7 +109,16 @@ pub fn convert(
         writes: Some(folder),
         limits: Limits::MAKE,
     };
-    tools.run(&task, control)?;
+    let timed = Timed {
+        control,
+        until_us: AtomicU64::new(0),
+    };
+    let heard = tools.run_heard(&task, &timed)?;
+    let until = timed.until_us.into_inner() as f64 / 1e6;
+    let mut converted = converted;
+    converted
+        .warnings
+        .extend(cut_short(&heard.said, facts.seconds, until));
     for file in
         std::iter::once(&converted.media).chain(converted.subtitles.iter().map(|text| &text.path))
     {
@@ -101,6 +129,42 @@ pub fn convert(
         }
     }
     Ok(converted)
+}
+
+/// Remembers to what time a run came.
+struct Timed<'a> {
+    control: &'a dyn Control,
+    until_us: AtomicU64,
+}
+
+impl Control for Timed<'_> {
+    fn cancelled(&self) -> bool {
+        self.control.cancelled()
+    }
+
+    fn progress(&self, progress: Progress) {
+        self.until_us.store(progress.time_us, Ordering::Relaxed);
+        self.control.progress(progress);
+    }
+}
+
+/// What ffmpeg says when the bytes end before they should.
+const ENDS_EARLY: [&str; 3] = ["ended prematurely", "truncated", "partial file"];
+/// So much of the time that a file tells may be missing: the end of another track, rounding. In seconds, and as a share.
+const MISSING: (f64, f64) = (1.0, 0.05);
+
+/// A word on a file that ends before it should. ffmpeg takes what is there, and ends well.
+fn cut_short(said: &str, told: f64, until: f64) -> Option<String> {
+    let is_less = until + MISSING.0.max(told * MISSING.1) < told;
+    let says_so = ENDS_EARLY.iter().any(|words| said.contains(words));
+    match (is_less, says_so) {
+        (true, _) => Some(format!(
+            "the file says that it lasts {told:.1} s, and ends after {until:.1} s: it is cut short or damaged, and was taken as \
+             far as it goes"
+        )),
+        (false, true) => Some("the file is cut short, and was taken as far as it goes".to_owned()),
+        (false, false) => None,
+    }
 }
 
 fn arguments(
@@ -114,13 +178,13 @@ fn arguments(
     let mut say = |text: &str| words.extend(text.split(' ').map(OsString::from));
     let treated = || {
         let tracks = facts.tracks.iter().zip(&conversion.verdicts);
-        tracks.map(|(track, verdict)| (track, verdict.treatment))
+        tracks.map(|(track, verdict)| (track, verdict, verdict.treatment))
     };
     let is_media = |treatment| !matches!(treatment, Treatment::LeaveOut | Treatment::ToWebVtt);
-    let media = treated().filter(|(_, treatment)| is_media(*treatment));
-    for (number, (track, treatment)) in media.enumerate() {
+    let media = treated().filter(|(_, _, treatment)| is_media(*treatment));
+    for (number, (track, verdict, _)) in media.enumerate() {
         say(&format!("-map 0:{}", track.index));
-        say(&codec(number, track, treatment));
+        say(&codec(number, track, verdict));
         say(&format!("-metadata:s:{number} language={}", track.language));
     }
     // Where a camera was, and what it was, is nobody's business.
@@ -130,9 +194,10 @@ fn arguments(
     let mut converted = Converted {
         media: folder.join(MEDIA),
         subtitles: Vec::new(),
+        warnings: Vec::new(),
     };
     words.push(converted.media.clone().into());
-    for (track, _) in treated().filter(|(_, treatment)| *treatment == Treatment::ToWebVtt) {
+    for (track, ..) in treated().filter(|(_, _, treatment)| *treatment == Treatment::ToWebVtt) {
         let file = folder.join(format!("text-{}.vtt", track.index));
         let options = format!(
             "-map 0:{} -c:s webvtt -map_metadata -1 -map_chapters -1 -f webvtt",
@@ -151,40 +216,71 @@ fn arguments(
 }
 
 /// The options that say how an output track is made.
-fn codec(number: usize, track: &Track, treatment: Treatment) -> String {
-    match treatment {
+fn codec(number: usize, track: &Track, verdict: &Verdict) -> String {
+    let filters = |format: &str| filters(number, track, verdict.even_times, format);
+    match verdict.treatment {
         // Apple's players know HEVC by this name alone.
         Treatment::Copy if track.codec == "hevc" => format!("-c:{number} copy -tag:{number} hvc1"),
+        Treatment::CopyWithLevel => {
+            format!("-c:{number} copy -bsf:{number} h264_metadata=level=auto")
+        }
         Treatment::Copy | Treatment::LeaveOut | Treatment::ToWebVtt => format!("-c:{number} copy"),
         Treatment::ToH264 => format!(
             "-c:{number} libx264 -preset:{number} medium -crf:{number} 19 -pix_fmt:{number} yuv420p \
              -sc_threshold:{number} 0 {} {}",
             key_pictures(number),
-            filters(number, track, "format=yuv420p")
+            filters("format=yuv420p")
         ),
         Treatment::ToHevc => format!(
             "-c:{number} libx265 -preset:{number} medium -crf:{number} 20 -tag:{number} hvc1 \
-             -x265-params:{number} open-gop=0:scenecut=0:log-level=error {} {}",
+             -x265-params:{number} open-gop=0:scenecut=0:log-level=error{} {} {}",
+            light(track),
             key_pictures(number),
-            filters(number, track, "format=yuv420p10le")
+            filters("format=yuv420p10le")
         ),
         Treatment::ToAac => sound(number, track),
     }
+}
+
+/// How bright the pictures were made for, so that a display can do as well.
+fn light(track: &Track) -> String {
+    let TrackKind::Video(Video {
+        light: Some(light), ..
+    }) = &track.kind
+    else {
+        return String::new();
+    };
+    let said = |name: &str, value: &Option<String>| {
+        let value = value.as_deref().map(|value| format!(":{name}={value}"));
+        value.unwrap_or_default()
+    };
+    format!(
+        ":hdr10=1{}{}",
+        said("master-display", &light.display),
+        said("max-cll", &light.content)
+    )
 }
 
 fn key_pictures(number: usize) -> String {
     format!("-force_key_frames:{number} expr:gte(t,n_forced*{KEY_SECONDS})")
 }
 
-/// Half pictures are made whole, odd sizes even.
-fn filters(number: usize, track: &Track, format: &str) -> String {
-    let interlaced = matches!(&track.kind, TrackKind::Video(video) if video.interlaced);
+/// Half pictures are made whole, odd sizes even, and broken times, where the rate is known, even.
+fn filters(number: usize, track: &Track, even_times: bool, format: &str) -> String {
+    let (interlaced, rate) = match &track.kind {
+        TrackKind::Video(video) => (video.interlaced, video.frame_rate),
+        _ => (false, 0.0),
+    };
+    let times = match even_times && rate > 0.0 {
+        true => format!("setpts=STARTPTS+N/{rate}/TB,"),
+        false => String::new(),
+    };
     let fields = if interlaced {
         "bwdif=mode=send_frame,"
     } else {
         ""
     };
-    format!("-filter:{number} {fields}scale=trunc(iw/2)*2:trunc(ih/2)*2,{format}")
+    format!("-filter:{number} {times}{fields}scale=trunc(iw/2)*2:trunc(ih/2)*2,{format}")
 }
 
 fn sound(number: usize, track: &Track) -> String {

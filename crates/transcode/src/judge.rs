@@ -1,13 +1,18 @@
 //! What is to be done with each track of a file, so that it can be packaged, and why. Pure.
 
+#[cfg(test)]
+mod tests;
+
 use crate::probe::{Audio, Facts, Text, Track, TrackKind, Video};
-use crate::{Error, Result};
+use crate::{Container, Error, Result};
 
 /// What is done with a track.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     /// Its samples are taken as they are.
     Copy,
+    /// The same, and the level that its H.264 tells of itself is written anew.
+    CopyWithLevel,
     /// Its pictures are encoded anew as H.264, 8 bits.
     ToH264,
     /// Its pictures are encoded anew as HEVC, 10 bits, with the light that they have.
@@ -27,6 +32,8 @@ pub struct Verdict {
     pub index: u32,
     /// What is done.
     pub treatment: Treatment,
+    /// Whether pictures that are encoded get new times, at even distances.
+    pub even_times: bool,
     /// For people; `None` where nothing is worth a word.
     pub reason: Option<String>,
 }
@@ -36,6 +43,50 @@ pub struct Verdict {
 pub struct Conversion {
     /// All tracks, in the order of the file.
     pub verdicts: Vec<Verdict>,
+    /// What people should know of the file besides; found while it was converted.
+    pub warnings: Vec<String>,
+}
+
+/// What cannot stay of a file whose codecs could: found by whoever is to use the result. Each is for people and goes on after
+/// "track 1".
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Complaints {
+    /// Why pictures must be encoded anew.
+    pub pictures: Option<String>,
+    /// Why sound must be encoded anew.
+    pub sound: Option<String>,
+    /// Why pictures must be encoded anew with times at even distances.
+    pub times: Option<String>,
+    /// Why the level that H.264 tells of itself must be written anew.
+    pub level: Option<String>,
+}
+
+impl Complaints {
+    /// About all of it.
+    pub fn everything() -> Self {
+        let why = || Some("could not be taken as it is".to_owned());
+        Self {
+            pictures: why(),
+            sound: why(),
+            times: None,
+            level: None,
+        }
+    }
+
+    /// Whether there is nothing to complain about.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Both; where both say something, the first.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            pictures: self.pictures.or(other.pictures),
+            sound: self.sound.or(other.sound),
+            times: self.times.or(other.times),
+            level: self.level.or(other.level),
+        }
+    }
 }
 
 impl Conversion {
@@ -48,26 +99,30 @@ impl Conversion {
 
     /// In words: what was done with the file as a whole, and with its tracks.
     pub fn words(&self, container: &str) -> Vec<String> {
-        let whole = match self.encodes() {
-            true => format!(
-                "the file is {container}: converted to MP4, and encoded anew where it says so"
-            ),
-            false => format!("the file is {container}: its tracks were put into MP4 as they are"),
+        let what = match (self.encodes(), container == Container::Mp4.name()) {
+            (true, true) => "encoded anew where it says so",
+            (true, false) => "converted to MP4, and encoded anew where it says so",
+            (false, true) => "its tracks were put into a new one as they are",
+            (false, false) => "its tracks were put into MP4 as they are",
         };
+        let whole = format!("the file is {container}: {what}");
         let reasons = self
             .verdicts
             .iter()
             .filter_map(|verdict| verdict.reason.clone());
-        std::iter::once(whole).chain(reasons).collect()
+        let warnings = self.warnings.iter().cloned();
+        std::iter::once(whole)
+            .chain(reasons)
+            .chain(warnings)
+            .collect()
     }
 }
 
-/// Decides about every track of a file. With `anew`, because copies turned out to be no use, pictures and sound are encoded
-/// whatever they are.
+/// Decides about every track of a file, by its codecs and what was complained about.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] when neither picture nor sound is in it.
-pub fn judge(facts: &Facts, anew: bool) -> Result<Conversion> {
+pub fn judge(facts: &Facts, complaints: &Complaints) -> Result<Conversion> {
     let has_picture = facts
         .tracks
         .iter()
@@ -77,8 +132,8 @@ pub fn judge(facts: &Facts, anew: bool) -> Result<Conversion> {
         .iter()
         .map(|track| {
             let (treatment, reason) = match &track.kind {
-                TrackKind::Video(video) => picture(track, video, anew),
-                TrackKind::Audio(audio) => sound(track, audio, has_picture, anew),
+                TrackKind::Video(video) => picture(track, video, complaints),
+                TrackKind::Audio(audio) => sound(track, audio, has_picture, complaints),
                 TrackKind::Text(Text::Characters) => (Treatment::ToWebVtt, None),
                 TrackKind::Text(Text::Pictures) => {
                     left_out(track, "holds pictures of text, which players do not show")
@@ -91,6 +146,7 @@ pub fn judge(facts: &Facts, anew: bool) -> Result<Conversion> {
             Verdict {
                 index: track.index,
                 treatment,
+                even_times: complaints.times.is_some(),
                 reason,
             }
         })
@@ -102,7 +158,10 @@ pub fn judge(facts: &Facts, anew: bool) -> Result<Conversion> {
             "the file has neither picture nor sound that can be used".into(),
         ));
     }
-    Ok(Conversion { verdicts })
+    Ok(Conversion {
+        verdicts,
+        warnings: Vec::new(),
+    })
 }
 
 type Decision = (Treatment, Option<String>);
@@ -115,7 +174,7 @@ const SHOWN: [(&str, &[&str]); 4] = [
     ("vp9", &["yuv420p", "yuvj420p", "yuv420p10le"]),
 ];
 
-fn picture(track: &Track, video: &Video, anew: bool) -> Decision {
+fn picture(track: &Track, video: &Video, complaints: &Complaints) -> Decision {
     if video.width == 0 || video.height == 0 {
         return left_out(track, "is a picture without a size");
     }
@@ -131,8 +190,17 @@ fn picture(track: &Track, video: &Video, anew: bool) -> Decision {
                 video.pixel_format
             )
         }
-        Some(_) if anew => "could not be taken as it is".to_owned(),
-        Some(_) => return (Treatment::Copy, None),
+        Some(_) => match (
+            complaints.times.as_ref().or(complaints.pictures.as_ref()),
+            &complaints.level,
+        ) {
+            (Some(why), _) => why.clone(),
+            (None, Some(why)) if track.codec == "h264" => {
+                let reason = format!("{} {why}: the level was written anew", name(track));
+                return (Treatment::CopyWithLevel, Some(reason));
+            }
+            (None, _) => return (Treatment::Copy, None),
+        },
     };
     let (treatment, codec) = match video.is_hdr() {
         true => (Treatment::ToHevc, "HEVC"),
@@ -155,7 +223,7 @@ fn picture(track: &Track, video: &Video, anew: bool) -> Decision {
 /// Codecs of sound that MP4 holds and browsers, or the devices that have it, decode.
 const HEARD: [&str; 7] = ["aac", "opus", "flac", "ac3", "eac3", "alac", "mp3"];
 
-fn sound(track: &Track, audio: &Audio, has_picture: bool, anew: bool) -> Decision {
+fn sound(track: &Track, audio: &Audio, has_picture: bool, complaints: &Complaints) -> Decision {
     if audio.channels == 0 {
         return left_out(track, "is sound of no channel");
     }
@@ -166,8 +234,8 @@ fn sound(track: &Track, audio: &Audio, has_picture: bool, anew: bool) -> Decisio
         )
     } else if track.codec == "mp3" && has_picture {
         "is MP3, which browsers do not decode beside a picture".to_owned()
-    } else if anew {
-        "could not be taken as it is".to_owned()
+    } else if let Some(why) = &complaints.sound {
+        why.clone()
     } else {
         return (Treatment::Copy, None);
     };
@@ -186,103 +254,4 @@ fn left_out(track: &Track, why: &str) -> Decision {
 
 fn name(track: &Track) -> String {
     format!("track {}", track.index)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Container;
-
-    fn track(index: u32, codec: &str, kind: TrackKind) -> Track {
-        Track {
-            index,
-            codec: codec.into(),
-            language: "und".into(),
-            title: String::new(),
-            forced: false,
-            hearing_impaired: false,
-            bit_rate: 0,
-            start: 0.0,
-            kind,
-        }
-    }
-
-    fn video(pixel_format: &str, transfer: &str) -> TrackKind {
-        TrackKind::Video(Video {
-            width: 640,
-            height: 360,
-            pixel_aspect: 1.0,
-            pixel_format: pixel_format.into(),
-            bit_depth: 8,
-            profile: String::new(),
-            level: 0,
-            frame_rate: 25.0,
-            rate: Some((25, 1)),
-            interlaced: false,
-            rotation: 0,
-            transfer: transfer.into(),
-            primaries: String::new(),
-            matrix: String::new(),
-            range: String::new(),
-        })
-    }
-
-    fn audio() -> TrackKind {
-        TrackKind::Audio(Audio {
-            channels: 2,
-            sample_rate: 48_000,
-        })
-    }
-
-    fn treatments(tracks: Vec<Track>, anew: bool) -> Vec<Treatment> {
-        let facts = Facts {
-            container: Container::Matroska,
-            seconds: 1.0,
-            tracks,
-            chapters: Vec::new(),
-        };
-        let judged = judge(&facts, anew).expect("a verdict");
-        for verdict in &judged.verdicts {
-            let silent = matches!(verdict.treatment, Treatment::Copy | Treatment::ToWebVtt);
-            assert_eq!(verdict.reason.is_none(), silent, "{verdict:?}");
-        }
-        judged
-            .verdicts
-            .iter()
-            .map(|verdict| verdict.treatment)
-            .collect()
-    }
-
-    #[test]
-    fn each_track_is_treated_as_it_needs() {
-        use Treatment::{Copy, LeaveOut, ToAac, ToH264, ToHevc, ToWebVtt};
-        let sdr = || video("yuv420p", "bt709");
-        for (codec, kind, expect) in [
-            ("h264", sdr(), Copy),
-            ("h264", video("yuv422p", ""), ToH264),
-            ("h264", video("yuv420p10le", "bt709"), ToH264),
-            ("hevc", video("yuv420p10le", "smpte2084"), Copy),
-            ("prores", video("yuv422p10le", "smpte2084"), ToHevc),
-            ("vp8", sdr(), ToH264),
-        ] {
-            let tracks = vec![track(0, codec, kind)];
-            assert_eq!(treatments(tracks, false), [expect], "{codec}");
-        }
-        let tracks = || {
-            vec![
-                track(0, "vp9", sdr()),
-                track(1, "vorbis", audio()),
-                track(2, "mp3", audio()),
-                track(3, "subrip", TrackKind::Text(Text::Characters)),
-                track(4, "hdmv_pgs_subtitle", TrackKind::Text(Text::Pictures)),
-                track(5, "png", TrackKind::Cover),
-            ]
-        };
-        assert_eq!(
-            treatments(tracks(), false),
-            [Copy, ToAac, ToAac, ToWebVtt, LeaveOut, LeaveOut]
-        );
-        assert_eq!(treatments(tracks(), true)[0], ToH264);
-        assert_eq!(treatments(vec![track(0, "mp3", audio())], false), [Copy]);
-    }
 }

@@ -13,6 +13,7 @@
 pub mod confine;
 mod convert;
 mod error;
+mod extras;
 mod judge;
 mod ladder;
 mod probe;
@@ -23,9 +24,10 @@ mod tools;
 
 pub use convert::{Converted, Subtitles, convert, convert_until};
 pub use error::{Error, Limit, Result};
-pub use judge::{Conversion, Treatment, Verdict, judge};
+pub use extras::{Extra, Extras, extras};
+pub use judge::{Complaints, Conversion, Treatment, Verdict, judge};
 pub use ladder::{Complexity, LadderPlan, Measured, Picture, Rate, Rung, Sound, auto, of_profile};
-pub use probe::{Audio, Chapter, Facts, Text, Track, TrackKind, Video, probe};
+pub use probe::{Audio, Chapter, Facts, Light, Text, Track, TrackKind, Video, probe};
 pub use profile::{AudioCodec, AudioWish, Profile, VideoCodec, VideoWish};
 pub use run::{Control, Limits, Progress, Task, Unwatched};
 pub use sniff::{Container, is_foreign, sniff};

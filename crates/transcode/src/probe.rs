@@ -60,6 +60,7 @@ pub struct Track {
 
 /// What a track is.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a file has few tracks")]
 pub enum TrackKind {
     /// Moving pictures.
     Video(Video),
@@ -106,6 +107,17 @@ pub struct Video {
     pub matrix: String,
     /// `tv` (limited) or `pc` (full); empty when not told.
     pub range: String,
+    /// How bright it was made for, where that is told (HDR10).
+    pub light: Option<Light>,
+}
+
+/// How bright pictures were made for (SMPTE ST 2086, CTA-861.3), in the words of x265's `master-display` and `max-cll`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Light {
+    /// `G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)`: chromaticities in 1/50000, luminances in 1/10000 cd/m².
+    pub display: Option<String>,
+    /// `max,average`: cd/m².
+    pub content: Option<String>,
 }
 
 impl Video {
@@ -317,6 +329,7 @@ fn video(found: &Stream) -> Video {
         primaries: told(&found.color_primaries),
         matrix: told(&found.color_space),
         range: told(&found.color_range),
+        light: light(&found.side_data_list),
     }
 }
 
@@ -361,6 +374,30 @@ fn average_rate(found: &Stream) -> f64 {
         true => places,
         false => average,
     }
+}
+
+fn light(sides: &[SideData]) -> Option<Light> {
+    let display = sides.iter().find_map(|side| {
+        let unit = |text: &Option<String>, units: f64| {
+            let value = fraction(text.as_deref()?) * units;
+            (value >= 0.0 && value <= f64::from(u32::MAX)).then_some(value.round() as u32)
+        };
+        let point = |x, y| Some(format!("({},{})", unit(x, 50_000.0)?, unit(y, 50_000.0)?));
+        let (most, least) = (&side.max_luminance, &side.min_luminance);
+        Some(format!(
+            "G{}B{}R{}WP{}L({},{})",
+            point(&side.green_x, &side.green_y)?,
+            point(&side.blue_x, &side.blue_y)?,
+            point(&side.red_x, &side.red_y)?,
+            point(&side.white_point_x, &side.white_point_y)?,
+            unit(most, 10_000.0)?,
+            unit(least, 10_000.0)?,
+        ))
+    });
+    let content = sides
+        .iter()
+        .find_map(|side| Some(format!("{},{}", side.max_content?, side.max_average?)));
+    (display.is_some() || content.is_some()).then_some(Light { display, content })
 }
 
 fn rotation(found: &Stream) -> i32 {
@@ -440,4 +477,16 @@ struct Stream {
 #[serde(default)]
 struct SideData {
     rotation: Option<f64>,
+    red_x: Option<String>,
+    red_y: Option<String>,
+    green_x: Option<String>,
+    green_y: Option<String>,
+    blue_x: Option<String>,
+    blue_y: Option<String>,
+    white_point_x: Option<String>,
+    white_point_y: Option<String>,
+    min_luminance: Option<String>,
+    max_luminance: Option<String>,
+    max_content: Option<u32>,
+    max_average: Option<u32>,
 }

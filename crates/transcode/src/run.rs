@@ -58,6 +58,15 @@ pub struct Task<'a> {
     pub limits: Limits,
 }
 
+/// What came of a run that went well.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// What it wrote to stdout.
+    pub answer: Vec<u8>,
+    /// What it wrote to stderr.
+    pub said: String,
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {
@@ -94,12 +103,20 @@ impl Tools {
     /// When it fails, why; [`Error::Cancelled`] when [`Control::cancelled`] said so: then nothing of it runs any more. What
     /// it wrote into its folder is there in both cases.
     pub fn run(&self, task: &Task<'_>, control: &dyn Control) -> Result<Vec<u8>> {
+        Ok(self.run_heard(task, control)?.answer)
+    }
+
+    /// As [`Self::run`]; tells also what the program complained about although it went well.
+    pub(crate) fn run_heard(&self, task: &Task<'_>, control: &dyn Control) -> Result<Heard> {
         if control.cancelled() {
             return Err(Error::Cancelled);
         }
         let ended = Child::start(&mut self.command(task)?)?.watch(task, control)?;
         judge(&ended, &task.limits)?;
-        Ok(ended.answer)
+        Ok(Heard {
+            answer: ended.answer,
+            said: ended.said,
+        })
     }
 
     fn command(&self, task: &Task<'_>) -> Result<Command> {

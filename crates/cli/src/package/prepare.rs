@@ -10,7 +10,7 @@ use crate::{input, text};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use transcode::{Control, Tools};
+use transcode::{Complaints, Control, Tools};
 
 /// The inputs of a packaging.
 pub struct Prepared {
@@ -56,10 +56,11 @@ pub fn prepare(
     };
     for (number, path) in (1..).zip(paths) {
         let file = input::open(path)?;
-        if !needs_conversion(&file) {
+        let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
+        let Some(complaints) = server::complaints(&file).map_err(cannot_read)? else {
             prepared.add(number, path.clone(), file);
             continue;
-        }
+        };
         let scratch = Temporary::dir(parent(output))?;
         let work = Work {
             path,
@@ -68,8 +69,20 @@ pub fn prepare(
             interrupt,
             quiet,
         };
-        work.convert(number, &mut prepared)?;
-        prepared._scratch.push(scratch);
+        match work.convert(complaints) {
+            Ok(done) => {
+                work.take(number, &done, &mut prepared)?;
+                prepared._scratch.push(scratch);
+            }
+            Err(error) if server::can_do_without(&error, &file) => {
+                let path = path.display();
+                text::warn(&format!(
+                    "{path}: packaged as it is, which browsers may not play: {error}"
+                ));
+                prepared.add(number, work.path.to_owned(), file);
+            }
+            Err(error) => return Err(work.failure(&error)),
+        }
     }
     Ok(prepared)
 }
@@ -82,23 +95,11 @@ impl Prepared {
     }
 }
 
-/// Whether a file is media that the engine does not read or cannot package, and somebody else may.
-fn needs_conversion(file: &File) -> bool {
-    match packager::probe(file) {
-        Ok(movie) => movie.has_only_unknown_codecs(),
-        Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-            // What cannot be read is told by who reads it next.
-            transcode::is_foreign(file).unwrap_or(false)
-        }
-        Err(_) => false,
-    }
-}
-
-fn is_packageable(media: &Path) -> bool {
-    let probed = input::open(media)
-        .ok()
-        .and_then(|file| packager::probe(&file).ok());
-    probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
+/// A conversion that went well.
+struct Done {
+    made: transcode::Converted,
+    encoded: bool,
+    notes: Vec<String>,
 }
 
 /// The conversion of one input.
@@ -111,14 +112,13 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn convert(&self, number: usize, prepared: &mut Prepared) -> Result<(), Failure> {
+    fn convert(&self, complaints: Complaints) -> transcode::Result<Done> {
         let done_ms = AtomicU64::new(0);
         let watched = Watched {
             interrupt: self.interrupt,
             done_ms: &done_ms,
         };
-        let facts = transcode::probe(&self.tools, self.path, &watched);
-        let facts = facts.map_err(|error| self.failure(&error))?;
+        let facts = transcode::probe(&self.tools, self.path, &watched)?;
         // Counted in milliseconds of the video.
         let total = (facts.seconds * 1000.0) as u64;
         let title = format!("converting {}", self.path.display());
@@ -128,14 +128,28 @@ impl Work<'_> {
                 &self.tools,
                 self.path,
                 &facts,
+                complaints,
                 self.scratch,
                 &watched,
-                &is_packageable,
+                &server::complaints_about_copy,
             )
         });
-        let (conversion, made) = made.map_err(|error| self.failure(&error))?;
-        let notes = conversion.words(facts.container.name());
-        for note in &notes {
+        let (conversion, made) = made?;
+        Ok(Done {
+            notes: conversion.words(facts.container.name()),
+            encoded: conversion.encodes(),
+            made,
+        })
+    }
+
+    /// Takes what was made in the place of the input.
+    fn take(&self, number: usize, done: &Done, prepared: &mut Prepared) -> Result<(), Failure> {
+        let Done {
+            made,
+            notes,
+            encoded,
+        } = done;
+        for note in notes {
             text::note(&format!("{}: {note}", self.path.display()));
         }
         prepared.add(number, self.path.to_owned(), input::open(&made.media)?);
@@ -145,8 +159,8 @@ impl Work<'_> {
         }
         prepared.conversions.push(Converted {
             number,
-            encoded: conversion.encodes(),
-            notes,
+            encoded: *encoded,
+            notes: notes.clone(),
         });
         Ok(())
     }
@@ -178,10 +192,12 @@ impl Work<'_> {
     }
 }
 
-/// Ends a conversion when a signal came, and counts how far it is.
-struct Watched<'a> {
-    interrupt: &'a Interrupt,
-    done_ms: &'a AtomicU64,
+/// Ends the work of ffmpeg when a signal came, and counts how far it is.
+pub struct Watched<'a> {
+    /// What tells of signals.
+    pub interrupt: &'a Interrupt,
+    /// Milliseconds of the video.
+    pub done_ms: &'a AtomicU64,
 }
 
 impl Control for Watched<'_> {

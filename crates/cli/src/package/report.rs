@@ -25,6 +25,8 @@ pub struct Report<'a> {
     pub seconds: f64,
     /// Bytes of all files of the package.
     pub size: u64,
+    /// Names of the files for pages.
+    pub extras: &'a [&'static str],
 }
 
 /// `--json`.
@@ -54,6 +56,8 @@ struct Json<'a> {
     warnings: Vec<&'a str>,
     /// Inputs that were not packaged as they are.
     conversions: Vec<Conversion<'a>>,
+    /// Names of the files for pages (`--extras`), beside the manifests.
+    extras: &'a [&'static str],
 }
 
 #[derive(Serialize)]
@@ -164,6 +168,7 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
             .map(|warning| &*warning.0)
             .collect(),
         conversions: conversions.collect(),
+        extras: report.extras,
     }
 }
 

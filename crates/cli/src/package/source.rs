@@ -26,6 +26,11 @@ pub struct SourceArgs {
 pub type Opened<'a> = Box<dyn Source + 'a>;
 
 impl SourceArgs {
+    /// Whether inputs are said to be encrypted.
+    pub fn has_keys(&self) -> bool {
+        !self.input_key.is_empty() || self.input_key_file.is_some()
+    }
+
     /// The keys of encrypted inputs.
     ///
     /// # Errors

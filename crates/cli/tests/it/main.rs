@@ -5,12 +5,14 @@ mod convert;
 mod decrypt;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
+mod extras;
 mod import;
 mod input;
 mod inspect;
 mod keys;
 mod kill;
 mod media;
+mod mended;
 mod package;
 mod protection;
 mod push;

@@ -10,7 +10,7 @@ mod tiles;
 
 use super::CodecError;
 use super::bits::BitReader;
-use super::picture::PictureInfo;
+use super::picture::{PictureInfo, PixelForm};
 use frame::Header;
 use references::{REFERENCES, References};
 use sequence::Sequence;
@@ -217,7 +217,17 @@ impl Av1Config {
             colour: colour.description.map(|(primaries, transfer, matrix)| {
                 (primaries, transfer, matrix, colour.full_range)
             }),
+            pixels: self.pixels(),
         })
+    }
+
+    /// What `av1C` says of pixels.
+    pub fn pixels(&self) -> PixelForm {
+        let [columns, rows, _] = self.chroma.map(|halved| 1 + halved.min(1));
+        PixelForm {
+            subsampling: (!self.monochrome).then_some((columns, rows)),
+            bit_depth: self.bit_depth,
+        }
     }
 
     /// Whether frame headers begin with their kind: not so of reduced still pictures, which are key frames.

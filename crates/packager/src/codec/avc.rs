@@ -1,7 +1,7 @@
 //! H.264: `avcC` (ISO/IEC 14496-15, 5.3.3), parameter sets and slice headers (ITU-T H.264, 7.3).
 
 use super::bits::BitReader;
-use super::picture::{PictureInfo, crop, read_usability};
+use super::picture::{PictureInfo, PixelForm, crop, read_usability};
 use super::{CodecError, nal_length_size, take_nal_unit};
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ pub(crate) struct AvcConfig {
 #[derive(Debug, Clone)]
 struct SequenceSet {
     info: PictureInfo,
+    /// `max_num_ref_frames`.
+    references: u32,
     separate_colour_planes: bool,
     monochrome: bool,
     frame_num_bits: u32,
@@ -130,6 +132,22 @@ impl AvcConfig {
     /// Bytes of the field before each NAL unit: 1, 2 or 4.
     pub fn nal_length_size(&self) -> usize {
         self.nal_length_size
+    }
+
+    /// `AVCLevelIndication`: ten times the level, 9 for 1b.
+    pub fn level(&self) -> u8 {
+        // Of these profiles, constraint_set3_flag makes 1.1 to 1b (A.3.4.1).
+        match (self.level, self.profile) {
+            (11, 66 | 77 | 88) if self.compatibility & 0x10 != 0 => 9,
+            (level, _) => level,
+        }
+    }
+
+    /// Macroblocks of a frame, and how many frames are kept to predict others from; `None` while no parameter set is known.
+    pub fn frame_load(&self) -> Option<(u32, u32)> {
+        let set = self.sequence_sets.values().next()?;
+        let fields = if set.frame_macroblocks_only { 1 } else { 2 };
+        Some((set.map_units * fields, set.references))
     }
 
     /// What the first sequence parameter set says.
@@ -375,12 +393,13 @@ impl SequenceSet {
         let id = reader.ue()?;
         let mut chroma_format = 1;
         let mut separate_colour_planes = false;
+        let mut depth_above_8 = 0;
         if has_chroma_format(profile) {
             chroma_format = reader.ue()?;
             if chroma_format == 3 {
                 separate_colour_planes = reader.flag()?;
             }
-            reader.ue()?;
+            depth_above_8 = reader.ue()?;
             reader.ue()?;
             reader.flag()?;
             if reader.flag()? {
@@ -406,7 +425,7 @@ impl SequenceSet {
         if frame_num_bits > 16 || picture_order_count_bits > 16 {
             return Err(CodecError::new("a sequence parameter set is out of range"));
         }
-        reader.ue()?;
+        let references = reader.ue()?;
         reader.flag()?;
         let size = PictureSize::parse(&mut reader, chroma_format, separate_colour_planes)?;
         let mut info = PictureInfo {
@@ -414,12 +433,14 @@ impl SequenceSet {
             height: size.height,
             sample_aspect_ratio: None,
             colour: None,
+            pixels: PixelForm::of_parameter_set(chroma_format, depth_above_8),
         };
         if reader.flag()? {
             read_usability(&mut reader, &mut info)?;
         }
         let set = Self {
             info,
+            references,
             separate_colour_planes,
             monochrome: chroma_format == 0,
             frame_num_bits,

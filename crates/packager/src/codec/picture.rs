@@ -14,6 +14,49 @@ pub(crate) struct PictureInfo {
     pub sample_aspect_ratio: Option<(u32, u32)>,
     /// Primaries, transfer characteristics, matrix coefficients, full range.
     pub colour: Option<(u16, u16, u16, bool)>,
+    /// What a pixel is made of.
+    pub pixels: PixelForm,
+}
+
+/// What a pixel is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PixelForm {
+    /// Luma samples for each chroma sample, by column and by row; `None` without chroma.
+    pub subsampling: Option<(u8, u8)>,
+    /// Bits of a luma sample.
+    pub bit_depth: u8,
+}
+
+impl PixelForm {
+    /// Of `chroma_format_idc` and `bit_depth_luma_minus8` of H.264 and HEVC.
+    pub(super) fn of_parameter_set(chroma_format: u32, depth_above_8: u32) -> Self {
+        Self {
+            subsampling: match chroma_format {
+                0 => None,
+                1 => Some((2, 2)),
+                2 => Some((2, 1)),
+                _ => Some((1, 1)),
+            },
+            bit_depth: u8::try_from(depth_above_8.saturating_add(8)).unwrap_or(u8::MAX),
+        }
+    }
+
+    /// Whether chroma is halved both ways, as it is in all that is made for the web.
+    pub fn is_420(self) -> bool {
+        self.subsampling == Some((2, 2))
+    }
+
+    /// `4:2:0`, and so on, for people.
+    pub fn name(self) -> &'static str {
+        match self.subsampling {
+            None => "4:0:0",
+            Some((2, 2)) => "4:2:0",
+            Some((2, _)) => "4:2:2",
+            Some((4, _)) => "4:1:1",
+            Some((_, 2)) => "4:4:0",
+            Some(_) => "4:4:4",
+        }
+    }
 }
 
 /// A length in pixels without what is cut off on both sides.

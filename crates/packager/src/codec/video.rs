@@ -4,7 +4,7 @@ use super::CodecError;
 use super::av1::Av1Config;
 use super::avc::{self, AvcConfig};
 use super::hevc::{self, HevcConfig};
-use super::picture::PictureInfo;
+use super::picture::{PictureInfo, PixelForm};
 use super::vp9::Vp9Config;
 use std::ops::Range;
 
@@ -30,6 +30,15 @@ impl VideoConfig {
             Self::Hevc(config) => config.picture_info(),
             Self::Av1(config) => config.picture_info(),
             Self::Vp9(_) => None,
+        }
+    }
+
+    /// What a pixel is made of; `None` while no parameter set is known.
+    pub fn pixels(&self) -> Option<PixelForm> {
+        match self {
+            Self::Av1(config) => Some(config.pixels()),
+            Self::Vp9(config) => Some(config.pixels()),
+            _ => self.picture_info().map(|info| info.pixels),
         }
     }
 

@@ -6,6 +6,7 @@
 mod frame;
 
 use super::CodecError;
+use super::picture::PixelForm;
 use frame::{FrameSize, REFERENCES};
 use std::ops::Range;
 
@@ -128,6 +129,19 @@ impl Vp9Config {
         match optional == DEFAULT {
             true => text,
             false => text + &optional,
+        }
+    }
+
+    /// What `vpcC` says of pixels.
+    pub fn pixels(&self) -> PixelForm {
+        PixelForm {
+            subsampling: Some(match self.chroma_subsampling {
+                0 | 1 => (2, 2),
+                2 => (2, 1),
+                4 => (1, 2),
+                _ => (1, 1),
+            }),
+            bit_depth: self.bit_depth,
         }
     }
 

@@ -26,6 +26,9 @@ const MAX_MANIFEST: u64 = 16 << 20;
 /// How many bytes of a source are read as WebVTT.
 const MAX_SUBTITLES: u64 = 16 << 20;
 
+/// Files beside the media, which no manifest names: what pages show of a video.
+const BESIDE: [&str; 3] = ["preview.mp4", "storyboard.vtt", "chapters.vtt"];
+
 /// Makes all checks; `origins` are the tracks of the sources when the caller knows them.
 ///
 /// # Errors
@@ -387,7 +390,8 @@ impl Run<'_> {
                 end.as_str(),
                 "m4s" | "mp4" | "m4v" | "m4a" | "cmfv" | "cmfa" | "cmft" | "vtt"
             );
-            let orphan = is_media && !named.contains(path.as_str());
+            let is_beside = BESIDE.contains(&path.as_str());
+            let orphan = is_media && !is_beside && !named.contains(path.as_str());
             self.book
                 .ensure(37, !orphan, path, || "no manifest names it".into());
         }

@@ -1,8 +1,9 @@
 //! Assets: delivered files and what was found in them.
 
+use super::claims::{Claim, holds};
 use super::events::{self, EventKind};
 use super::jobs::JobState;
-use super::probe::Probe;
+use super::probe::{Conversion, Probe};
 use super::{Database, Page, Result, Transaction, count_on, number, query};
 use crate::clock;
 use sqlx::types::Json;
@@ -145,6 +146,34 @@ impl Database {
     pub(crate) async fn asset_by_number(&self, number: i64) -> Result<Option<Asset>> {
         self.optional(query(select!("WHERE input_content_id = ?")).bind(number))
             .await
+    }
+
+    /// Notes what was done with a delivered file, as long as the claim holds. An asset that is gone meanwhile is no error.
+    pub(crate) async fn set_conversion(
+        &self,
+        claim: &Claim,
+        number: i64,
+        done: &Conversion,
+    ) -> Result<()> {
+        self.durable(|tx| async move {
+            if !holds(&tx, claim).await? {
+                return Ok(());
+            }
+            let found = query(select!("WHERE input_content_id = ? {for_update}"));
+            let Some(mut asset) = tx.optional::<Asset>(found.bind(number)).await? else {
+                return Ok(());
+            };
+            if asset.probe.0.conversion.as_ref() == Some(done) {
+                return Ok(());
+            }
+            asset.probe.0.conversion = Some(done.clone());
+            let noted =
+                query("UPDATE assets SET probe = ?, updated_at_ms = ? WHERE input_content_id = ?");
+            let noted = noted.bind_json(&asset.probe.0).bind(clock::now_ms());
+            tx.execute(noted.bind(number)).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// A page of all assets, newest first.

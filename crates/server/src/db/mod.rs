@@ -55,6 +55,8 @@
 //! [`is_passing`]: the database is away or busy, later it may go; [`is_disk_full`]. On PostgreSQL and
 //! MySQL a transaction has [`LIMIT`] to answer.
 
+pub(crate) mod accounts;
+pub(crate) mod api_tokens;
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;

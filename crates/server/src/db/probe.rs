@@ -77,10 +77,7 @@ impl Probe {
             tracks: tracks
                 .map(|(track, verdict)| ProbedTrack::of_foreign(facts, track, verdict))
                 .collect(),
-            conversion: Some(Conversion {
-                encodes: conversion.encodes(),
-                notes: conversion.words(facts.container.name()),
-            }),
+            conversion: Some(Conversion::of(facts, conversion)),
         }
     }
 
@@ -100,6 +97,16 @@ impl Probe {
         videos
             .find(|track| track.reason.is_none())
             .map(|track| track.id)
+    }
+}
+
+impl Conversion {
+    /// What is done with a file, in words.
+    pub(crate) fn of(facts: &Facts, conversion: &transcode::Conversion) -> Self {
+        Self {
+            encodes: conversion.encodes(),
+            notes: conversion.words(facts.container.name()),
+        }
     }
 }
 

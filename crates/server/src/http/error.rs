@@ -65,6 +65,12 @@ enum Kind {
     CrossSite,
     ForeignHost,
     Undeclared,
+    NotSetUp,
+    Unauthorized,
+    WrongLogin,
+    WrongSetUpToken,
+    MissingScope,
+    TooManyAttempts,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -184,6 +190,36 @@ impl Kind {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The Idempotency-Key was given to another request",
+            ),
+            Self::NotSetUp => (
+                StatusCode::UNAUTHORIZED,
+                "not_set_up",
+                "Nobody may come in yet",
+            ),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "One must log in or show a token",
+            ),
+            Self::WrongLogin => (
+                StatusCode::UNAUTHORIZED,
+                "wrong_login",
+                "The name or the password is wrong",
+            ),
+            Self::WrongSetUpToken => (
+                StatusCode::FORBIDDEN,
+                "wrong_set_up_token",
+                "This is not the set-up token",
+            ),
+            Self::MissingScope => (
+                StatusCode::FORBIDDEN,
+                "missing_scope",
+                "The token does not allow it",
+            ),
+            Self::TooManyAttempts => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "Too many attempts to log in",
             ),
             _ => self.facts_of_uploads(),
         }
@@ -318,10 +354,75 @@ impl Problem {
         Self::new(
             Kind::ForeignHost,
             format!(
-                "this server is not {host}; ask it by localhost or its address, or start it with --public-url \
-                 http://{host} if that is its name"
+                "this server is not {host}; ask it by localhost or its address, or start it with --allow-host {host} \
+                 if that is its name"
             ),
         )
+    }
+
+    /// 401 before there is an administrator.
+    pub(super) fn not_set_up() -> Self {
+        Self::new(
+            Kind::NotSetUp,
+            "open /setup and make the first administrator, with the set-up token from the server's console",
+        )
+    }
+
+    /// 401 for who shows nothing.
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            Kind::Unauthorized,
+            "send the header Authorization: Bearer with an API token, or log in on the page",
+        )
+    }
+
+    /// 401 for a token that is none, or not any more.
+    pub(super) fn wrong_token() -> Self {
+        Self::new(
+            Kind::Unauthorized,
+            "the token is unknown, has run out or was revoked; an administrator can make another one",
+        )
+    }
+
+    /// 401 for a name and a password; it does not say which is wrong.
+    pub(super) fn wrong_login() -> Self {
+        Self::new(Kind::WrongLogin, "the name or the password is wrong")
+    }
+
+    /// 403.
+    pub(super) fn wrong_set_up_token() -> Self {
+        Self::new(
+            Kind::WrongSetUpToken,
+            "this is not the set-up token: the server writes it on its console when it starts, a new one at each start",
+        )
+    }
+
+    /// 403 for a token that allows other things.
+    pub(super) fn missing_scope(scope: crate::access::Scope) -> Self {
+        let scope = scope.as_str();
+        Self::new(
+            Kind::MissingScope,
+            format!("it needs the scope {scope}; an administrator can make a token that has it"),
+        )
+    }
+
+    /// 429.
+    pub(super) fn too_many_attempts(seconds: u64) -> Self {
+        Self::new(
+            Kind::TooManyAttempts,
+            format!("wait {seconds} s, then try again"),
+        )
+    }
+
+    /// The same as a page with a link to where one gets in.
+    pub(super) fn for_people(self) -> Response {
+        let (status, _, title) = self.kind.facts();
+        let link = match self.kind {
+            Kind::NotSetUp => "<a href=\"/setup\">Set up</a>",
+            _ => "<a href=\"/\">Log in</a>",
+        };
+        let detail = crate::links::escape(&self.detail);
+        super::html::page(status, title, &format!("<p>{detail}</p>\n<p>{link}</p>"))
     }
 
     /// 403 for a route without its line in `needs.rs`.
@@ -343,14 +444,6 @@ impl Problem {
             Kind::MethodNotAllowed,
             "see /api/v1/docs for the methods of each address",
         )
-    }
-
-    /// 405 for a route that has these methods.
-    pub(super) fn not_among(methods: &str) -> Self {
-        Self {
-            detail: format!("this address knows {methods}; see /api/v1/docs"),
-            ..Self::method_not_allowed()
-        }
     }
 
     /// 409.
@@ -515,9 +608,13 @@ impl IntoResponse for Problem {
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked | Kind::KeyInUse => Some("1"),
-            Kind::TooManyUploads => Some("60"),
+            Kind::TooManyUploads | Kind::TooManyAttempts => Some("60"),
             _ => None,
         };
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer realm=\"reelpack\"");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
+        }
         if let Some(pause) = pause {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(pause));
         }

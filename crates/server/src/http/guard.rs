@@ -2,16 +2,19 @@
 //! the body is read.
 
 use super::cors::{self, Readers};
+use super::credentials;
 use super::error::{Problem, Result};
 use super::needs::{self, Declared, Need};
+use crate::access::Caller;
 use crate::app::Shared;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::Method;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
-/// Lets a request in, or says why not.
+/// Lets a request in, with who sent it beside it, or says why not.
 pub(super) async fn watch(
     State(shared): State<Arc<Shared>>,
     request: Request,
@@ -21,40 +24,71 @@ pub(super) async fn watch(
     let declared = match route {
         Some(route) => needs::of(request.method(), route.as_str()),
         // What no route matches is a file of the page, or nothing.
-        None => Declared::Needs(Need::Nothing),
+        None => Declared::Needs(Need::SetUp),
     };
-    let (need, methods) = match declared {
-        Declared::Needs(need) => (need, None),
-        Declared::OtherMethod(need, methods) => (need, Some(methods)),
+    let (need, known) = match declared {
+        Declared::Needs(need) => (need, true),
+        Declared::OtherMethod(need) => (need, false),
         Declared::Nowhere => return Problem::undeclared().into_response(),
     };
-    let preflight = need == Need::Playback && request.method() == Method::OPTIONS;
-    let admitted = match (preflight, admit(&shared, need, &request)) {
-        // It asks whether players may ask.
-        (true, _) => Ok(()),
-        (false, Ok(())) => methods.map_or(Ok(()), |methods| Err(Problem::not_among(methods))),
-        (false, refused) => refused,
-    };
-    match admitted {
-        Ok(()) => next.run(request).await,
-        // Players of other origins may read why they are refused.
-        Err(problem) if need == Need::Playback => {
-            let readers = Readers::of(&shared, request.headers());
-            cors::opened(problem.into_response(), readers)
+    // A preflight asks whether players may ask.
+    if need == Need::Playback && request.method() == Method::OPTIONS {
+        return next.run(request).await;
+    }
+    // The body is nobody's business here.
+    let (mut head, body) = request.into_parts();
+    match admit(&shared, need, &head).await {
+        Ok(caller) if known => {
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
         }
-        Err(problem) => problem.into_response(),
+        Ok(_) => refusal(&shared, Problem::method_not_allowed(), need, &head),
+        Err(problem) => refusal(&shared, problem, need, &head),
     }
 }
 
-fn admit(shared: &Shared, need: Need, request: &Request) -> Result<()> {
-    if need == Need::Playback {
-        // Pages of any origin may read these: it is of no use to one to have this server's name.
-        return Ok(());
+async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
+    let (headers, hosts) = (&head.headers, &shared.access.hosts);
+    // What pages of any origin may read is of no more use to one that has this server's name.
+    if need != Need::Playback || !shared.serving.cors_origins.is_empty() {
+        hosts.check(headers, &head.uri)?;
     }
-    let (headers, uri, hosts) = (request.headers(), request.uri(), &shared.access.hosts);
-    hosts.check(headers, uri)?;
-    match hosts.is_foreign(request.method(), headers, uri, need == Need::Private) {
-        true => Err(Problem::cross_site()),
-        false => Ok(()),
+    if need != Need::Playback
+        && hosts.is_foreign(&head.method, headers, &head.uri, need.is_private())
+    {
+        return Err(Problem::cross_site());
+    }
+    if need == Need::Nothing || shared.access.is_open() {
+        return Ok(Caller::Anyone);
+    }
+    if !shared.access.is_set_up(&shared.db).await? {
+        return Err(Problem::not_set_up());
+    }
+    match need {
+        Need::Nothing | Need::SetUp | Need::Login | Need::Playback => Ok(Caller::Anyone),
+        Need::Known => credentials::caller(shared, headers).await,
+        Need::Allowed(scope) => {
+            let caller = credentials::caller(shared, headers).await?;
+            match caller.may(scope) {
+                true => Ok(caller),
+                false => Err(Problem::missing_scope(scope)),
+            }
+        }
+    }
+}
+
+/// Says why a request is not let in: to people with a link, to programs as a problem.
+fn refusal(shared: &Shared, problem: Problem, need: Need, head: &Parts) -> Response {
+    let accepts = head.headers.get(header::ACCEPT);
+    let accepts = accepts.and_then(|accepts| accepts.to_str().ok());
+    let person =
+        head.method == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
+    if person && problem.status() == StatusCode::UNAUTHORIZED {
+        return problem.for_people();
+    }
+    match need {
+        // Players of other origins may read why they are refused.
+        Need::Playback => cors::opened(problem.into_response(), Readers::of(shared, &head.headers)),
+        _ => problem.into_response(),
     }
 }

@@ -29,6 +29,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 const MAX_NAME: usize = 255;
 /// Longest body that is compared, and longest answer that is kept, in bytes.
 const MAX_COMPARED: usize = 1 << 20;
+/// Requests with passwords in them: not even their hash is kept.
+const PASSWORDS: [&str; 2] = ["/api/v1/setup", "/api/v1/session"];
 /// How long a name is held by a process that may have died, and how often it says that it has not.
 const LEASE_MS: i64 = 15_000;
 const RENEW: Duration = Duration::from_secs(5);
@@ -46,7 +48,10 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
-    let named = request.method() == Method::POST && request.uri().path().starts_with("/api/v1/");
+    let path = request.uri().path();
+    let named = request.method() == Method::POST
+        && path.starts_with("/api/v1/")
+        && !PASSWORDS.contains(&path);
     match request.headers().get(KEY).filter(|_| named).map(name) {
         None => next.run(request).await,
         Some(Err(problem)) => problem.into_response(),
@@ -78,9 +83,10 @@ async fn once(
     request: Request,
     next: Next,
 ) -> Result<Response> {
+    let scope = scope(request.headers());
     let (request, fingerprint) = fingerprint(request).await?;
     let ticket = Ticket {
-        scope: String::new(),
+        scope,
         name,
         owner: id::code()?,
         run: shared.incarnation.id().to_owned(),
@@ -227,12 +233,24 @@ async fn fingerprint(request: Request) -> Result<(Request, String)> {
             Body::from(bytes)
         }
     };
+    Ok((Request::from_parts(parts, body), digits(hash)))
+}
+
+/// Whose name it is: that of whoever has the same token, or of all who have none.
+fn scope(headers: &HeaderMap) -> String {
+    let token = headers.get(header::AUTHORIZATION);
+    token.map_or_else(String::new, |token| {
+        digits(Sha256::new_with_prefix(token.as_bytes()))
+    })
+}
+
+fn digits(hash: Sha256) -> String {
     let mut digits = String::with_capacity(64);
     for byte in hash.finalize() {
         // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
     }
-    Ok((Request::from_parts(parts, body), digits))
+    digits
 }
 
 /// A name that is held; let go when it is dropped without an answer, as when the client goes away.

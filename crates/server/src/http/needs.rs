@@ -1,61 +1,88 @@
 //! What a request needs to be answered: one line for each route. Who adds a route adds its line; a route without one is refused.
 
+use crate::access::Scope;
 use axum::http::Method;
 
 /// What a route needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Need {
-    /// Nothing: the page's own files, whether the process lives.
+    /// Nothing, ever: whether the process lives, and what makes the first administrator.
     Nothing,
-    /// It is for nobody's page but this server's own.
-    Private,
+    /// That there is an administrator: the page's own addresses, and whether the server is ready.
+    SetUp,
+    /// The same; and no page but this server's own may ask.
+    Login,
+    /// That one is known, whatever one may do.
+    Known,
+    /// A scope.
+    Allowed(Scope),
     /// It is for players, of any origin that the CORS setting allows.
     Playback,
 }
 
-use Need::{Nothing, Playback, Private};
+use Need::{Allowed, Known, Login, Nothing, Playback, SetUp};
+
+const SEE: Need = Allowed(Scope::AssetsRead);
+const CHANGE: Need = Allowed(Scope::AssetsWrite);
+const SEE_JOBS: Need = Allowed(Scope::JobsRead);
+const STEER: Need = Allowed(Scope::JobsWrite);
+const ADMIN: Need = Allowed(Scope::Admin);
 
 /// Methods, route, need. Routes are as the router has them; `HEAD` is as `GET`.
 const NEEDS: &[(&str, &str, Need)] = &[
-    ("GET", "/", Nothing),
-    ("GET", "/library", Nothing),
-    ("GET", "/assets/{id}", Nothing),
-    ("GET", "/player", Nothing),
-    ("GET", "/_app/{*path}", Nothing),
     ("GET", "/livez", Nothing),
-    ("GET", "/readyz", Nothing),
-    ("GET", "/api/v1/docs", Private),
-    ("GET", "/api/v1/docs/", Private),
-    ("GET", "/api/v1/docs/{*rest}", Private),
-    ("GET", "/api/v1/openapi.json", Private),
-    ("GET POST", "/api/v1/assets", Private),
-    ("GET DELETE", "/api/v1/assets/{id}", Private),
-    ("POST", "/api/v1/assets/{id}/packages", Private),
-    ("GET POST OPTIONS", "/api/v1/uploads", Private),
+    ("GET", "/setup", Nothing),
+    ("GET", "/_app/{*path}", Nothing),
+    ("POST", "/api/v1/setup", Nothing),
+    ("GET", "/", SetUp),
+    ("GET", "/library", SetUp),
+    ("GET", "/assets/{id}", SetUp),
+    ("GET", "/player", SetUp),
+    ("GET", "/tokens", SetUp),
+    ("GET", "/readyz", SetUp),
+    ("POST", "/api/v1/session", Login),
+    ("GET DELETE", "/api/v1/session", Known),
+    ("GET", "/api/v1/docs", Known),
+    ("GET", "/api/v1/docs/", Known),
+    ("GET", "/api/v1/docs/{*rest}", Known),
+    ("GET", "/api/v1/openapi.json", Known),
+    ("GET POST", "/api/v1/tokens", ADMIN),
+    ("DELETE", "/api/v1/tokens/{id}", ADMIN),
+    ("GET", "/api/v1/assets", SEE),
+    ("POST", "/api/v1/assets", CHANGE),
+    ("GET", "/api/v1/assets/{id}", SEE),
+    ("DELETE", "/api/v1/assets/{id}", CHANGE),
+    ("POST", "/api/v1/assets/{id}/packages", CHANGE),
+    ("GET", "/api/v1/uploads", SEE),
+    ("POST OPTIONS", "/api/v1/uploads", CHANGE),
+    ("GET", "/api/v1/uploads/{id}", SEE),
+    ("PATCH POST DELETE OPTIONS", "/api/v1/uploads/{id}", CHANGE),
+    ("GET", "/api/v1/packages", SEE),
+    ("GET", "/api/v1/packages/{id}", SEE),
+    ("DELETE", "/api/v1/packages/{id}", CHANGE),
+    ("POST", "/api/v1/packages/{id}/replace", CHANGE),
+    ("GET", "/api/v1/jobs", SEE_JOBS),
+    ("GET", "/api/v1/jobs/{id}", SEE_JOBS),
+    ("DELETE", "/api/v1/jobs/{id}", STEER),
+    ("POST", "/api/v1/jobs/{id}/cancel", STEER),
+    ("POST", "/api/v1/jobs/{id}/pause", STEER),
+    ("POST", "/api/v1/jobs/{id}/resume", STEER),
+    ("POST", "/api/v1/jobs/{id}/retry", STEER),
+    ("GET", "/api/v1/queue", SEE_JOBS),
+    ("POST", "/api/v1/queue/pause", STEER),
+    ("POST", "/api/v1/queue/resume", STEER),
+    ("GET", "/upload_input_content", CHANGE),
+    ("POST", "/success", CHANGE),
+    ("POST", "/packaged_content", CHANGE),
+    // It tells the content key.
     (
-        "GET PATCH POST DELETE OPTIONS",
-        "/api/v1/uploads/{id}",
-        Private,
+        "GET",
+        "/packaged_content_id/{number}",
+        Allowed(Scope::KeysRead),
     ),
-    ("GET", "/api/v1/packages", Private),
-    ("GET DELETE", "/api/v1/packages/{id}", Private),
-    ("POST", "/api/v1/packages/{id}/replace", Private),
-    ("GET", "/api/v1/jobs", Private),
-    ("GET DELETE", "/api/v1/jobs/{id}", Private),
-    ("POST", "/api/v1/jobs/{id}/cancel", Private),
-    ("POST", "/api/v1/jobs/{id}/pause", Private),
-    ("POST", "/api/v1/jobs/{id}/resume", Private),
-    ("POST", "/api/v1/jobs/{id}/retry", Private),
-    ("GET", "/api/v1/queue", Private),
-    ("POST", "/api/v1/queue/pause", Private),
-    ("POST", "/api/v1/queue/resume", Private),
-    ("GET", "/upload_input_content", Private),
-    ("POST", "/success", Private),
-    ("POST", "/packaged_content", Private),
-    ("GET", "/packaged_content_id/{number}", Private),
-    ("GET", "/packaged_content/{number}", Private),
-    ("GET", "/videos", Private),
-    ("GET", "/videos/", Private),
+    ("GET", "/packaged_content/{number}", SEE),
+    ("GET", "/videos", SEE),
+    ("GET", "/videos/", SEE),
     ("GET", "/videos/{code}/dash/{*path}", Playback),
     // On the media port, as old links have it.
     ("GET", "/{code}/dash/{*path}", Playback),
@@ -64,13 +91,20 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/license/key/{package}/{kid}", Playback),
 ];
 
+impl Need {
+    /// Whether the answer is for nobody but the one who asks.
+    pub(super) fn is_private(self) -> bool {
+        matches!(self, Login | Known | Allowed(_))
+    }
+}
+
 /// What the table says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Declared {
     /// What it needs.
     Needs(Need),
-    /// The route is there, but not the method: what its first method needs, and its methods.
-    OtherMethod(Need, &'static str),
+    /// The route is there, but not the method: what its first method needs.
+    OtherMethod(Need),
     /// Nobody has said.
     Nowhere,
 }
@@ -87,7 +121,7 @@ pub(super) fn of(method: &Method, route: &str) -> Declared {
         return Declared::Needs(*need);
     }
     match lines().next() {
-        Some((methods, _, need)) => Declared::OtherMethod(*need, methods),
+        Some((.., need)) => Declared::OtherMethod(*need),
         None => Declared::Nowhere,
     }
 }
@@ -100,7 +134,7 @@ mod tests {
     fn what_nobody_declared_is_nowhere() {
         assert_eq!(of(&Method::HEAD, "/livez"), Declared::Needs(Nothing));
         let other = of(&Method::PUT, "/api/v1/assets");
-        assert_eq!(other, Declared::OtherMethod(Private, "GET POST"));
+        assert_eq!(other, Declared::OtherMethod(SEE));
         assert_eq!(of(&Method::GET, "/api/v1/secrets"), Declared::Nowhere);
     }
 }

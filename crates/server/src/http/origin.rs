@@ -26,13 +26,15 @@ pub(crate) struct Hosts {
 pub(crate) enum Addresses {
     /// Those of this machine's loopback, and `localhost`.
     Loopback,
+    /// All that are numbers: no page can have one as its name that leads here and to its own server, too.
+    Numbers,
     /// Every host: who asks must log in, and logins are bound to their host.
     Any,
 }
 
 impl Hosts {
-    /// The hosts of a server with this public URL, if it has one (checked before).
-    pub(crate) fn new(addresses: Addresses, public_url: Option<&str>) -> Self {
+    /// The hosts of a server with this public URL, if it has one (checked before), and these further names.
+    pub(crate) fn new(addresses: Addresses, public_url: Option<&str>, names: &[String]) -> Self {
         let public_origin = public_url.map(|url| {
             let end = url.find("://").map_or(0, |at| at + 3);
             let path = url[end..].find('/').map_or(url.len(), |at| end + at);
@@ -41,9 +43,8 @@ impl Hosts {
         let host = public_origin.as_deref().and_then(authority_of);
         Self {
             addresses,
-            names: host
-                .map(|host| name_of(host).to_owned())
-                .into_iter()
+            names: (host.into_iter().map(name_of).map(str::to_owned))
+                .chain(names.iter().map(|name| name.to_ascii_lowercase()))
                 .collect(),
             public_origin,
         }
@@ -59,7 +60,12 @@ impl Hosts {
             return Ok(());
         };
         let name = name_of(host).to_ascii_lowercase();
-        match self.addresses == Addresses::Any || self.names.contains(&name) || is_loopback(&name) {
+        let by_address = match self.addresses {
+            Addresses::Any => true,
+            Addresses::Numbers => address_of(&name).is_some(),
+            Addresses::Loopback => false,
+        };
+        match by_address || is_loopback(&name) || self.names.contains(&name) {
             true => Ok(()),
             false => Err(Problem::foreign_host(&name)),
         }
@@ -203,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_name_is_this_server_or_another() {
-        let hosts = Hosts::new(Addresses::Loopback, Some("https://Video.example:8443/reel"));
+        let hosts = Hosts::new(
+            Addresses::Loopback,
+            Some("https://Video.example:8443/reel"),
+            &["Nas".to_owned()],
+        );
         let uri = Uri::from_static("/");
         let check = |host| hosts.check(&headers(&[(header::HOST, host)]), &uri).is_ok();
         for host in [
@@ -216,6 +226,7 @@ mod tests {
             "[::1]:5000",
             "video.example",
             "video.example:443",
+            "nas:5000",
         ] {
             assert!(check(host), "{host}");
         }
@@ -241,8 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn elsewhere_numbers_are_this_server() {
+        let hosts = Hosts::new(Addresses::Numbers, None, &[]);
+        let uri = Uri::from_static("/");
+        let check = |host| hosts.check(&headers(&[(header::HOST, host)]), &uri).is_ok();
+        for host in ["192.168.0.1:5000", "[2001:db8::1]:5000", "localhost"] {
+            assert!(check(host), "{host}");
+        }
+        for host in ["evil.example", "192.168.0.1.evil.example", "nas"] {
+            assert!(!check(host), "{host}");
+        }
+    }
+
+    #[test]
     fn an_origin_is_this_server_or_another() {
-        let hosts = Hosts::new(Addresses::Loopback, Some("https://video.example/reel"));
+        let hosts = Hosts::new(Addresses::Loopback, Some("https://video.example/reel"), &[]);
         let uri = Uri::from_static("/");
         let foreign = |host, origin| {
             let headers = headers(&[(header::HOST, host), (header::ORIGIN, origin)]);
@@ -272,7 +296,7 @@ mod tests {
 
     #[test]
     fn browsers_say_for_whom_they_ask() {
-        let hosts = Hosts::new(Addresses::Loopback, None);
+        let hosts = Hosts::new(Addresses::Loopback, None, &[]);
         let uri = Uri::from_static("/");
         let foreign = |method: Method, pairs: &[(HeaderName, &'static str)], private| {
             hosts.is_foreign(&method, &headers(pairs), &uri, private)

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::uploads::resource;
 use super::{
     assets, cors, first_api, guard, health, idempotency, jobs, library, license, media, packages,
-    page, queue, replace, request_id, slow, uploads,
+    page, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -37,6 +37,7 @@ const DOCS: &str = "/api/v1/docs";
         (name = "jobs", description = "The work that makes packages"),
         (name = "licences", description = "Content keys for players of any origin"),
         (name = "media", description = "Manifests and segments for players of any origin"),
+        (name = "access", description = "Who may come in: the first administrator, sessions of people, tokens of programs"),
         (name = "first API", description = "The API of the platform that Reelpack succeeds, kept")
     )
 )]
@@ -77,6 +78,10 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(first_api::url_and_keys))
         .routes(routes!(first_api::status))
         .routes(routes!(library::list))
+        .routes(routes!(session::set_up))
+        .routes(routes!(session::get, session::begin_session, session::end))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);
@@ -87,6 +92,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .route("/library", get(page::index))
         .route("/assets/{id}", get(page::index))
         .route("/player", get(page::index))
+        .route("/setup", get(page::index))
+        .route("/tokens", get(page::index))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/_app/{*path}", get(page::asset))

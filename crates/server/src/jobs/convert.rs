@@ -4,15 +4,16 @@ use super::Failure;
 use super::control::{Control, StoppableSource};
 use super::package::blocking;
 use crate::app::Shared;
+use crate::db;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
 use crate::db::packages::Package;
 use crate::db::parts::NewPart;
+use crate::foreign;
 use crate::id;
 use crate::storage::Recorded;
 use packager::{Movie, Role};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 use std::sync::Arc;
 use transcode::{Converted, Error};
 
@@ -22,6 +23,12 @@ use transcode::{Converted, Error};
 enum Task {
     /// The whole file as MP4, and its text as WebVTT.
     Conversion,
+}
+
+/// What came of a conversion.
+struct Conversion {
+    files: Vec<Made>,
+    done: db::probe::Conversion,
 }
 
 /// A file that a part made.
@@ -69,9 +76,13 @@ pub(super) async fn make(
     let Task::Conversion = serde_json::from_str(task)
         .map_err(|_| Failure::Permanent("a newer Reelpack ordered this part".to_owned()))?;
     let (worker, code, watched) = (shared.clone(), claim.code.clone(), control.clone());
+    let number = asset.input_content_id;
     let made = blocking(move || convert(&worker, &code, &asset, &watched)).await?;
     crash_point!("part.kept");
-    let settled = shared.db.finish_part(claim, &json(&made)?).await?;
+    // What was said of the file before is what was to be done; more may have turned out.
+    let said = shared.db.set_conversion(claim, number, &made.done);
+    said.await?;
+    let settled = shared.db.finish_part(claim, &json(&made.files)?).await?;
     crash_point!("part.done");
     // With the last part, the packaging goes on.
     shared.wake_workers();
@@ -83,7 +94,7 @@ fn convert(
     code: &str,
     asset: &Asset,
     control: &Control,
-) -> Result<Vec<Made>, Failure> {
+) -> Result<Conversion, Failure> {
     let owner = shared.incarnation.id();
     let recorded = Recorded {
         size: u64::try_from(asset.size).unwrap_or_default(),
@@ -95,23 +106,22 @@ fn convert(
     let scratch = shared.storage.scratch(owner)?;
     let facts = transcode::probe(&shared.tools, source.path(), control)?;
     control.set_total((facts.seconds * 1000.0) as u64);
-    let (_, converted) = transcode::convert_until(
+    let file = std::fs::File::open(source.path())?;
+    let complaints = foreign::complaints(&file)?.unwrap_or_default();
+    let (conversion, converted) = transcode::convert_until(
         &shared.tools,
         source.path(),
         &facts,
+        complaints,
         scratch.path(),
         control,
-        &is_of_use,
+        &foreign::complaints_about_copy,
     )?;
     crash_point!("part.made");
-    keep(shared, code, &converted)
-}
-
-fn is_of_use(media: &Path) -> bool {
-    let probed = std::fs::File::open(media)
-        .ok()
-        .and_then(|file| packager::probe(&file).ok());
-    probed.is_some_and(|movie| !movie.has_only_unknown_codecs())
+    Ok(Conversion {
+        files: keep(shared, code, &converted)?,
+        done: db::probe::Conversion::of(&facts, &conversion),
+    })
 }
 
 /// Puts what was made where every worker finds it.

@@ -2,6 +2,7 @@
 
 use crate::db::assets::NewAsset;
 use crate::db::probe::{Probe, TEXT, VIDEO};
+use crate::foreign;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -60,18 +61,14 @@ pub(crate) fn examine_any(
     demand: Demand,
     tools: &Tools,
 ) -> Result<Findings, Fault> {
-    let as_it_is = match packager::probe(file) {
-        Ok(movie) => !movie.has_only_unknown_codecs(),
-        Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
-            !transcode::is_foreign(file).map_err(Fault::Io)?
-        }
-        Err(_) => true,
-    };
-    if as_it_is {
+    let Some(complaints) = foreign::complaints(file).map_err(Fault::Io)? else {
         return examine(file, demand);
-    }
-    let facts = transcode::probe(tools, path, &Unwatched)?;
-    let conversion = transcode::judge(&facts, false)?;
+    };
+    let facts = match transcode::probe(tools, path, &Unwatched) {
+        Err(error) if foreign::can_do_without(&error, file) => return examine(file, demand),
+        probed => probed?,
+    };
+    let conversion = transcode::judge(&facts, &complaints)?;
     let probe = Probe::of_foreign(&facts, &conversion);
     check(&probe, demand)?;
     Ok(Findings {

@@ -67,6 +67,22 @@ async fn what_mp4_does_not_hold_is_encoded_and_says_so() {
 }
 
 #[tokio::test]
+async fn what_turns_out_in_the_conversion_is_told_of_the_asset() {
+    let app = TestApp::start().await;
+    let asset = app.upload(&clips::low_level()).await;
+    let before = asset["conversion"]["notes"].to_string();
+    assert!(!before.contains("level"), "{before}");
+    let package = app.order(&asset, &json!({})).await;
+    let package = app.ended(&package).await;
+    assert_eq!(package["status"], "Ready", "{package}");
+    let path = format!("/api/v1/assets/{}", text(&asset["id"]));
+    let asset = json_of(app.get(&path).await, StatusCode::OK).await;
+    let after = asset["conversion"]["notes"].to_string();
+    assert!(after.contains("the level was written anew"), "{after}");
+    assert_eq!(asset["conversion"]["encodes"], false);
+}
+
+#[tokio::test]
 async fn parts_are_made_where_packages_are_in_a_bucket() {
     let s3 = S3::start().await;
     let dir = tempfile::tempdir().expect("a folder");

@@ -62,7 +62,11 @@ const TELEVISION: &str = r#"{"streams":[{"index":0,"codec_name":"h264","profile"
 const HDR: &str = r#"{"streams":[{"index":0,"codec_name":"av1","profile":"Main","codec_type":"video","width":1920,
     "height":1080,"sample_aspect_ratio":"1:1","pix_fmt":"yuv420p10le","level":9,"color_range":"tv",
     "color_space":"bt2020nc","color_transfer":"smpte2084","color_primaries":"bt2020","r_frame_rate":"60000/1001",
-    "avg_frame_rate":"60000/1001","start_time":"0.000000"}]}"#;
+    "avg_frame_rate":"60000/1001","start_time":"0.000000","side_data_list":[{
+    "side_data_type":"Mastering display metadata","red_x":"33899/50000","red_y":"16099/50000","green_x":"12250/50000",
+    "green_y":"35150/50000","blue_x":"6899/50000","blue_y":"2600/50000","white_point_x":"15634/50000",
+    "white_point_y":"16449/50000","min_luminance":"0/10000","max_luminance":"10000000/10000"},
+    {"side_data_type":"Content light level metadata","max_content":1100,"max_average":180}]}]}"#;
 
 /// The same of `mkv-sample_with_srt.mkv`, whose pictures say not how long they last.
 const VARIABLE: &str = r#"{"streams":[{"index":0,"codec_name":"h264","profile":"High","codec_type":"video","width":1080,
@@ -104,6 +108,10 @@ fn a_picture_is_told_whole() {
     let (_, video) = only_video(HDR);
     assert_eq!((video.bit_depth, video.level), (10, 9));
     assert!(video.is_hdr() && !video.interlaced);
+    let light = video.light.expect("light");
+    let display = "G(12250,35150)B(6899,2600)R(33899,16099)WP(15634,16449)L(10000000,0)";
+    assert_eq!(light.display.as_deref(), Some(display));
+    assert_eq!(light.content.as_deref(), Some("1100,180"));
     assert_eq!(video.rate, Some((60_000, 1001)));
 }
 

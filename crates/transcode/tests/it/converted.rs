@@ -4,14 +4,16 @@ use crate::support::{ask, generate, tools};
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use transcode::{Conversion, Converted, Error, Facts, Treatment, Unwatched, convert, judge, probe};
+use transcode::{
+    Complaints, Conversion, Converted, Error, Facts, Treatment, Unwatched, convert, judge, probe,
+};
 
 const PICTURE: &str = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2";
 const SOUND: &str = "-f lavfi -i sine=frequency=440:duration=2";
 
 fn made(path: &Path, folder: &Path) -> (Facts, Conversion, Converted) {
     let facts = probe(&tools(), path, &Unwatched).expect("facts");
-    let conversion = judge(&facts, false).expect("a verdict");
+    let conversion = judge(&facts, &Complaints::default()).expect("a verdict");
     let converted = convert(&tools(), path, &facts, &conversion, folder, &Unwatched);
     (facts, conversion, converted.expect("converted"))
 }

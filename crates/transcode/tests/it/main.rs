@@ -2,4 +2,5 @@
 
 mod confined;
 mod converted;
+mod extras;
 mod support;

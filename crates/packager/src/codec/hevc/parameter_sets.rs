@@ -2,7 +2,7 @@
 
 use crate::codec::CodecError;
 use crate::codec::bits::BitReader;
-use crate::codec::picture::{PictureInfo, crop, read_usability};
+use crate::codec::picture::{PictureInfo, PixelForm, crop, read_usability};
 
 /// A sequence parameter set.
 #[derive(Debug, Clone)]
@@ -163,7 +163,7 @@ impl SequenceSet {
         let separate_colour_planes = chroma_format == 3 && reader.flag()?;
         let (coded_width, coded_height) = (reader.ue()?, reader.ue()?);
         let (width, height) = read_window(reader, (coded_width, coded_height), chroma_format)?;
-        reader.ue()?;
+        let depth_above_8 = reader.ue()?;
         reader.ue()?;
         let picture_order_count_bits = reader.ue()?.saturating_add(4);
         if picture_order_count_bits > 16 {
@@ -202,6 +202,7 @@ impl SequenceSet {
             height,
             sample_aspect_ratio: None,
             colour: None,
+            pixels: PixelForm::of_parameter_set(chroma_format, depth_above_8),
         };
         if reader.flag()? {
             read_usability(reader, &mut info)?;

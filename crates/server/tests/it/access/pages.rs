@@ -1,32 +1,11 @@
 //! Pages of elsewhere, in the browser of somebody who may come in.
 
+use super::routes;
 use crate::support::{TestApp, clips, json_of, problem, text};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 const EVIL: &str = "http://evil.example";
-
-/// Every method of every route that the document names, with something in the place of parameters.
-async fn routes(app: &TestApp) -> Vec<(Method, String)> {
-    let document = app.get_json("/api/v1/openapi.json").await;
-    let mut routes = Vec::new();
-    for (path, methods) in document["paths"].as_object().expect("paths") {
-        let parts = path.split('/').map(|part| match part {
-            "{number}" => "1",
-            "{path}" => "stream.mpd",
-            "{kid}" => "00000000000000000000000000000000",
-            part if part.starts_with('{') => "x",
-            part => part,
-        });
-        let path = parts.collect::<Vec<_>>().join("/");
-        for method in methods.as_object().expect("methods").keys() {
-            let method = method.to_uppercase().parse().expect("a method");
-            routes.push((method, path.clone()));
-        }
-    }
-    assert!(routes.len() > 30, "{routes:?}");
-    routes
-}
 
 fn is_for_players(path: &str) -> bool {
     path.starts_with("/license/") || path.contains("/dash/")
@@ -35,7 +14,7 @@ fn is_for_players(path: &str) -> bool {
 #[tokio::test]
 async fn every_route_says_who_may_come() {
     let app = TestApp::start().await;
-    for (method, path) in routes(&app).await {
+    for (method, path) in routes(&app, "").await {
         let answer = app.client.request(method.clone(), app.url(&path)).send();
         let answer = answer.await.expect("an answer");
         let body = answer.text().await.expect("text");
@@ -104,7 +83,7 @@ async fn sec_30_sec_33_pages_of_other_origins_are_refused() {
     let as_sandbox = |request: RequestBuilder| request.header("origin", "null");
     let ways: [&dyn Fn(RequestBuilder) -> RequestBuilder; 4] =
         [&as_script, &as_form, &as_neighbour, &as_sandbox];
-    for (method, path) in routes(&app).await {
+    for (method, path) in routes(&app, "").await {
         for way in ways {
             let request = way(app.client.request(method.clone(), app.url(&path)));
             let answer = request.send().await.expect("an answer");

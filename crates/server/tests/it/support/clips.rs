@@ -105,6 +105,19 @@ pub fn large_webm() -> PathBuf {
     make("large.webm", &[&picture, &codecs])
 }
 
+/// Matroska of H.264 that says a level which is too low for it.
+pub fn low_level() -> PathBuf {
+    let level = [
+        "-s",
+        "640x360",
+        "-bsf:v",
+        "h264_metadata=level=1",
+        "-t",
+        "2",
+    ];
+    make("low-level-360.mkv", &[&PICTURE, &H264, &level])
+}
+
 /// A picture, which is no video.
 pub fn png() -> PathBuf {
     make("picture.png", &[&PICTURE, &["-frames:v", "1"]])

@@ -12,7 +12,7 @@ use engines::Engine;
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
-use server::{App, Config, DatabaseUrl, UploadLimits};
+use server::{AccessControl, App, Config, DatabaseUrl, UploadLimits};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -58,6 +58,48 @@ impl TestApp {
             client: Client::new(),
             base,
         }
+    }
+
+    /// Starts an app where one has to log in, and makes its administrator.
+    pub async fn closed() -> Self {
+        let app = Self::start_with(|config| config.access = Some(AccessControl::Closed)).await;
+        let answer = app
+            .post_json("/api/v1/setup", &app.set_up_request().await)
+            .await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        app
+    }
+
+    /// What makes the first administrator.
+    pub async fn set_up_request(&self) -> Value {
+        let app = self.app.as_ref().expect("an app in this process");
+        let token = app.set_up_token().await.expect("an answer");
+        let token = token.expect("a set-up token");
+        json!({"set_up_token": token, "name": ADMIN, "password": PASSWORD})
+    }
+
+    /// Logs the administrator in; returns the cookie.
+    pub async fn log_in(&self) -> String {
+        let body = json!({"name": ADMIN, "password": PASSWORD});
+        let answer = self.post_json("/api/v1/session", &body).await;
+        assert_eq!(answer.status(), StatusCode::OK);
+        cookie(&answer)
+    }
+
+    /// Makes a token of these scopes, as the administrator; returns its secret and its id.
+    pub async fn token(&self, scopes: &[&str]) -> (String, String) {
+        let body = json!({"name": "a test", "scopes": scopes});
+        let request = self.client.post(self.url("/api/v1/tokens")).json(&body);
+        let request = request.header("cookie", self.log_in().await);
+        let made = json_of(
+            request.send().await.expect("an answer"),
+            StatusCode::CREATED,
+        )
+        .await;
+        (
+            text(&made["secret"]).to_owned(),
+            text(&made["id"]).to_owned(),
+        )
     }
 
     /// A client of a server in another process, and the folder that is that server's.
@@ -222,6 +264,16 @@ impl TestApp {
     }
 }
 
+/// The name and the password of the administrator of closed apps.
+pub const ADMIN: &str = "ada";
+pub const PASSWORD: &str = "correct horse battery";
+
+/// The cookie that an answer sets, as it is sent back.
+pub fn cookie(answer: &Response) -> String {
+    let set = answer.headers()["set-cookie"].to_str().expect("text");
+    set.split(';').next().expect("a pair").to_owned()
+}
+
 /// Names the engine on which the tests run: `postgres` or `mysql`; SQLite unless it is set.
 pub const ENGINE: &str = "REELPACK_TEST_ENGINE";
 
@@ -249,6 +301,8 @@ pub fn config(data_dir: &Path) -> Config {
         database: url.map(|url| DatabaseUrl::parse(&url).expect("a URL")),
         storage: server::StorageConfig::default(),
         public_url: None,
+        access: None,
+        names: Vec::new(),
         key_file: None,
         workers: 2,
         first_pause: Duration::from_millis(20),

@@ -1,0 +1,190 @@
+//! `/api/v1/tokens`: what programs come in with.
+
+use super::error::{Problem, ProblemBody, Result};
+use super::extract::{Body, Path, Query};
+use super::fields::Fields;
+use super::paging::{self, Paging};
+use super::time::rfc3339;
+use crate::access::secret::Secret;
+use crate::access::{Caller, Scope};
+use crate::app::Shared;
+use crate::db::api_tokens::{ApiToken, NewApiToken};
+use crate::{clock, id};
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// A token holds for 90 days unless somebody says.
+const USUAL_SECONDS: i64 = 90 * 24 * 60 * 60;
+/// And for two years at most.
+const MOST_SECONDS: i64 = 2 * 366 * 24 * 60 * 60;
+/// Characters of the longest name.
+const LONGEST_NAME: usize = 100;
+
+/// A token, without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Token {
+    #[schema(example = "tok_9f3k…")]
+    id: String,
+    /// What it is for.
+    #[schema(example = "nightly ingest")]
+    name: String,
+    #[schema(example = json!(["assets:read", "assets:write"]))]
+    scopes: Vec<&'static str>,
+    /// RFC 3339, UTC.
+    created_at: String,
+    expires_at: String,
+    revoked_at: Option<String>,
+    /// To the minute.
+    last_used_at: Option<String>,
+}
+
+/// A new token with its secret, which is shown this once. It is not printed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewToken {
+    #[serde(flatten)]
+    token: Token,
+    /// For the header `Authorization: Bearer …`.
+    #[schema(example = "rpt_9f3k…")]
+    secret: String,
+}
+
+impl Drop for NewToken {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        self.secret.zeroize();
+    }
+}
+
+/// A page of tokens.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TokenList {
+    data: Vec<Token>,
+    next_cursor: Option<String>,
+}
+
+/// What a token is to allow.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct TokenRequest {
+    #[schema(max_length = 100)]
+    name: String,
+    /// `assets:read`, `assets:write`, `jobs:read`, `jobs:write`, `keys:read`, `admin`.
+    scopes: Vec<String>,
+    /// Seconds; 90 days unless given, two years at most.
+    expires_in: Option<i64>,
+}
+
+impl From<ApiToken> for Token {
+    fn from(token: ApiToken) -> Self {
+        Self {
+            scopes: token.scopes().into_iter().map(Scope::as_str).collect(),
+            id: token.id,
+            name: token.name,
+            created_at: rfc3339(token.created_at_ms),
+            expires_at: rfc3339(token.expires_at_ms),
+            revoked_at: token.revoked_at_ms.map(rfc3339),
+            last_used_at: token.last_used_at_ms.map(rfc3339),
+        }
+    }
+}
+
+/// The tokens, newest first, those that have run out among them.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(
+    ("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
+    responses((status = 200, body = TokenList), (status = 400, body = ProblemBody)))]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<TokenList>> {
+    let page = paging.page()?;
+    let mut rows = shared.db.api_tokens(page).await?;
+    let next_cursor = paging::cut(&mut rows, page, |token| token.api_token_id);
+    Ok(Json(TokenList {
+        data: rows.into_iter().map(Token::from).collect(),
+        next_cursor,
+    }))
+}
+
+/// Makes a token. Its secret is shown this once, and stored as a hash. Who asks by a token gives on what that allows, and no more.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = TokenRequest,
+    responses((status = 201, body = NewToken), (status = 400, body = ProblemBody), (status = 422, body = ProblemBody),
+    (status = 403, description = "a scope that the caller has not", body = ProblemBody)))]
+pub(super) async fn create(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Body(body): Body,
+) -> Result<Response> {
+    Fields::parse(&body, false)?.only(&["name", "scopes", "expires_in"])?;
+    let request: TokenRequest = serde_json::from_slice(&body)
+        .map_err(|error| Problem::invalid(format!("the body is not what it should be: {error}")))?;
+    let name = request.name.trim();
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
+        let text = format!("must have 1 to {LONGEST_NAME} characters");
+        return Err(Problem::in_body("name", text));
+    }
+    let scopes = scopes(&request.scopes)?;
+    if let Some(scope) = scopes.iter().find(|scope| !caller.may(**scope)) {
+        return Err(Problem::missing_scope(*scope));
+    }
+    let seconds = request.expires_in.unwrap_or(USUAL_SECONDS);
+    if !(1..=MOST_SECONDS).contains(&seconds) {
+        let text = format!("must be a number of seconds from 1 to {MOST_SECONDS}");
+        return Err(Problem::in_body("expires_in", text));
+    }
+    let secret = Secret::make("rpt").map_err(Problem::internal)?;
+    let id = id::tagged("tok").map_err(Problem::internal)?;
+    let new = NewApiToken {
+        id: &id,
+        name,
+        secret_sha256: &secret.hash(),
+        scopes: &scopes,
+        expires_at_ms: clock::now_ms() + seconds * 1000,
+    };
+    shared.db.add_api_token(&new).await?;
+    tracing::info!(token = id, "a token was made");
+    let token = shared.db.api_token(&id).await?;
+    let token = token.ok_or_else(|| Problem::internal("a new token is gone"))?;
+    let body = Json(NewToken {
+        token: token.into(),
+        secret: secret.text().to_owned(),
+    });
+    let no_store = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, no_store, body).into_response())
+}
+
+/// Revokes a token, at once and for good.
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody)))]
+pub(super) async fn revoke(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+) -> Result<StatusCode> {
+    match shared.db.revoke_api_token(&id).await? {
+        true => {
+            tracing::info!(token = id, "a token was revoked");
+            Ok(StatusCode::NO_CONTENT)
+        }
+        false => Err(Problem::not_found("this token")),
+    }
+}
+
+fn scopes(words: &[String]) -> Result<Vec<Scope>> {
+    let mut scopes = Vec::new();
+    for word in words {
+        let scope = Scope::parse(word).ok_or_else(|| {
+            let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+            Problem::in_body("scopes", format_args!("may hold {}", known.join(", ")))
+        })?;
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    match scopes.is_empty() {
+        true => Err(Problem::in_body("scopes", "must hold one at least")),
+        false => Ok(scopes),
+    }
+}
