@@ -9,6 +9,7 @@ mod database_away;
 mod disk;
 mod engines;
 mod first_api;
+mod idempotency;
 mod import;
 mod jobs;
 mod licenses;
