@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) replaces: Option<i64>,
     /// Which renditions: none, `auto`, or the text of a profile.
     pub(crate) ladder: Option<String>,
+    /// What is made for pages, in order.
+    pub(crate) extras: Vec<transcode::Extra>,
 }
 
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
@@ -105,6 +107,7 @@ impl Shared {
             && found.engine_scope() == order.encrypt
             && found.segment_duration_ms == order.segment_duration_ms
             && found.ladder == order.ladder
+            && found.wanted_extras() == order.extras
             && order
                 .kid
                 .as_ref()
@@ -141,6 +144,7 @@ impl Shared {
             priority: order.priority,
             unique_key: order.unique_key.clone(),
             ladder: order.ladder.clone(),
+            extras: order.extras.clone(),
             replaces: order
                 .replaces
                 .map(|package| (package, self.storage.grace_ms())),

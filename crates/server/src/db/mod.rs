@@ -66,6 +66,7 @@ mod dialect;
 mod engines;
 mod error;
 pub(crate) mod events;
+mod extras;
 pub(crate) mod jobs;
 mod migrate;
 pub(crate) mod old;

@@ -114,6 +114,27 @@ impl Fields {
         }
     }
 
+    /// A list of words of a set, with their meanings.
+    pub(super) fn list<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<Vec<T>>> {
+        let known = || {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let what = format!("must be a list of words, of these: {}", known.join(", "));
+            Problem::in_body(name, what)
+        };
+        let given = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(given)) => given,
+            Some(_) => return Err(known()),
+        };
+        let meaning = |value: &Value| {
+            let text = value.as_str()?;
+            let found = words.iter().find(|(word, _)| *word == text);
+            found.map(|(_, meaning)| *meaning)
+        };
+        let meanings: Option<Vec<T>> = given.iter().map(meaning).collect();
+        meanings.map(Some).ok_or_else(known)
+    }
+
     /// One word of a set, with its meaning.
     pub(super) fn word<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>> {
         let Some(text) = self.text(name)? else {
