@@ -223,7 +223,7 @@ fn preview(look: &Look<'_>) -> Result<()> {
     let mut arguments = look.input(false, from);
     let filters = look.shown(look.size(long), "yuv420p");
     let options = format!(
-        "-map 0:{} -t {length} -an -sn -dn -map_metadata -1 -map_chapters -1 -vf {filters},fps={rate} -c:v libx264 \
+        "-map 0:{} -t {length} -an -sn -dn -map_metadata -1 -map_chapters -1 -vf setpts=PTS-STARTPTS,{filters},fps={rate} -c:v libx264 \
          -preset medium -crf 28 -movflags +faststart -f mp4",
         look.track.index
     );
