@@ -10,6 +10,8 @@ export interface Advice {
 const NEXT_BY_STATUS: Record<number, string> = {
   0: "Check that Reelpack is running and reachable, then try again.",
   400: "Correct it and try again.",
+  401: "Try again.",
+  403: "Ask an administrator of this server.",
   404: "It may have been deleted. The library shows what is there.",
   409: "Wait until its job has ended, or cancel the job first, then try again.",
   413: "Use a smaller file, or let the server's operator raise the limit.",

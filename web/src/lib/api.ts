@@ -164,6 +164,13 @@ export function problem(status: number, body: string): ApiError {
 export const unreachable = (): ApiError =>
   new ApiError(0, "unreachable", "The server does not answer.");
 
+let unauthorized: (error: ApiError) => void = () => {};
+
+/** Calls `listener` whenever the server wants a login. */
+export function onUnauthorized(listener: (error: ApiError) => void): void {
+  unauthorized = listener;
+}
+
 async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const request: RequestInit = { method, headers: { accept: "application/json" } };
   if (signal) request.signal = signal;
@@ -180,7 +187,11 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw unreachable();
   }
-  if (!response.ok) throw problem(response.status, text);
+  if (!response.ok) {
+    const error = problem(response.status, text);
+    if (error.status === 401) unauthorized(error);
+    throw error;
+  }
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
@@ -205,6 +216,50 @@ export const cancelJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/ca
 export const pauseJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/pause`);
 export const resumeJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/resume`);
 export const retryJob = (id: string) => call<Job>("POST", `${at("jobs", id)}/retry`);
+
+export interface Session {
+  /** Whether nobody has to log in. */
+  open: boolean;
+  account: string | null;
+  scopes: string[];
+}
+
+export const getSession = () => call<Session>("GET", "/api/v1/session");
+export const logIn = (name: string, password: string) =>
+  call<Session>("POST", "/api/v1/session", { name, password });
+export const logOut = () => call<void>("DELETE", "/api/v1/session");
+export const setUp = (token: string, name: string, password: string) =>
+  call<Session>("POST", "/api/v1/setup", { set_up_token: token, name, password });
+
+export interface ApiToken {
+  id: string;
+  name: string;
+  scopes: string[];
+  created_at: string;
+  expires_at: string;
+  revoked_at: string | null;
+  last_used_at: string | null;
+}
+
+/** What a token may allow. */
+export const SCOPES = [
+  { word: "assets:read", what: "see assets, uploads and packages" },
+  { word: "assets:write", what: "upload, package, replace, delete" },
+  { word: "jobs:read", what: "see jobs and the queue" },
+  { word: "jobs:write", what: "cancel, pause, resume, retry jobs" },
+  { word: "keys:read", what: "read content keys in the clear" },
+  { word: "admin", what: "make and revoke tokens" },
+];
+
+export const listTokens = (signal?: AbortSignal) =>
+  call<{ data: ApiToken[] }>("GET", "/api/v1/tokens?limit=200", undefined, signal);
+export const createToken = (request: { name: string; scopes: string[]; expires_in: number }) =>
+  call<ApiToken & { secret: string }>("POST", "/api/v1/tokens", request);
+export const revokeToken = (id: string) => call<void>("DELETE", at("tokens", id));
+
+/** Whether a token opens anything at this moment. */
+export const isValid = (token: ApiToken, now = Date.now()): boolean =>
+  token.revoked_at === null && Date.parse(token.expires_at) > now;
 
 /** Whether a worker still has something to do for this package, now or when it is resumed. */
 export const isUnfinished = (pack: Package): boolean =>

@@ -5,6 +5,8 @@ export type Route =
   | { view: "library" }
   | { view: "asset"; id: string }
   | { view: "player" }
+  | { view: "tokens" }
+  | { view: "setup" }
   | { view: "unknown" };
 
 /** The view of a path; `unknown` for paths of the server and for mistakes. */
@@ -13,6 +15,8 @@ export function parseRoute(path: string): Route {
   if (parts.length === 0) return { view: "home" };
   if (parts.length === 1 && parts[0] === "library") return { view: "library" };
   if (parts.length === 1 && parts[0] === "player") return { view: "player" };
+  if (parts.length === 1 && parts[0] === "tokens") return { view: "tokens" };
+  if (parts.length === 1 && parts[0] === "setup") return { view: "setup" };
   if (parts.length === 2 && parts[0] === "assets" && parts[1]) {
     try {
       return { view: "asset", id: decodeURIComponent(parts[1]) };

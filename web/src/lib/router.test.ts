@@ -9,6 +9,8 @@ describe("parseRoute", () => {
     ["/library", { view: "library" }],
     ["/library/", { view: "library" }],
     ["/player", { view: "player" }],
+    ["/tokens", { view: "tokens" }],
+    ["/setup", { view: "setup" }],
     ["/assets/ast_1", { view: "asset", id: "ast_1" }],
     ["/assets/a%2Fb", { view: "asset", id: "a/b" }],
     ["/assets/%", { view: "unknown" }],
