@@ -4,7 +4,7 @@ use crate::judge::{Complaints, Conversion, Treatment, Verdict, judge};
 use crate::probe::{Facts, Track, TrackKind, Video, input};
 use crate::run::{Control, Limits, Progress, Task};
 use crate::tools::{Program, Tools};
-use crate::{Error, Result, captions, loudness};
+use crate::{Error, Result, captions, loudness, repeats};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,8 @@ fn add_captions(
     let folder = folder
         .canonicalize()
         .map_err(Error::io("find the folder"))?;
+    let copy = repeats::without(&path, facts.container, beside(&folder))?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path().to_owned());
     match captions::write(tools, &path, facts, &folder, control) {
         Ok(captions) => converted.subtitles.extend(captions),
         Err(error @ (Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_))) => {
@@ -126,6 +128,8 @@ pub fn convert(
             "a file is not converted in the folder that it lies in: ffmpeg could write over it";
         return Err(Error::Tool(what.into()));
     }
+    let copy = repeats::without(&path, facts.container, beside(folder))?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path().to_owned());
     let loud = loudness_filters(tools, &path, facts, conversion, control)?;
     let (arguments, converted) = arguments(&path, facts, conversion, &loud, folder);
     let reads = [path];
@@ -156,6 +160,11 @@ pub fn convert(
         }
     }
     Ok(converted)
+}
+
+/// The folder in which a folder lies: a program that writes in the one has nothing to do with the other.
+pub(crate) fn beside(folder: &Path) -> &Path {
+    folder.parent().unwrap_or(folder)
 }
 
 /// The filters of tracks that are to have a loudness, by their numbers; silent ones have none.

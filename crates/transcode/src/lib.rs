@@ -20,6 +20,7 @@ mod ladder;
 mod loudness;
 mod probe;
 mod profile;
+mod repeats;
 mod run;
 mod sniff;
 mod tools;

@@ -97,6 +97,21 @@ impl Fields {
         }
     }
 
+    /// A number between two bounds.
+    pub(super) fn decimal(&self, name: &str, bounds: (f64, f64)) -> Result<Option<f64>> {
+        let (from, to) = bounds;
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(number) if (from..=to).contains(&number) => Ok(Some(number)),
+                _ => Err(Problem::in_body(
+                    name,
+                    format_args!("must be a number from {from} to {to}"),
+                )),
+            },
+        }
+    }
+
     /// A length of time in seconds between two bounds, in milliseconds.
     pub(super) fn seconds(&self, name: &str, bounds: (f64, f64)) -> Result<Option<i64>> {
         let (from, to) = bounds;

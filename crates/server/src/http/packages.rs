@@ -26,6 +26,8 @@ use utoipa::ToSchema;
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
 /// Lowest and highest priority that a client may give.
 const PRIORITIES: (i32, i32) = (-100, 100);
+/// Softest and loudest sound that a client may ask for, in LUFS.
+const LOUDNESS: (f64, f64) = (-70.0, -5.0);
 /// Longest name that a client may give its order.
 const MAX_UNIQUE_KEY: usize = 200;
 
@@ -57,6 +59,8 @@ pub(super) struct Package {
     dash_url: Option<String>,
     /// Absolute; `null` until the package is ready.
     hls_url: Option<String>,
+    /// How loud sound was made, in LUFS; `null` where it is as it was.
+    loudness_lufs: Option<f64>,
     /// What was ordered for pages: `poster`, `storyboard`, `preview`, `chapters`.
     extras: Vec<&'static str>,
     /// A JPEG, in the clear as all extras; `null` until the package is ready, and when none was ordered or made.
@@ -114,6 +118,8 @@ pub(super) struct PackageRequest {
     key: Option<String>,
     /// Seconds, 0.5 to 60; 4 unless given.
     segment_duration: Option<f64>,
+    /// Sound is made as loud as this (EBU R 128) and encoded anew: -70 to -5.
+    loudness_lufs: Option<f64>,
     /// Files for pages, never encrypted: any of `poster`, `storyboard`, `preview`, `chapters`.
     extras: Option<Vec<String>>,
     /// -100 to 100, 0 unless given: jobs of a higher one go first.
@@ -142,6 +148,7 @@ impl Package {
         };
         Self {
             hls_url: dash_url.as_ref().map(|url| sibling(url, "master.m3u8")),
+            loudness_lufs: row.loudness_lufs,
             extras: row.wanted_extras().into_iter().map(Extra::word).collect(),
             poster_url: extra(Extra::Poster),
             storyboard_url: extra(Extra::Storyboard),
@@ -290,7 +297,7 @@ fn parse_order(body: &[u8]) -> Result<Order> {
         Some(Scheme::Cbcs),
         EncryptScope::All,
         SEGMENT_DURATION_MS,
-        Vec::new(),
+        (None, Vec::new()),
     )
 }
 
@@ -300,7 +307,7 @@ pub(super) fn parse_order_over(
     scheme: Option<Scheme>,
     scope: EncryptScope,
     segment_duration_ms: i64,
-    usual_extras: Vec<Extra>,
+    (usual_loudness, usual_extras): (Option<f64>, Vec<Extra>),
 ) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
     let mut faults = Faults::default();
@@ -313,6 +320,7 @@ pub(super) fn parse_order_over(
         "priority",
         "unique_key",
         "extras",
+        "loudness_lufs",
     ]));
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
@@ -334,6 +342,9 @@ pub(super) fn parse_order_over(
         unique_key: faults.of(unique_key(&fields)),
         replaces: None,
         ladder: None,
+        loudness_lufs: faults
+            .of(fields.decimal("loudness_lufs", LOUDNESS))
+            .or(usual_loudness),
         extras: faults.of(extras(&fields)).unwrap_or(usual_extras),
     };
     faults.end()?;

@@ -64,6 +64,11 @@ struct TextTrack {
     hearing_impaired: bool,
 }
 
+/// Whether the package is made of what a conversion makes, and not of the delivered file.
+pub(super) fn converts(package: &Package, asset: &Asset) -> bool {
+    package.loudness_lufs.is_some() || asset.probe.0.conversion.is_some()
+}
+
 /// Lets a packaging wait for what must be made before it: a conversion, extras. `None` when it can begin.
 pub(super) async fn split(
     shared: &Arc<Shared>,
@@ -75,7 +80,7 @@ pub(super) async fn split(
         return Ok(None);
     }
     let wants_extras = !package.wanted_extras().is_empty();
-    let converts = asset.probe.0.conversion.is_some();
+    let converts = converts(package, asset);
     let tasks = [(Task::Conversion, converts), (Task::Extras, wants_extras)];
     let mut parts = Vec::new();
     for (task, _) in tasks.iter().filter(|(_, is_needed)| *is_needed) {
@@ -106,14 +111,17 @@ pub(super) async fn make(
     let task = claim.task.as_deref().unwrap_or_default();
     let task: Task = serde_json::from_str(task)
         .map_err(|_| Failure::Permanent("a newer Reelpack ordered this part".to_owned()))?;
-    let (worker, code, watched) = (shared.clone(), claim.code.clone(), control.clone());
-    let number = asset.input_content_id;
+    let (worker, watched) = (shared.clone(), control.clone());
+    let (number, loudness) = (asset.input_content_id, package.loudness_lufs);
     let made = match task {
         Task::Conversion => {
-            let made = blocking(move || convert(&worker, &code, &asset, &watched)).await?;
-            // What was said of the file before is what was to be done; more may have turned out.
-            let said = shared.db.set_conversion(claim, number, &made.done);
-            said.await?;
+            let made = blocking(move || convert(&worker, &package, &asset, &watched)).await?;
+            // What was said of the file before is what was to be done; more may have turned out. What this package wants
+            // besides says nothing of the file.
+            if loudness.is_none() {
+                let said = shared.db.set_conversion(claim, number, &made.done);
+                said.await?;
+            }
             json(&made.files)?
         }
         Task::Extras => {
@@ -131,7 +139,7 @@ pub(super) async fn make(
 
 fn convert(
     shared: &Shared,
-    code: &str,
+    package: &Package,
     asset: &Asset,
     control: &Control,
 ) -> Result<Conversion, Failure> {
@@ -147,7 +155,8 @@ fn convert(
     let facts = transcode::probe(&shared.tools, source.path(), control)?;
     control.set_total((facts.seconds * 1000.0) as u64);
     let file = std::fs::File::open(source.path())?;
-    let complaints = foreign::complaints(&file)?.unwrap_or_default();
+    let mut complaints = foreign::complaints(&file)?.unwrap_or_default();
+    complaints.loudness = package.loudness_lufs;
     let (conversion, converted) = transcode::convert_until(
         &shared.tools,
         source.path(),
@@ -159,7 +168,7 @@ fn convert(
     )?;
     crash_point!("part.made");
     Ok(Conversion {
-        files: keep(shared, code, &converted)?,
+        files: keep(shared, &package.code, &converted)?,
         done: db::probe::Conversion::of(&facts, &conversion),
     })
 }

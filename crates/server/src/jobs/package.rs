@@ -56,9 +56,9 @@ async fn publish(
     let target = shared.storage.package(&package.code);
 
     let beside = extras::made(shared, &package).await?;
-    let opened = match asset.probe.0.conversion {
-        None => sources(shared, asset, control).await?,
-        Some(_) => convert::open(shared, &package, control).await?,
+    let opened = match convert::converts(&package, &asset) {
+        false => sources(shared, asset, control).await?,
+        true => convert::open(shared, &package, control).await?,
     };
     let (plan, sources) = blocking(move || {
         let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
