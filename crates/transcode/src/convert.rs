@@ -1,5 +1,8 @@
 //! Makes of any file one that `packager` reads: an MP4, and files of WebVTT beside it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::judge::{Complaints, Conversion, Treatment, Verdict, judge};
 use crate::probe::{Facts, Track, TrackKind, Video, input};
 use crate::run::{Control, Limits, Progress, Task};
