@@ -10,6 +10,7 @@ mod disk;
 mod engines;
 mod extras;
 mod first_api;
+mod idempotency;
 mod import;
 mod jobs;
 mod licenses;
