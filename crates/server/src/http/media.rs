@@ -43,6 +43,7 @@ impl Kind {
             "mp4" | "m4s" if path.starts_with("text") => Self::Media("application/mp4"),
             "mp4" | "m4s" => Self::Media("video/mp4"),
             "vtt" => Self::Media("text/vtt"),
+            "jpg" => Self::Media("image/jpeg"),
             _ => return None,
         })
     }
@@ -68,7 +69,7 @@ impl Kind {
 /// A file of a published package.
 #[utoipa::path(get, path = "/videos/{code}/dash/{path}", tag = "media",
     params(("code" = String, Path), ("path" = String, Path, description =
-    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt")),
+    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt, poster.jpg, storyboard.vtt, storyboard.jpg, preview.mp4, chapters.vtt")),
     responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 412), (status = 416)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,

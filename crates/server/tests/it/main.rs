@@ -8,6 +8,7 @@ mod convert;
 mod database_away;
 mod disk;
 mod engines;
+mod extras;
 mod first_api;
 mod idempotency;
 mod import;
