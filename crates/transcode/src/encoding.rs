@@ -60,7 +60,7 @@ pub struct PictureInput {
 }
 
 /// A sound.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SoundOutput {
     /// Number of the track in the delivered file.
     pub track: u32,
@@ -72,6 +72,8 @@ pub struct SoundOutput {
     pub channels: u32,
     /// Bits a second.
     pub bitrate: u64,
+    /// How loud it is to be, in LUFS.
+    pub loudness: Option<f64>,
 }
 
 impl Encoding {

@@ -11,6 +11,7 @@
 //!
 //! Everything here blocks its thread; callers own threads, and cancel by [`Control`].
 
+mod captions;
 mod complexity;
 pub mod confine;
 mod convert;
@@ -21,10 +22,12 @@ mod extras;
 mod grid;
 mod judge;
 mod ladder;
+mod loudness;
 mod order;
 mod prepare;
 mod probe;
 mod profile;
+mod repeats;
 mod run;
 mod sniff;
 mod sounds;

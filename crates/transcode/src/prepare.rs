@@ -483,7 +483,9 @@ impl<'a> Work<'a> {
             }
             for wish in wishes {
                 let made = wish.channels.min(if has >= 6 { has } else { has.min(2) });
+                let loudness = self.complaints.loudness;
                 let as_it_is = *self.order == Order::Auto
+                    && loudness.is_none()
                     && track.codec == "aac"
                     && has == made
                     && (1..=wish.bitrate + wish.bitrate / 4).contains(&track.bit_rate);
@@ -493,6 +495,7 @@ impl<'a> Work<'a> {
                     codec: (!as_it_is).then_some(wish.codec),
                     channels: made,
                     bitrate: wish.bitrate,
+                    loudness,
                 });
             }
         }

@@ -1,12 +1,14 @@
 //! Encodes the sounds of a ladder, each whole: no frame of silence between chunks, no priming but at the beginning.
 
 use crate::encoding::{Encoding, SoundOutput};
+use crate::loudness;
 use crate::probe::{Facts, input};
 use crate::profile::AudioCodec;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::Container;
 use crate::tools::{Program, Tools};
 use crate::{Error, Result};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -31,8 +33,17 @@ pub fn encode_sounds(
         arguments.push("-start_at_zero".into());
     }
     arguments.extend(input(facts.container, &path));
+    let mut filters: HashMap<u32, Option<String>> = HashMap::new();
     for (number, sound) in encoding.sounds.iter().enumerate() {
-        let words = output(sound);
+        let track = facts.tracks.iter().find(|track| track.index == sound.track);
+        if let (Some(track), Some(target)) = (track, sound.loudness)
+            && !filters.contains_key(&sound.track)
+        {
+            let found = loudness::filter(tools, &path, facts, track, target, control)?;
+            filters.insert(sound.track, found);
+        }
+        let filter = filters.get(&sound.track).and_then(Option::as_deref);
+        let words = output(sound, filter);
         arguments.extend(words.split_whitespace().map(OsString::from));
         arguments.push(encoding.sound_name(number).into());
     }
@@ -48,12 +59,13 @@ pub fn encode_sounds(
     Ok(files.collect())
 }
 
-fn output(sound: &SoundOutput) -> String {
+fn output(sound: &SoundOutput, filter: Option<&str>) -> String {
+    let loudness = filter.map_or(String::new(), |filter| format!(",{filter}"));
     let coded = match sound.codec {
         None => "-c:a copy".to_owned(),
         // Where times of the source jump, silence or less of it keeps the sound with its picture.
         Some(codec) => format!(
-            "-filter:a aresample=async=1 -ac {} -ar 48000 -b:a {} {}",
+            "-filter:a aresample=async=1{loudness} -ac {} -ar 48000 -b:a {} {}",
             sound.channels,
             sound.bitrate,
             match codec {

@@ -76,6 +76,8 @@ pub struct Preparation<'a> {
     pub tools: &'a ToolArgs,
     /// What is ordered of renditions.
     pub ladder: &'a Order,
+    /// How loud sound is to be, in LUFS; as it is without it.
+    pub loudness: Option<f64>,
     /// Where the package will be; temporary files are beside it.
     pub output: &'a Path,
     /// Ends it.
@@ -95,7 +97,10 @@ impl Preparation<'_> {
         for (number, path) in (1..).zip(paths) {
             let file = input::open(path)?;
             let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
-            let complaints = server::complaints(&file).map_err(cannot_read)?;
+            let mut complaints = server::complaints(&file).map_err(cannot_read)?;
+            if self.loudness.is_some() && has_sound(&file) {
+                complaints.get_or_insert_default().loudness = self.loudness;
+            }
             if self.ladder.is_some() && has_pictures(&file) {
                 let complaints = complaints.unwrap_or_default();
                 self.encode(number, path, &complaints, &mut prepared)?;
@@ -159,7 +164,7 @@ impl Preparation<'_> {
         };
         match work.convert(complaints) {
             Ok(done) => work.take(number, &done, prepared),
-            Err(error) if server::can_do_without(&error, &file) => {
+            Err(error) if self.loudness.is_none() && server::can_do_without(&error, &file) => {
                 let shown = path.display();
                 text::warn(&format!(
                     "{shown}: packaged as it is, which browsers may not play: {error}"
@@ -229,6 +234,14 @@ fn has_pictures(file: &File) -> bool {
         // What cannot be read is told by who reads it next.
         Err(_) => transcode::is_foreign(file).unwrap_or(false),
     }
+}
+
+/// Whether a file has sound, as far as the engine knows.
+fn has_sound(file: &File) -> bool {
+    packager::probe(file).map_or(true, |movie| {
+        let mut tracks = movie.tracks.iter();
+        tracks.any(|track| track.kind == TrackKind::Audio)
+    })
 }
 
 /// The conversion of one input.

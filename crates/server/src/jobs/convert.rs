@@ -15,12 +15,13 @@ pub(super) fn convert(work: &Work) -> Result<(Vec<Made>, Conversion), Failure> {
     let tools = &work.shared.tools;
     let facts = transcode::probe(tools, source.path(), &*work.control)?;
     work.control.set_total((facts.seconds * 1000.0) as u64);
-    let complaints = foreign::complaints(&File::open(source.path())?)?;
+    let mut complaints = foreign::complaints(&File::open(source.path())?)?.unwrap_or_default();
+    complaints.loudness = work.package.loudness_lufs;
     let (conversion, converted) = transcode::convert_until(
         tools,
         source.path(),
         &facts,
-        complaints.unwrap_or_default(),
+        complaints,
         scratch.path(),
         &*work.control,
         &foreign::complaints_about_copy,

@@ -30,7 +30,8 @@ pub(super) fn look_at(work: &Work) -> Result<Vec<Made>, Failure> {
     let control = Unmeasured(&work.control);
     let order = Order::parse(work.package.ladder.as_deref().unwrap_or_default())?;
     let facts = transcode::probe(&shared.tools, source.path(), &control)?;
-    let complaints = foreign::complaints(&File::open(source.path())?)?;
+    let mut complaints = foreign::complaints(&File::open(source.path())?)?.unwrap_or_default();
+    complaints.loudness = work.package.loudness_lufs;
     let share = Share {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         workers: shared.workers.max(1),
@@ -40,7 +41,7 @@ pub(super) fn look_at(work: &Work) -> Result<Vec<Made>, Failure> {
         source.path(),
         &facts,
         &order,
-        &complaints.unwrap_or_default(),
+        &complaints,
         share,
         scratch.path(),
         &look,

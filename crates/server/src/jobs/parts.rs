@@ -3,7 +3,7 @@
 
 use super::control::{Control, StoppableSource};
 use super::package::blocking;
-use super::{Failure, convert, ladder};
+use super::{Failure, convert, extras, ladder};
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
@@ -22,6 +22,8 @@ use transcode::{Error, Subtitles};
 pub(super) enum Task {
     /// The whole file as MP4, and its text as WebVTT.
     Conversion,
+    /// What pages show of it.
+    Extras,
     /// What is decided of a ladder, and what is copied out of the file.
     Look,
     /// All sounds of a ladder.
@@ -93,25 +95,18 @@ pub(super) async fn split(
     package: &Package,
     asset: &Asset,
 ) -> Result<Option<Settled>, Failure> {
-    let wants_ladder = package.ladder.is_some() && asset.probe.0.video_track().is_some();
     let (preparation, tasks) = match Preparation::of(package)? {
-        None if wants_ladder => {
-            let preparation = Preparation {
-                ladder: true,
-                ..Preparation::default()
-            };
-            (preparation, vec![(Task::Look, 1)])
-        }
-        None if asset.probe.0.conversion.is_some() => {
-            (Preparation::default(), vec![(Task::Conversion, 1)])
-        }
+        None => first_tasks(package, asset),
         Some(Preparation {
             ladder: true,
             looked: None,
             ..
         }) => ladder::divide(shared, package).await?,
-        _ => return Ok(None),
+        Some(_) => return Ok(None),
     };
+    if tasks.is_empty() {
+        return Ok(None);
+    }
     let mut parts = Vec::with_capacity(tasks.len());
     for (task, weight) in tasks {
         parts.push(NewPart {
@@ -125,6 +120,36 @@ pub(super) async fn split(
     crash_point!("parts.queued");
     shared.wake_workers();
     Ok(Some(settled))
+}
+
+/// What is made of a file that nobody has looked at for this package.
+fn first_tasks(package: &Package, asset: &Asset) -> (Preparation, Vec<(Task, i64)>) {
+    let ladder = wants_ladder(package, asset);
+    let wanted = [
+        (Task::Look, ladder),
+        (Task::Conversion, !ladder && converts(package, asset)),
+        (Task::Extras, !package.wanted_extras().is_empty()),
+    ];
+    let tasks = wanted.into_iter().filter(|(_, is_wanted)| *is_wanted);
+    let preparation = Preparation {
+        ladder,
+        ..Preparation::default()
+    };
+    (preparation, tasks.map(|(task, _)| (task, 1)).collect())
+}
+
+fn wants_ladder(package: &Package, asset: &Asset) -> bool {
+    package.ladder.is_some() && asset.probe.0.video_track().is_some()
+}
+
+fn converts(package: &Package, asset: &Asset) -> bool {
+    package.loudness_lufs.is_some() || asset.probe.0.conversion.is_some()
+}
+
+/// Whether the package is made of what parts make, and not of the delivered file alone.
+pub(super) fn makes_inputs(package: &Package, asset: &Asset) -> Result<bool, Failure> {
+    let ladder = Preparation::of(package)?.is_some_and(|preparation| preparation.ladder);
+    Ok(ladder || converts(package, asset))
 }
 
 /// Makes a claimed part.
@@ -146,23 +171,26 @@ pub(super) async fn make(
         control: control.clone(),
     };
     let asset = work.asset.input_content_id;
+    // What this package wants besides says nothing of the file.
+    let is_usual = work.package.loudness_lufs.is_none();
     let (made, converted) = blocking(move || {
         Ok(match task {
             Task::Conversion => {
                 let (made, converted) = convert::convert(&work)?;
-                (made, Some(converted))
+                (json(&made)?, Some(converted))
             }
-            Task::Look => (ladder::look_at(&work)?, None),
-            Task::Sounds => (ladder::sounds(&work)?, None),
-            Task::Chunk { number } => (ladder::chunk(&work, number)?, None),
+            Task::Extras => (json(&extras::make(&work)?)?, None),
+            Task::Look => (json(&ladder::look_at(&work)?)?, None),
+            Task::Sounds => (json(&ladder::sounds(&work)?)?, None),
+            Task::Chunk { number } => (json(&ladder::chunk(&work, number)?)?, None),
         })
     })
     .await?;
     crash_point!("part.kept");
-    if let Some(converted) = &converted {
-        shared.db.set_conversion(claim, asset, converted).await?;
+    if let Some(converted) = converted.filter(|_| is_usual) {
+        shared.db.set_conversion(claim, asset, &converted).await?;
     }
-    let settled = shared.db.finish_part(claim, &json(&made)?).await?;
+    let settled = shared.db.finish_part(claim, &made).await?;
     crash_point!("part.done");
     // With the last part, the packaging goes on.
     shared.wake_workers();
@@ -230,8 +258,11 @@ pub(super) async fn open(
     let mut made = Vec::new();
     for part in shared.db.parts(package.packaged_content_id).await? {
         let task: Task = parse(&part.task)?;
-        let files: Vec<Made> = parse(part.made.as_deref().unwrap_or("[]"))?;
-        made.push((task, files));
+        // They lie beside the package, and are no input of it.
+        if task != Task::Extras {
+            let files: Vec<Made> = parse(part.made.as_deref().unwrap_or("[]"))?;
+            made.push((task, files));
+        }
     }
     let preparation = Preparation::of(package)?.unwrap_or_default();
     let opener = Opener {
