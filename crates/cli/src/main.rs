@@ -15,6 +15,7 @@ mod inspect;
 mod interrupt;
 mod jobs;
 mod keys;
+mod ladder;
 mod output;
 mod package;
 mod place;

@@ -6,6 +6,7 @@ mod serving;
 
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
+use crate::ladder::LadderArg;
 use crate::storage::StorageArgs;
 use crate::telemetry::TelemetryArgs;
 use crate::tools::ToolArgs;
@@ -56,6 +57,10 @@ pub struct ServeArgs {
     workers: Option<usize>,
     #[command(flatten)]
     access: access::AccessArgs,
+    /// Renditions of packages whose order does not say which: none, auto (those that fit the video), or a FILE that says which
+    /// (docs/ladder.md).
+    #[arg(long, value_name = "none|auto|FILE", default_value = "none")]
+    ladder: LadderArg,
     #[command(flatten)]
     limits: limits::LimitArgs,
     #[command(flatten)]
@@ -103,6 +108,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         workers: args.workers.unwrap_or_else(cores),
         access: args.access.control(),
         names: args.access.names(),
+        ladder: args.ladder.text()?,
         uploads: args.limits.limits(),
         serving: args.serving.config()?,
         ..args.place.config()?
@@ -131,6 +137,7 @@ impl PlaceArgs {
             names: Vec::new(),
             key_file: self.key_file.clone(),
             workers: cores(),
+            ladder: None,
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
             serving: server::ServingConfig::default(),

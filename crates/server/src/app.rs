@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     /// What converts files that the engine does not read.
     pub(crate) tools: transcode::Tools,
+    /// Which renditions packages have whose order does not say so.
+    pub(crate) ladder: Option<String>,
     /// How many jobs it does at once.
     pub(crate) workers: usize,
     /// This process, among all that work on the queue.
@@ -310,6 +312,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         uploads,
         keys,
         tools: config.tools.clone(),
+        ladder: config.ladder.clone(),
         workers: config.workers,
         incarnation,
         first_pause_ms: i64::try_from(config.first_pause.as_millis()).unwrap_or(i64::MAX / 1024),

@@ -33,6 +33,8 @@ pub struct Config {
     pub key_file: Option<PathBuf>,
     /// How many packagings run at once; with 0, orders are queued and wait.
     pub workers: usize,
+    /// Which renditions packages have whose order does not say so: those of the source, `auto`, or the text of a profile.
+    pub ladder: Option<String>,
     /// How long a job waits after its first attempt failed for a reason that may pass; twice as long after each
     /// further one.
     pub first_pause: Duration,

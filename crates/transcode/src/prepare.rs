@@ -1,8 +1,9 @@
 //! The first look at a video of which a ladder is ordered: what is copied out of it, how hard it is to code, and with that
 //! all that is decided before encoding begins.
 
+use crate::captions;
 use crate::complexity::measure;
-use crate::convert::{Subtitles, webvtt};
+use crate::convert::{Subtitles, beside, webvtt};
 use crate::encode::{Look, Pictures};
 use crate::encoding::{Encoding, Origin, PictureInput, SoundOutput};
 use crate::grid;
@@ -11,6 +12,7 @@ use crate::ladder::{self, LadderPlan, Picture};
 use crate::order::Order;
 use crate::probe::{Facts, Text, Track, TrackKind, Video, input};
 use crate::profile::{Profile, VideoCodec};
+use crate::repeats;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::Container;
 use crate::tools::{Program, Tools};
@@ -72,20 +74,26 @@ pub fn prepare(
     look: Look<'_>,
     control: &dyn Control,
 ) -> Result<Prepared> {
+    let folder = folder
+        .canonicalize()
+        .map_err(Error::io("find the folder"))?;
+    let path = path.canonicalize().map_err(Error::io("find the file"))?;
+    let plain = repeats::without(&path, facts.container, beside(&folder))?;
     let work = Work {
         tools,
-        path: path.canonicalize().map_err(Error::io("find the file"))?,
+        path: plain.as_ref().map_or(path, |plain| plain.path().to_owned()),
         facts,
         order,
         complaints,
         share,
-        folder: folder
-            .canonicalize()
-            .map_err(Error::io("find the folder"))?,
+        folder,
         look,
         control,
     };
-    let subtitles = work.subtitles()?;
+    let mut subtitles = work.subtitles()?;
+    let captions = work.captions()?;
+    subtitles.extend(captions.0);
+    let mut words = captions.1;
     let sounds = work.facts.tracks.iter().filter_map(channels).max();
     let Some((track, video)) = work.main_picture() else {
         let plan = work.order.sounds(sounds.unwrap_or(0));
@@ -100,7 +108,7 @@ pub fn prepare(
             rungs: Vec::new(),
             sounds: plan,
         };
-        let encoding = work.encoding(ladder, None, Vec::new(), Vec::new());
+        let encoding = work.encoding(ladder, None, Vec::new(), words);
         return Ok(Prepared {
             encoding,
             copy: None,
@@ -108,7 +116,8 @@ pub fn prepare(
         });
     };
     let copy = work.copy(track)?;
-    let encoding = work.decide(track, video, copy.as_deref(), sounds.unwrap_or(0))?;
+    let mut encoding = work.decide(track, video, copy.as_deref(), sounds.unwrap_or(0))?;
+    encoding.notes.append(&mut words);
     Ok(Prepared {
         encoding,
         copy,
@@ -173,6 +182,25 @@ impl<'a> Work<'a> {
         }
         self.run(arguments)?;
         Ok(subtitles)
+    }
+
+    /// Closed captions within the picture, as WebVTT; or why they are left out.
+    fn captions(&self) -> Result<(Option<Subtitles>, Vec<String>)> {
+        let found = captions::write(
+            self.tools,
+            &self.path,
+            self.facts,
+            &self.folder,
+            self.control,
+        );
+        match found {
+            Ok(found) => Ok((found, Vec::new())),
+            Err(error @ (Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_))) => {
+                let note = format!("closed captions within the picture are left out: {error}");
+                Ok((None, vec![note]))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn run(&self, arguments: Vec<OsString>) -> Result<()> {

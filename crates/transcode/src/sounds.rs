@@ -1,9 +1,11 @@
 //! Encodes the sounds of a ladder, each whole: no frame of silence between chunks, no priming but at the beginning.
 
+use crate::convert::beside;
 use crate::encoding::{Encoding, SoundOutput};
 use crate::loudness;
 use crate::probe::{Facts, input};
 use crate::profile::AudioCodec;
+use crate::repeats;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::Container;
 use crate::tools::{Program, Tools};
@@ -28,6 +30,8 @@ pub fn encode_sounds(
     let folder = folder
         .canonicalize()
         .map_err(Error::io("find the folder"))?;
+    let plain = repeats::without(&path, facts.container, beside(&folder))?;
+    let path = plain.as_ref().map_or(path, |plain| plain.path().to_owned());
     let mut arguments = vec![OsString::from("-copyts")];
     if facts.container != Container::Mp4 {
         arguments.push("-start_at_zero".into());

@@ -6,6 +6,7 @@
 //! `REELPACK_TORTURE` the sizes are those of `make torture`; with `REELPACK_TABLES=DIR` each test leaves its part of
 //! `docs/kill-matrix.md` there.
 
+mod chunks;
 mod clocks;
 mod matrix;
 mod named;

@@ -161,7 +161,7 @@ pub(super) async fn package(
         priority: 0,
         unique_key: None,
         replaces: None,
-        ladder: None,
+        ladder: shared.ladder.clone(),
         loudness_lufs: None,
         extras: Vec::new(),
     };

@@ -134,7 +134,7 @@ pub(super) struct PackageRequest {
     /// Your own name for this order: sent again with the same name, it is answered with the same package. It is free again
     /// when the package, or the record of its job, is deleted.
     unique_key: Option<String>,
-    /// Renditions of several sizes: `none` (unless given), `auto` (those that fit the video), or the text of a profile
+    /// Renditions of several sizes: `none` (unless given, or the server is set up otherwise), `auto` (those that fit the video), or the text of a profile
     /// (TOML). What is encoded takes ffmpeg and time; nothing else does.
     ladder: Option<String>,
 }
@@ -219,10 +219,14 @@ pub(super) async fn create(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
-    let order = parse_order(&body)?;
+    let mut order = parse_order(&body, shared.ladder.as_deref())?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
     let asset = shared.db.asset(&id).await?.ok_or_else(unknown)?;
-    if order.ladder.is_some() && asset.probe.0.video_track().is_none() {
+    let has_picture = asset.probe.0.video_track().is_some();
+    if !has_picture && order.ladder == shared.ladder {
+        order.ladder = None;
+    }
+    if !has_picture && order.ladder.is_some() {
         let what = "the asset has no picture of which renditions could be made; leave it out";
         return Err(Problem::in_body("ladder", what));
     }
@@ -308,14 +312,28 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parse_order(body: &[u8]) -> Result<Order> {
+fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Order> {
     parse_order_over(
         body,
         Some(Scheme::Cbcs),
         EncryptScope::All,
         SEGMENT_DURATION_MS,
-        (None, Vec::new()),
+        Usual {
+            loudness: None,
+            extras: Vec::new(),
+            ladder: usual_ladder.map(str::to_owned),
+        },
     )
+}
+
+/// What an order has that does not say something else.
+pub(super) struct Usual {
+    /// How loud sound is made, in LUFS.
+    pub(super) loudness: Option<f64>,
+    /// What lies beside the package.
+    pub(super) extras: Vec<Extra>,
+    /// Which renditions.
+    pub(super) ladder: Option<String>,
 }
 
 /// Reads an order in which what is not said is as given here; `None` as a scheme is the clear.
@@ -324,7 +342,7 @@ pub(super) fn parse_order_over(
     scheme: Option<Scheme>,
     scope: EncryptScope,
     segment_duration_ms: i64,
-    (usual_loudness, usual_extras): (Option<f64>, Vec<Extra>),
+    usual: Usual,
 ) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
     let mut faults = Faults::default();
@@ -359,11 +377,11 @@ pub(super) fn parse_order_over(
             .unwrap_or(0),
         unique_key: faults.of(unique_key(&fields)),
         replaces: None,
-        ladder: faults.of(ladder(&fields)),
+        ladder: faults.of(ladder(&fields)).unwrap_or(usual.ladder),
         loudness_lufs: faults
             .of(fields.decimal("loudness_lufs", LOUDNESS))
-            .or(usual_loudness),
-        extras: faults.of(extras(&fields)).unwrap_or(usual_extras),
+            .or(usual.loudness),
+        extras: faults.of(extras(&fields)).unwrap_or(usual.extras),
     };
     faults.end()?;
     if order.scheme.is_none() && (order.kid.is_some() || order.key.is_some()) {
@@ -373,8 +391,8 @@ pub(super) fn parse_order_over(
     Ok(order)
 }
 
-/// Reads `ladder`: what is kept is a word or the text of a profile that was looked at.
-fn ladder(fields: &Fields) -> Result<Option<String>> {
+/// Reads `ladder`: what is kept is a word or the text of a profile that was looked at, and nothing of `none`.
+fn ladder(fields: &Fields) -> Result<Option<Option<String>>> {
     let Some(text) = fields.text("ladder")? else {
         return Ok(None);
     };
@@ -392,7 +410,7 @@ fn ladder(fields: &Fields) -> Result<Option<String>> {
             format!("is neither none, auto nor a profile: {what}"),
         )
     })?;
-    Ok(order.is_some().then(|| text.trim().to_owned()))
+    Ok(Some(order.is_some().then(|| text.trim().to_owned())))
 }
 
 /// Reads `extras`: a list of words, each once and in order.

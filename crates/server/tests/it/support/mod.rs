@@ -309,6 +309,7 @@ pub fn config(data_dir: &Path) -> Config {
         names: Vec::new(),
         key_file: None,
         workers: 2,
+        ladder: None,
         first_pause: Duration::from_millis(20),
         uploads: UploadLimits {
             reserve: 0,

@@ -46,12 +46,24 @@ impl LadderArg {
     pub fn order(&self) -> Result<Order, Failure> {
         match self {
             Self::Word(order) => Ok(order.clone()),
-            Self::File(path) => read(path),
+            Self::File(path) => Ok(read(path)?.0),
+        }
+    }
+
+    /// The same as the server keeps it: a word or the text of a profile; `None` where nothing is ordered.
+    ///
+    /// # Errors
+    /// Those of [`Self::order`].
+    pub fn text(&self) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Word(Order::None) => Ok(None),
+            Self::Word(_) => Ok(Some("auto".to_owned())),
+            Self::File(path) => Ok(Some(read(path)?.1)),
         }
     }
 }
 
-fn read(path: &Path) -> Result<Order, Failure> {
+fn read(path: &Path) -> Result<(Order, String), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Failure::Io(format!(
             "--ladder {}: there is no such file; say none, auto, or the file of a profile",
@@ -67,6 +79,11 @@ fn read(path: &Path) -> Result<Order, Failure> {
         )));
     }
     let text = std::fs::read_to_string(path).map_err(failed)?;
-    let order = Order::parse(&text);
-    order.map_err(|error| Failure::Usage(format!("--ladder {}: {error}", path.display())))
+    match Order::parse(&text) {
+        Ok(order) => Ok((order, text)),
+        Err(error) => Err(Failure::Usage(format!(
+            "--ladder {}: {error}",
+            path.display()
+        ))),
+    }
 }
