@@ -34,6 +34,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0031", "key_check"),
     file!("0032", "successors"),
     file!("0033", "access"),
+    file!("0034", "playback"),
 ];
 
 /// The migrations as an engine reads them.

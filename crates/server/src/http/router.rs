@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, guard, health, jobs, library, license, media, packages, page, queue,
-    replace, request_id, session, slow, tokens, uploads,
+    assets, cors, first_api, guard, health, jobs, library, license, media, packages, page,
+    playback, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -81,7 +81,9 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(session::set_up))
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke));
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(playback::get, playback::put))
+        .routes(routes!(playback::sign));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);
     document.merge(of_licenses);
