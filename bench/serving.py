@@ -99,7 +99,7 @@ def package(base: str, work: Path):
         ["curl", "-sf", "-F", f"file=@{clip}", f"{base}/api/v1/assets"], check=True, capture_output=True).stdout)
     order = urllib.request.Request(f"{base}/api/v1/assets/{asset['id']}/packages", b"{}", {"Content-Type": "application/json"})
     made = json.load(urllib.request.urlopen(order))
-    while made["state"] not in ("ready", "failed"):
+    while made["status"] not in ("Ready", "Failed"):
         time.sleep(0.1)
         made = json.load(urllib.request.urlopen(f"{base}/api/v1/packages/{made['id']}"))
     with sqlite3.connect(work / "data" / "reelpack.db") as database:

@@ -3,9 +3,12 @@
 
 mod backup;
 mod client;
+mod config;
 mod database;
 mod decrypt;
+mod doctor;
 mod failure;
+mod health;
 mod import;
 mod input;
 mod inspect;
@@ -20,14 +23,16 @@ mod push;
 mod random;
 mod scrub;
 mod serve;
+mod settings;
 mod storage;
+mod telemetry;
 mod text;
 mod tools;
 mod urls;
 mod verify;
 mod worker;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 use std::process::ExitCode;
 
@@ -56,6 +61,9 @@ enum Command {
     Worker(worker::WorkerArgs),
     Jobs(jobs::JobsArgs),
     Serve(Box<serve::ServeArgs>),
+    Config(config::ConfigArgs),
+    Doctor(Box<doctor::DoctorArgs>),
+    Health(health::HealthArgs),
     Push(push::PushArgs),
     Import(Box<import::ImportArgs>),
     Scrub(scrub::ScrubArgs),
@@ -68,13 +76,21 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == tools::HELPER) {
         return transcode::confine::run(words);
     }
-    let cli = Cli::parse();
+    let words: Vec<_> = std::env::args_os().collect();
+    let (matches, file) = match settings::matches(Cli::command(), &words) {
+        Ok(read) => read,
+        Err(failure) => return report(&failure),
+    };
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match cli.command {
         Command::Package(args) => package::run(&args, cli.quiet),
         Command::Inspect(args) => inspect::run(&args),
         Command::Decrypt(args) => decrypt::run(&args, cli.quiet),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Config(args) => config::run(&args, &Cli::command(), &matches, &file),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Health(args) => health::run(&args),
         Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),

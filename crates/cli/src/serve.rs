@@ -7,6 +7,7 @@ mod serving;
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
 use crate::storage::StorageArgs;
+use crate::telemetry::TelemetryArgs;
 use crate::tools::ToolArgs;
 use crate::urls;
 use clap::Args;
@@ -77,6 +78,8 @@ pub struct PlaceArgs {
     storage: StorageArgs,
     #[command(flatten)]
     tools: ToolArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -101,7 +104,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         access: args.access.control(),
         names: args.access.names(),
         uploads: args.limits.limits(),
-        serving: args.serving.config(),
+        serving: args.serving.config()?,
         ..args.place.config()?
     })
     .map_err(|error| Failure::Io(error.to_string()))
@@ -131,6 +134,7 @@ impl PlaceArgs {
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
             serving: server::ServingConfig::default(),
+            telemetry: self.telemetry.config(),
             tools: self.tools.tools()?,
         })
     }

@@ -6,6 +6,7 @@ use crate::db::{Database, DatabaseUrl};
 use crate::health::Health;
 use crate::jobs::Incarnation;
 use crate::keys::{KEY_FILE, Keys};
+use crate::metrics::Metrics;
 use crate::published::Published;
 use crate::serving::ServingConfig;
 use crate::storage::{Storage, StorageConfig};
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) published: Published,
     /// Files of packages in memory.
     pub(crate) hot: Arc<http::HotFiles>,
+    /// What Prometheus is told.
+    pub(crate) metrics: Metrics,
     /// What links begin with, when the configuration says so.
     pub(crate) public_url: Option<String>,
     /// Wakes workers: there is work.
@@ -132,11 +135,15 @@ impl Shared {
 pub struct App {
     addr: Option<SocketAddr>,
     media_addr: Option<SocketAddr>,
+    metrics_addr: Option<SocketAddr>,
     shared: Arc<Shared>,
     workers: JoinSet<()>,
     listeners: JoinSet<std::io::Result<()>>,
+    scheme: &'static str,
     /// Of a server.
     _sweeper: Option<AbortOnDropHandle<()>>,
+    /// Of a server that speaks TLS.
+    _certificate: Option<AbortOnDropHandle<()>>,
 }
 
 impl App {
@@ -148,38 +155,65 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, ServeError> {
         let public_url = config.public_url.as_deref().map(config::public_url);
         let public_url = public_url.transpose().map_err(ServeError)?;
+        let tls = config.serving.tls.as_ref().map(http::Tls::load);
+        let tls = tls.transpose()?.map(Arc::new);
         let main = listen(config.listen).await?;
         let media = listen(config.media_listen).await?;
+        let metrics = listen(config.telemetry.metrics).await?;
         let (addr, media_addr) = (address(&main)?, address(&media)?);
+        let metrics_addr = address(&metrics)?;
         let shared = Arc::new(open(&config, public_url).await?);
         resume(&shared, main.is_some()).await?;
 
         let mut workers = jobs::start(&shared, config.workers);
         let mut sweeper = None;
         let mut listeners = JoinSet::new();
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor()).transpose()?;
         if let Some(listener) = main {
             workers.spawn(uploads::start(shared.clone()));
             sweeper = Some(tokio::spawn(sweep::repeat(shared.clone())));
             let router = http::main_router(&shared);
-            listeners.spawn(http::serve(listener, router, shared.clone()));
+            listeners.spawn(http::serve(
+                listener,
+                router,
+                shared.clone(),
+                acceptor.clone(),
+            ));
         }
         if let Some(listener) = media {
             let router = http::media_router(&shared);
-            listeners.spawn(http::serve(listener, router, shared.clone()));
+            listeners.spawn(http::serve(listener, router, shared.clone(), acceptor));
+        }
+        if let Some(listener) = metrics {
+            let router = http::metrics_router(&shared);
+            listeners.spawn(http::serve(listener, router, shared.clone(), None));
         }
         Ok(Self {
             addr,
             media_addr,
+            metrics_addr,
             shared,
             workers,
             listeners,
+            scheme: tls.as_ref().map_or("http", |_| "https"),
             _sweeper: sweeper.map(AbortOnDropHandle::new),
+            _certificate: tls.map(|tls| AbortOnDropHandle::new(tokio::spawn(tls.watch()))),
         })
     }
 
     /// Where the page, the API and the media are served; `None` of workers alone.
     pub fn addr(&self) -> Option<SocketAddr> {
         self.addr
+    }
+
+    /// Where Prometheus is told.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    /// `http` or `https`, as the listeners speak.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
     }
 
     /// The id of this process among all that work on the queue.
@@ -279,6 +313,7 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         access,
         health: Health::default(),
         published: Published::default(),
+        metrics: Metrics::default(),
         hot: Arc::new(http::HotFiles::new(config.serving.media_memory)),
         serving: config.serving.clone(),
         public_url,
@@ -316,7 +351,7 @@ pub(crate) async fn open_place(
 }
 
 /// Makes a folder, and those above it, so that a power cut does not take them with all that is in them.
-fn make_durable_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_durable_folder(path: &Path) -> std::io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|path| !path.exists()).collect();
     // Only its owner may look into it: it holds the clear videos.
     let mut builder = std::fs::DirBuilder::new();

@@ -4,6 +4,7 @@ use crate::access::AccessControl;
 use crate::db::DatabaseUrl;
 use crate::serving::ServingConfig;
 use crate::storage::StorageConfig;
+use crate::telemetry::TelemetryConfig;
 use crate::uploads::UploadLimits;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ pub struct Config {
     pub uploads: UploadLimits,
     /// The listeners, and how files of packages are served.
     pub serving: ServingConfig,
+    /// What is told of the process while it runs.
+    pub telemetry: TelemetryConfig,
     /// What converts files that the engine does not read.
     pub tools: transcode::Tools,
 }

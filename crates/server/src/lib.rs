@@ -14,6 +14,7 @@ mod backup;
 mod clock;
 mod config;
 mod db;
+mod doctor;
 mod foreign;
 mod health;
 mod http;
@@ -25,6 +26,7 @@ mod key_file;
 mod keys;
 mod license;
 mod links;
+mod metrics;
 mod order;
 mod published;
 mod restore;
@@ -40,16 +42,20 @@ pub use app::App;
 pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
+pub use doctor::{Finding, doctor};
 pub use foreign::{can_do_without, complaints, complaints_about_copy};
+pub use http::TlsFiles;
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
 pub use restore::restore;
 pub use scrub::{ScrubReport, scrub};
 pub use serving::ServingConfig;
 pub use storage::StorageConfig;
+pub use telemetry::{LogFormat, TelemetryConfig};
 pub use uploads::UploadLimits;
 pub use uploads::pull::Allowed;
 
+use rustix::process::Resource;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the server could not start or had to stop.
@@ -66,8 +72,9 @@ pub struct ServeError(pub String);
 /// # Errors
 /// When it cannot start, the text says what to do; or when a second signal came.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    telemetry::start();
+    telemetry::start(config.telemetry.log_format);
     let _crash_points = crash::arm();
+    allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -87,16 +94,20 @@ async fn run(config: Config) -> Result<(), ServeError> {
         () = signals.next() => return Ok(()),
     };
     match app.addr() {
-        Some(addr) => eprintln!("listening on http://{addr}"),
+        Some(addr) => eprintln!("listening on {}://{addr}", app.scheme()),
         None => eprintln!("working as {}", app.incarnation()),
     }
     if let Some(addr) = app.media_addr() {
-        eprintln!("serving the media besides at http://{addr}");
+        eprintln!("serving the media besides at {}://{addr}", app.scheme());
+    }
+    if let Some(addr) = app.metrics_addr() {
+        eprintln!("metrics at http://{addr}/metrics");
     }
     if let Some(token) = app.set_up_token().await? {
         let addr = app.addr().map(|addr| addr.to_string()).unwrap_or_default();
         eprintln!(
-            "nobody may come in yet: open http://{addr}/setup and make the first administrator with the set-up token {token}"
+            "nobody may come in yet: open {}://{addr}/setup and make the first administrator with the set-up token {token}",
+            app.scheme()
         );
     }
     signals.next().await;
@@ -108,6 +119,15 @@ async fn run(config: Config) -> Result<(), ServeError> {
                         or when their leases run out";
             Err(ServeError(text.to_owned()))
         }
+    }
+}
+
+/// Lets this process open as many files as it may: each connection is one.
+fn allow_many_files() {
+    let mut limit = rustix::process::getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -1,5 +1,9 @@
 //! How files of packages are served, and what clients may take of the server meanwhile.
 
+use crate::http::TlsFiles;
+use ipnet::IpNet;
+use std::time::Duration;
+
 /// Settings of the listeners and of what they serve; the command line makes them from its flags.
 #[derive(Debug, Clone)]
 pub struct ServingConfig {
@@ -7,6 +11,14 @@ pub struct ServingConfig {
     pub media_memory: u64,
     /// Origins whose pages may read media and licences; empty for any.
     pub cors_origins: Vec<String>,
+    /// The files of the certificate, where the listeners speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// Networks of proxies whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most connections of a listener at once; who comes later waits.
+    pub max_connections: usize,
+    /// How long a client may take nothing of an answer.
+    pub send_pause: Duration,
 }
 
 impl Default for ServingConfig {
@@ -14,6 +26,10 @@ impl Default for ServingConfig {
         Self {
             media_memory: 128 << 20,
             cors_origins: Vec::new(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            send_pause: Duration::from_secs(60),
         }
     }
 }

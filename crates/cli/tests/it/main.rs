@@ -1,8 +1,10 @@
 //! The real binary, run on real files.
 
 mod atomic;
+mod config;
 mod convert;
 mod decrypt;
+mod doctor;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
 mod extras;

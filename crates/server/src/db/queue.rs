@@ -26,6 +26,21 @@ impl Database {
         })
     }
 
+    /// When the oldest of the jobs was ordered that a worker could take, in milliseconds of the Unix epoch.
+    pub(crate) async fn oldest_waiting_ms(&self) -> Result<Option<i64>> {
+        let oldest =
+            query("SELECT MIN(created_at_ms) FROM jobs WHERE state = 'queued' AND part = 0");
+        let oldest = self.optional::<(Option<i64>,)>(oldest).await?;
+        Ok(oldest.and_then(|(oldest,)| oldest))
+    }
+
+    /// The newest moment that the catalogue knows, in milliseconds of the Unix epoch.
+    pub(crate) async fn newest_moment_ms(&self) -> Result<Option<i64>> {
+        let newest = query("SELECT MAX(updated_at_ms) FROM packages");
+        let newest = self.optional::<(Option<i64>,)>(newest).await?;
+        Ok(newest.and_then(|(newest,)| newest))
+    }
+
     /// Stops the queue, or lets it go on. Jobs that run are not touched.
     pub(crate) async fn pause_queue(&self, paused: bool) -> Result<()> {
         self.durable(|tx| async move {

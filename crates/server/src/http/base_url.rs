@@ -2,13 +2,14 @@
 
 use super::error::Problem;
 use super::origin::is_plain_host;
+use super::peer::Client;
 use crate::app::Shared;
 use axum::extract::FromRequestParts;
 use axum::http::header;
 use axum::http::request::Parts;
 use std::sync::Arc;
 
-/// `http://host:port` of the request, or the configured public URL; no slash at its end.
+/// `scheme://host:port` of the request, or the configured public URL; no slash at its end.
 #[derive(Debug, Clone)]
 pub(super) struct BaseUrl(pub(super) String);
 
@@ -33,6 +34,8 @@ impl FromRequestParts<Arc<Shared>> for BaseUrl {
                 "may have letters, digits and . : - [ ] only",
             ));
         }
-        Ok(Self(format!("http://{host}")))
+        let client = parts.extensions.get::<Client>();
+        let scheme = client.map_or("http", |client| client.scheme());
+        Ok(Self(format!("{scheme}://{host}")))
     }
 }

@@ -18,6 +18,7 @@ mod license;
 mod listen;
 mod media;
 mod needs;
+mod observe;
 mod origin;
 mod packages;
 mod page;
@@ -32,14 +33,18 @@ mod router;
 mod session;
 mod slow;
 mod time;
+mod tls;
 mod tokens;
 mod upload;
 mod uploads;
 
 pub(crate) use listen::serve;
 pub(crate) use media::HotFiles;
+pub(crate) use observe::metrics_router;
 pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
+pub(crate) use tls::Tls;
+pub use tls::TlsFiles;
 
 use error::{Problem, Result};
 

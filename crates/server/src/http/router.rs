@@ -3,7 +3,7 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, guard, health, jobs, library, license, media, packages, page,
+    assets, cors, first_api, guard, health, jobs, library, license, media, observe, packages, page,
     playback, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
@@ -109,6 +109,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .layer(from_fn_with_state(shared.clone(), slow::watch))
         .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
+        .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone())
 }
@@ -126,6 +127,7 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(shared.clone(), guard::watch))
         .layer(from_fn(cors::no_sniffing))
+        .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone())
 }

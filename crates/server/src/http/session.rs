@@ -4,7 +4,7 @@ use super::credentials::{self, SESSION_MS};
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::Body;
 use super::fields::Fields;
-use super::peer::Peer;
+use super::peer::Client;
 use crate::access::secret::Secret;
 use crate::access::{Caller, password};
 use crate::app::Shared;
@@ -105,7 +105,7 @@ pub(super) async fn set_up(
     (status = 429, description = "too many attempts", body = ProblemBody)))]
 pub(super) async fn begin_session(
     State(shared): State<Arc<Shared>>,
-    peer: Option<Extension<Peer>>,
+    client: Option<Extension<Client>>,
     Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
@@ -113,7 +113,7 @@ pub(super) async fn begin_session(
     let name = name_of(&fields)?;
     let password = password_of(&fields)?;
     let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let address = peer.map_or(unknown, |Extension(Peer(address))| address);
+    let address = client.map_or(unknown, |Extension(client)| client.address);
     if let Err(seconds) = shared.access.attempts.note(&name, address) {
         tracing::warn!(%address, "too many attempts to log in");
         return Err(Problem::too_many_attempts(seconds));

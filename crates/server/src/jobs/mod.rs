@@ -24,6 +24,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 /// How long a claim holds without a heartbeat.
 const LEASE_MS: i64 = 10_000;
@@ -57,7 +58,7 @@ pub(crate) fn start(shared: &Arc<Shared>, count: usize) -> JoinSet<()> {
 }
 
 /// How long a claim holds without a heartbeat, in milliseconds.
-fn lease_ms() -> i64 {
+pub(crate) fn lease_ms() -> i64 {
     static LEASE: LazyLock<i64> =
         LazyLock::new(|| crash::setting("REELPACK_TEST_LEASE_MS").unwrap_or(LEASE_MS));
     *LEASE
@@ -77,7 +78,8 @@ async fn work(shared: Arc<Shared>) {
         if let Some(claim) = claim {
             crash_point!("job.claimed");
             shared.wake_workers();
-            run(&shared, claim).await;
+            let span = tracing::error_span!("job", job_id = claim.id);
+            run(&shared, claim).instrument(span).await;
             continue;
         }
         shared.storage.forget_copy();

@@ -113,6 +113,9 @@ async fn publish(
         .publish(claim, &url, &newest, sealed.bytes)
         .await?;
     crash_point!("publish.committed");
+    if settled == Settled::Yes {
+        shared.metrics.published(package.created_at_ms);
+    }
     Ok(settled)
 }
 

@@ -64,7 +64,10 @@ async fn round(shared: &Arc<Shared>, suspects: &mut Suspects) -> db::Result<Resc
     *suspects = expired;
     let rescued = match lost.is_empty() {
         true => Rescued::default(),
-        false => shared.db.take_back(&lost).await?,
+        false => {
+            shared.metrics.lost(lost.len());
+            shared.db.take_back(&lost).await?
+        }
     };
     shared
         .incarnation

@@ -135,6 +135,10 @@ impl TestApp {
         format!("http://{addr}")
     }
 
+    pub fn metrics_addr(&self) -> Option<std::net::SocketAddr> {
+        self.app.as_ref().and_then(App::metrics_addr)
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
@@ -311,6 +315,7 @@ pub fn config(data_dir: &Path) -> Config {
             ..UploadLimits::default()
         },
         serving: server::ServingConfig::default(),
+        telemetry: server::TelemetryConfig::default(),
         tools: tools(),
     }
 }

@@ -1,0 +1,279 @@
+//! Listeners: TLS and HTTP/2, proxies that are trusted or not, and clients that are slow, broken or many.
+
+use crate::support::{TestApp, clips};
+use h2::client;
+use reqwest::StatusCode;
+use serde_json::json;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A certificate for localhost, in the files of a server; returned for its clients.
+fn certify(folder: &Path) -> CertificateDer<'static> {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("made");
+    std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem()).expect("a key");
+    std::fs::write(folder.join("cert.pem"), made.cert.pem()).expect("a certificate");
+    made.cert.der().clone()
+}
+
+async fn secure_app(folder: &Path) -> TestApp {
+    let files = server::TlsFiles {
+        certificate: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    };
+    TestApp::start_with(|config| config.serving.tls = Some(files)).await
+}
+
+async fn connect(
+    app: &TestApp,
+    root: &CertificateDer<'static>,
+    protocol: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).expect("a root");
+    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.into()];
+    let stream = TcpStream::connect(app.base.trim_start_matches("http://")).await?;
+    let name = ServerName::try_from("localhost").expect("a name");
+    TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await
+}
+
+#[tokio::test]
+async fn tls_speaks_both_versions_of_http() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = certify(folder.path());
+    let app = secure_app(folder.path()).await;
+
+    let mut stream = connect(&app, &root, "http/1.1").await.expect("TLS");
+    let request = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let stream = connect(&app, &root, "h2").await.expect("TLS");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let (mut sender, connection) = client::handshake(stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let request = request_for("https://localhost/livez");
+    let (answer, _) = sender.send_request(request, true).expect("sent");
+    assert_eq!(answer.await.expect("an answer").status(), 200);
+    drop(sender);
+    connection.await.expect("a task").expect("a clean end");
+    // Whoever does not speak TLS here gets no answer in the clear.
+    let plain = TcpStream::connect(app.base.trim_start_matches("http://")).await;
+    let mut plain = plain.expect("a connection");
+    plain.write_all(request_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    // It ends by a reset or after an alert.
+    let _ = plain.read_to_end(&mut answer).await;
+    assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+}
+
+fn request_for(uri: &str) -> axum::http::Request<()> {
+    axum::http::Request::builder()
+        .uri(uri)
+        .body(())
+        .expect("a request")
+}
+
+fn request_bytes() -> &'static [u8] {
+    b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let old = certify(folder.path());
+    let app = secure_app(folder.path()).await;
+    connect(&app, &old, "h2").await.expect("the old one");
+    let new = certify(folder.path());
+    let taken = tokio::time::timeout(PATIENCE, async {
+        let mut interval = tokio::time::interval(Duration::from_millis(50));
+        while connect(&app, &new, "h2").await.is_err() {
+            interval.tick().await;
+        }
+    });
+    taken.await.expect("the new certificate");
+    assert!(connect(&app, &old, "h2").await.is_err());
+
+    std::fs::write(folder.path().join("cert.pem"), "no certificate").expect("written");
+    // It is looked at again once a second; two looks later the good one must still be there.
+    let end = tokio::time::Instant::now() + Duration::from_millis(2_500);
+    let mut interval = tokio::time::interval(Duration::from_millis(100));
+    while tokio::time::Instant::now() < end {
+        connect(&app, &new, "h2").await.expect("the last good one");
+        interval.tick().await;
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_certificate_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certify(folder.path());
+    let certificate = std::fs::read(folder.path().join("cert.pem")).expect("read");
+    certify(folder.path());
+    std::fs::write(folder.path().join("cert.pem"), certificate).expect("written");
+    let mut config = crate::support::config(folder.path());
+    config.serving.tls = Some(server::TlsFiles {
+        certificate: folder.path().join("cert.pem"),
+        key: folder.path().join("key.pem"),
+    });
+    let error = server::App::start(config).await.expect_err("an error");
+    let error = error.to_string();
+    assert!(error.contains("cannot be used together"), "{error}");
+    assert!(
+        error.contains("cert.pem") && error.contains("key.pem"),
+        "{error}"
+    );
+}
+
+/// SEC-37.
+#[tokio::test]
+async fn links_are_of_the_proxy_when_it_is_trusted() {
+    for (trusted, begin) in [
+        (vec!["127.0.0.0/8"], "https://site.example/license"),
+        (vec!["192.0.2.0/24"], "http://127.0.0.1:"),
+        (vec![], "http://127.0.0.1:"),
+    ] {
+        let app = TestApp::start_with(|config| {
+            let trusted = trusted.iter().map(|net| net.parse().expect("a network"));
+            config.serving.trusted_proxies = trusted.collect();
+        })
+        .await;
+        let package = app.ready(&clips::plain(), &json!({})).await;
+        let request = app.client.get(app.url(&app.path_of(&package["dash_url"])));
+        let request = request
+            .header("X-Forwarded-Host", "site.example")
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-For", "9.9.9.9");
+        let mpd = request.send().await.expect("an answer");
+        let mpd = mpd.text().await.expect("text");
+        assert!(mpd.contains(begin), "{begin}: {mpd}");
+    }
+}
+
+/// SEC-36: what may be read in two ways is not answered as one of them on a connection that goes on.
+#[tokio::test]
+async fn requests_that_two_readers_would_cut_differently_end_their_connection() {
+    let app = TestApp::start().await;
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for (head, status) in [
+        ("Content-Length: 5\r\nContent-Length: 6\r\n", "400"),
+        ("Content-Length: 5, 6\r\n", "400"),
+        ("Content-Length: +5\r\n", "400"),
+        ("Transfer-Encoding: gzip\r\n", "400"),
+        ("Transfer-Encoding: chunked, identity\r\n", "400"),
+        ("X-Folded: a\r\n b\r\n", "400"),
+        ("X-Space : a\r\n", "400"),
+        ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "40"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "40"),
+    ] {
+        let request =
+            format!("POST /livez HTTP/1.1\r\nHost: localhost\r\n{head}\r\n0\r\n\r\n{smuggled}");
+        let answer = app.raw(&request).await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{head}: {answer}"
+        );
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{head}: {answer}");
+    }
+}
+
+/// SEC-47: of a client that takes nothing of its answer, and of one that says nothing, others get the place.
+#[tokio::test]
+async fn idle_clients_give_their_places_to_others() {
+    let app = TestApp::start_with(|config| {
+        config.serving.max_connections = 1;
+        config.serving.send_pause = Duration::from_millis(500);
+        config.uploads.head_time = Duration::from_millis(500);
+    })
+    .await;
+    let options = json!({"scheme": "none", "segment_duration": 60});
+    let package = app.ready(&clips::long(), &options).await;
+    let path = app
+        .path_of(&package["dash_url"])
+        .replace("stream.mpd", "video/1.m4s");
+    let address = app.base.trim_start_matches("http://");
+
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small buffer");
+    let slow = socket.connect(address.parse().expect("an address")).await;
+    let mut slow = slow.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    slow.write_all(request.repeat(40).as_bytes())
+        .await
+        .expect("sent");
+    let mut first = [0; 12];
+    slow.read_exact(&mut first)
+        .await
+        .expect("the begin of an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+
+    let mut silent = TcpStream::connect(address).await.expect("a connection");
+    silent
+        .write_all(b"GET /livez HTTP/1.1\r\n")
+        .await
+        .expect("sent");
+    let next = tokio::time::timeout(PATIENCE, app.get("/livez"));
+    let next = next.await.expect("a place became free");
+    assert_eq!(next.status(), StatusCode::OK);
+    let mut rest = Vec::new();
+    silent.read_to_end(&mut rest).await.expect("the end");
+    assert!(
+        !rest.starts_with(b"HTTP/1.1 200"),
+        "it had not said what it wants"
+    );
+}
+
+/// SEC-47: HTTP/2 requests that are taken back at once.
+#[tokio::test]
+async fn a_flood_of_resets_ends_its_connection() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = certify(folder.path());
+    let app = secure_app(folder.path()).await;
+    let stream = connect(&app, &root, "h2").await.expect("TLS");
+    let (sender, connection) = client::handshake(stream).await.expect("HTTP/2");
+    let connection = tokio::spawn(connection);
+    let flood = async {
+        for _ in 0..100_000 {
+            let mut ready = match sender.clone().ready().await {
+                Ok(ready) => ready,
+                Err(_) => return true,
+            };
+            let request = request_for("https://localhost/livez");
+            let Ok((_, mut body)) = ready.send_request(request, false) else {
+                return true;
+            };
+            body.send_reset(h2::Reason::CANCEL);
+            tokio::task::yield_now().await;
+        }
+        false
+    };
+    let ended = tokio::time::timeout(PATIENCE, flood).await.expect("an end");
+    assert!(ended, "100,000 resets were taken");
+    // It closes when the last word of the server may not be read yet.
+    assert!(connection.await.expect("a task").is_err());
+    // The others do not notice.
+    let stream = connect(&app, &root, "h2").await.expect("TLS");
+    let (mut sender, connection) = client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let request = request_for("https://localhost/livez");
+    let (answer, _) = sender.send_request(request, true).expect("sent");
+    assert_eq!(answer.await.expect("an answer").status(), 200);
+}
