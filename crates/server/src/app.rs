@@ -380,6 +380,7 @@ async fn resume(shared: &Arc<Shared>, serves: bool) -> Result<(), ServeError> {
     crash_point!("start.swept");
     let old = clock::now_ms() - EVENTS_ARE_KEPT_MS;
     shared.db.forget_events(old).await.map_err(database)?;
+    shared.db.forget_once().await.map_err(database)?;
     let (waiting, ended) = (rescued.waiting, rescued.ended.len());
     if waiting + swept as u64 > 0 || ended > 0 {
         tracing::info!(waiting, ended, swept, "took up what a predecessor left");

@@ -222,6 +222,20 @@ impl Keys {
             .ok_or_else(|| self.unwrap_error())
     }
 
+    /// Encrypts an answer that is kept for a client under a name.
+    pub(crate) fn wrap_answer(&self, name: &str, answer: &[u8]) -> Result<Vec<u8>, KeysError> {
+        self.seal(&associated_answer(name), answer)
+    }
+
+    /// Decrypts what [`Keys::wrap_answer`] made for the same name.
+    pub(crate) fn unwrap_answer(
+        &self,
+        name: &str,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        self.open_sealed(&associated_answer(name), wrapped)
+    }
+
     /// Decrypts a content key.
     pub(crate) fn content_key(
         &self,
@@ -320,6 +334,10 @@ pub(crate) fn generate() -> std::io::Result<ContentKey> {
         kid: KeyId(id::random()?),
         value: id::random()?,
     })
+}
+
+fn associated_answer(name: &str) -> Vec<u8> {
+    format!("reelpack 1|answer|{name}").into_bytes()
 }
 
 fn associated(package: &str, kid: &KeyId, role: Role) -> Vec<u8> {

@@ -38,6 +38,9 @@ pub(crate) async fn repeat(shared: Arc<Shared>) {
             () = tokio::time::sleep(shared.storage.sweep_every()) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
+        if let Err(error) = shared.db.forget_once().await {
+            tracing::warn!(%error, "answers of named requests are kept for longer than they should");
+        }
         match once(&shared, ORPHAN_AGE_MS, ORPHAN_AGE_MS).await {
             Ok(0) => {}
             Ok(swept) => tracing::info!(swept, "deleted what nothing names"),

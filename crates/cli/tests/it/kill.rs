@@ -8,6 +8,7 @@
 
 mod clocks;
 mod matrix;
+mod named;
 mod power;
 mod process;
 mod random;

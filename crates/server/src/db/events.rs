@@ -1,6 +1,6 @@
 //! Events: what happened to the things of the catalogue, written in the transaction that made it happen.
 
-use super::{Database, Error, Result, Transaction, query};
+use super::{Database, Error, Result, Transaction, idempotency, query};
 use crate::{clock, id};
 
 /// What happened.
@@ -45,7 +45,11 @@ pub(super) async fn note(
     .bind(subject)
     .bind(detail)
     .bind(clock::now_ms());
-    tx.execute(event).await.map(|_| ())
+    tx.execute(event).await?;
+    match kind {
+        EventKind::AssetCreated | EventKind::PackageOrdered => idempotency::note(tx, subject).await,
+        _ => Ok(()),
+    }
 }
 
 impl Database {

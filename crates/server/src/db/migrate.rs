@@ -34,7 +34,9 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0031", "key_check"),
     file!("0032", "successors"),
     file!("0033", "access"),
-    file!("0034", "playback"),
+    file!("0050", "idempotency"),
+    file!("0051", "extras"),
+    file!("0052", "playback"),
 ];
 
 /// The migrations as an engine reads them.

@@ -1,7 +1,7 @@
 //! Uploads: how much of each has come, and what became of it.
 
 use super::assets::NewAsset;
-use super::{Database, Page, Result, query, words};
+use super::{Database, Page, Result, idempotency, query, words};
 use crate::clock;
 
 /// A row of `uploads`.
@@ -208,6 +208,7 @@ impl Database {
                 .bind(now)
                 .bind(now);
             tx.insert("seq", insert).await?;
+            idempotency::note(&tx, new.id).await?;
             let row: Upload = tx.one(select!("WHERE id = ?").bind(new.id)).await?;
             Ok(Admission::Begun(Box::new(row)))
         })

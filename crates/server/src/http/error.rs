@@ -60,6 +60,8 @@ pub(super) struct Problem {
 enum Kind {
     InvalidRequest,
     UnknownField,
+    KeyInUse,
+    KeyReused,
     CrossSite,
     ForeignHost,
     Undeclared,
@@ -180,6 +182,16 @@ impl Kind {
                 StatusCode::FORBIDDEN,
                 "undeclared",
                 "Nobody has said who may come here",
+            ),
+            Self::KeyInUse => (
+                StatusCode::CONFLICT,
+                "idempotency_key_in_use",
+                "The request with this Idempotency-Key is under way",
+            ),
+            Self::KeyReused => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The Idempotency-Key was given to another request",
             ),
             Self::NotSetUp => (
                 StatusCode::UNAUTHORIZED,
@@ -322,6 +334,22 @@ impl Problem {
         }
         self.errors.extend(other.errors);
         self
+    }
+
+    /// 409 while the first request of this name is under way.
+    pub(super) fn key_in_use() -> Self {
+        Self::new(
+            Kind::KeyInUse,
+            "ask again in a moment: then this request is answered as the first one",
+        )
+    }
+
+    /// 422 for a name that was given to another request.
+    pub(super) fn key_reused() -> Self {
+        Self::new(
+            Kind::KeyReused,
+            "another request came with it within 24 hours: give each request a key of its own",
+        )
     }
 
     /// 403 for a page of another site.
@@ -607,7 +635,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, no_store);
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
-            Kind::Locked => Some("1"),
+            Kind::Locked | Kind::KeyInUse => Some("1"),
             Kind::TooManyUploads | Kind::TooManyAttempts => Some("60"),
             _ => None,
         };

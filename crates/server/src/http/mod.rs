@@ -12,6 +12,7 @@ mod first_api;
 mod guard;
 mod health;
 mod html;
+mod idempotency;
 mod jobs;
 mod library;
 mod license;

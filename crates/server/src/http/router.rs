@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, guard, health, jobs, library, license, media, observe, packages, page,
-    playback, queue, replace, request_id, session, slow, tokens, uploads,
+    assets, cors, first_api, guard, health, idempotency, jobs, library, license, media, observe,
+    packages, page, playback, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -83,7 +83,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
         .routes(routes!(playback::get, playback::put))
-        .routes(routes!(playback::sign));
+        .routes(routes!(playback::sign))
+        .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);
     document.merge(of_licenses);
@@ -108,7 +109,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(shared.clone(), slow::watch))
         .layer(from_fn_with_state(shared.clone(), guard::watch))
-        .layer(from_fn(cors::no_sniffing))
+        .layer(cors::no_sniffing())
         .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone())
@@ -126,7 +127,7 @@ pub(crate) fn media_router(shared: &Arc<Shared>) -> Router {
         .fallback(async || Problem::not_found("this address on the media port"))
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
         .layer(from_fn_with_state(shared.clone(), guard::watch))
-        .layer(from_fn(cors::no_sniffing))
+        .layer(cors::no_sniffing())
         .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone())

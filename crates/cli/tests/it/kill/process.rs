@@ -146,6 +146,14 @@ impl Process {
         answer(request.send(body.to_string()))
     }
 
+    /// Posts JSON under a name.
+    pub fn post_named(&self, path: &str, body: &Value, name: &str) -> Answer {
+        let request = self.agent.post(self.url(path));
+        let request = request.header("content-type", "application/json");
+        let request = request.header("idempotency-key", name);
+        answer(request.send(body.to_string()))
+    }
+
     pub fn delete(&self, path: &str) -> Answer {
         answer(self.agent.delete(self.url(path)).call())
     }
