@@ -32,8 +32,11 @@ pub(super) async fn make(
         return Ok((split, "the job waits for its parts"));
     }
     let needed_parts = package.preparation.is_some();
-    let code = package.code.clone();
+    let (code, ordered_at_ms) = (package.code.clone(), package.created_at_ms);
     let settled = publish(shared, claim, package, asset, control).await?;
+    if settled == Settled::Yes {
+        shared.metrics.published(ordered_at_ms);
+    }
     if needed_parts && settled == Settled::Yes {
         let storage = shared.clone();
         blocking(move || {
@@ -104,14 +107,9 @@ async fn publish(
         return Ok(Settled::Refused);
     }
     crash_point!("publish.ready");
-    let settled = shared
-        .db
-        .publish(claim, &url, &newest, sealed.bytes)
-        .await?;
+    let published = shared.db.publish(claim, &url, &newest, sealed.bytes);
+    let settled = published.await?;
     crash_point!("publish.committed");
-    if settled == Settled::Yes {
-        shared.metrics.published(package.created_at_ms);
-    }
     Ok(settled)
 }
 
