@@ -74,6 +74,7 @@ pub(crate) mod old;
 mod open;
 pub(crate) mod packages;
 pub(crate) mod parts;
+pub(crate) mod playback;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod queue;

@@ -25,6 +25,7 @@ mod packages;
 mod page;
 mod paging;
 mod peer;
+mod playback;
 mod queue;
 mod range;
 mod replace;
