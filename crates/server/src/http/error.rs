@@ -223,6 +223,13 @@ impl Kind {
                 "too_many_attempts",
                 "Too many attempts to log in",
             ),
+            _ => self.facts_of_playback(),
+        }
+    }
+
+    /// Kinds of who may not play.
+    fn facts_of_playback(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
             Self::PlaybackIsSigned => (
                 StatusCode::UNAUTHORIZED,
                 "playback_is_signed",

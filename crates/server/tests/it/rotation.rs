@@ -4,7 +4,7 @@ use crate::support::{TestApp, chosen, clips, text};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use server::{DatabaseUrl, Place, RotationReport, ServeError, StorageConfig};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -100,11 +100,13 @@ async fn sec_26_all_keys_are_readable_while_the_key_file_changes() {
     load.await.expect("every answer was right");
     assert_eq!(key_of(&app, &fresh).await.0, StatusCode::OK);
 
-    // After a restart the new file alone opens them; the old one opens nothing (SEC-23).
-    let app = Arc::into_inner(app)
-        .expect("nobody else has it")
-        .restart(|_| ())
-        .await;
+    let app = Arc::into_inner(app).expect("nobody else has it");
+    only_the_new_file_opens(app, &known, old).await;
+}
+
+/// After a restart the new file alone opens the content keys; the old one opens nothing (SEC-23).
+async fn only_the_new_file_opens(app: TestApp, known: &[(Value, Vec<u8>)], old: PathBuf) {
+    let app = app.restart(|_| ()).await;
     for (package, key) in known.iter() {
         assert_eq!(&key_of(&app, package).await.1, key);
     }

@@ -201,6 +201,15 @@ async fn sec_18_a_token_opens_one_asset_and_one_kind() {
         "wrong_playback_token",
     )
     .await;
+}
+
+#[tokio::test]
+async fn sec_18_a_token_has_its_time_and_its_renditions() {
+    let app = TestApp::start().await;
+    let one = signed(&app, 0).await;
+    let segment = |of: &Signed, token: &str| format!("{}video/1.m4s?token={token}", of.folder);
+    let key =
+        |of: &Signed, token: &str| format!("/license/key/{}/{}?token={token}", of.code, of.kid);
     // After its time, and before.
     let late = tokens(&app, &one.asset, &json!({"expires_in": 1})).await;
     let late = segment(&one, text(&late["token"]));
