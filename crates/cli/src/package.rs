@@ -91,6 +91,9 @@ pub struct PackageArgs {
     /// Package inputs whose pictures cannot be cut at the same times: they become sets of their own.
     #[arg(long)]
     allow_misaligned: bool,
+    /// Make all sound as loud as this (EBU R 128), -70 to -5; television has -23, the web about -16. It is encoded anew.
+    #[arg(long, value_name = "LUFS", allow_negative_numbers = true, value_parser = loudness)]
+    loudness: Option<f64>,
     /// Files for pages, beside the package and always in the clear: a poster, a storyboard of small pictures, a short
     /// preview, chapters.
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_enum)]
@@ -134,7 +137,14 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let destination = Destination::check(&args.output, &kept, args.force, generate_keys, cpix_out)?;
 
     let interrupt = Interrupt::install()?;
-    let prepared = prepare(&args.inputs, &args.output, &args.tools, &interrupt, quiet)?;
+    let prepared = prepare(
+        &args.inputs,
+        &args.output,
+        &args.tools,
+        args.loudness,
+        &interrupt,
+        quiet,
+    )?;
     let input_keys = args.source.keys()?;
     let sources = source::open(&prepared.shown, &prepared.files, &input_keys)?;
     let movies = args.source.probe(&prepared.shown, &sources)?;
@@ -213,6 +223,14 @@ fn options(args: &PackageArgs) -> Result<(Options, KeySource), Failure> {
     };
     let keys = args.protection.apply(&mut options)?;
     Ok((options, keys))
+}
+
+/// Reads `--loudness`.
+fn loudness(text: &str) -> Result<f64, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|lufs| (-70.0..=-5.0).contains(lufs))
+        .ok_or_else(|| "a loudness from -70 to -5 LUFS is wanted".into())
 }
 
 /// Reads `--segment-duration`.

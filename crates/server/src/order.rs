@@ -33,6 +33,10 @@ pub(crate) struct Order {
     pub(crate) replaces: Option<i64>,
     /// Which renditions: none, `auto`, or the text of a profile.
     pub(crate) ladder: Option<String>,
+    /// How loud sound is made, in LUFS; as it is where nothing is said.
+    pub(crate) loudness_lufs: Option<f64>,
+    /// What is made for pages, in order.
+    pub(crate) extras: Vec<transcode::Extra>,
 }
 
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
@@ -105,6 +109,8 @@ impl Shared {
             && found.engine_scope() == order.encrypt
             && found.segment_duration_ms == order.segment_duration_ms
             && found.ladder == order.ladder
+            && found.loudness_lufs == order.loudness_lufs
+            && found.wanted_extras() == order.extras
             && order
                 .kid
                 .as_ref()
@@ -141,6 +147,8 @@ impl Shared {
             priority: order.priority,
             unique_key: order.unique_key.clone(),
             ladder: order.ladder.clone(),
+            loudness_lufs: order.loudness_lufs,
+            extras: order.extras.clone(),
             replaces: order
                 .replaces
                 .map(|package| (package, self.storage.grace_ms())),

@@ -45,6 +45,11 @@ impl Default for Published {
 }
 
 impl Published {
+    /// Whether it is known without a question that the files of a package may be served.
+    pub(crate) fn remembers(&self, code: &str) -> bool {
+        self.known.get(code).is_some_and(|entry| self.holds(&entry))
+    }
+
     /// Whether the files of a package may be served.
     ///
     /// # Errors

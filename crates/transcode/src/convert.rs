@@ -1,10 +1,14 @@
 //! Makes of any file one that `packager` reads: an MP4, and files of WebVTT beside it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::judge::{Complaints, Conversion, Treatment, Verdict, judge};
 use crate::probe::{Facts, Track, TrackKind, Video, input};
 use crate::run::{Control, Limits, Progress, Task};
 use crate::tools::{Program, Tools};
-use crate::{Error, Result};
+use crate::{Error, Result, captions, loudness, repeats};
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,9 +61,10 @@ pub fn convert_until(
     loop {
         let mut conversion = judge(facts, &complaints)?;
         let found = match convert(tools, path, facts, &conversion, folder, control) {
-            Ok(converted) => {
+            Ok(mut converted) => {
                 let more = complaints.clone().or(complaints_about(&converted.media));
                 if more == complaints {
+                    add_captions(tools, path, facts, folder, control, &mut converted)?;
                     conversion.warnings = converted.warnings.clone();
                     return Ok((conversion, converted));
                 }
@@ -76,6 +81,32 @@ pub fn convert_until(
         };
         complaints = found;
     }
+}
+
+/// Closed captions within the picture become a file as other text does. Without them the video is worth as much.
+fn add_captions(
+    tools: &Tools,
+    path: &Path,
+    facts: &Facts,
+    folder: &Path,
+    control: &dyn Control,
+    converted: &mut Converted,
+) -> Result<()> {
+    let path = path.canonicalize().map_err(Error::io("find the file"))?;
+    let folder = folder
+        .canonicalize()
+        .map_err(Error::io("find the folder"))?;
+    let copy = repeats::without(&path, facts.container, beside(&folder))?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path().to_owned());
+    match captions::write(tools, &path, facts, &folder, control) {
+        Ok(captions) => converted.subtitles.extend(captions),
+        Err(error @ (Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_))) => {
+            let note = format!("closed captions within the picture are left out: {error}");
+            converted.warnings.push(note);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Converts a file as was decided, into a folder that is there and empty.
@@ -100,7 +131,10 @@ pub fn convert(
             "a file is not converted in the folder that it lies in: ffmpeg could write over it";
         return Err(Error::Tool(what.into()));
     }
-    let (arguments, converted) = arguments(&path, facts, conversion, folder);
+    let copy = repeats::without(&path, facts.container, beside(folder))?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path().to_owned());
+    let loud = loudness_filters(tools, &path, facts, conversion, control)?;
+    let (arguments, converted) = arguments(&path, facts, conversion, &loud, folder);
     let reads = [path];
     let task = Task {
         program: Program::Ffmpeg,
@@ -129,6 +163,30 @@ pub fn convert(
         }
     }
     Ok(converted)
+}
+
+/// The folder in which a folder lies: a program that writes in the one has nothing to do with the other.
+pub(crate) fn beside(folder: &Path) -> &Path {
+    folder.parent().unwrap_or(folder)
+}
+
+/// The filters of tracks that are to have a loudness, by their numbers; silent ones have none.
+fn loudness_filters(
+    tools: &Tools,
+    path: &Path,
+    facts: &Facts,
+    conversion: &Conversion,
+    control: &dyn Control,
+) -> Result<HashMap<u32, String>> {
+    let mut filters = HashMap::new();
+    for (track, verdict) in facts.tracks.iter().zip(&conversion.verdicts) {
+        if let Some(target) = verdict.loudness
+            && let Some(filter) = loudness::filter(tools, path, facts, track, target, control)?
+        {
+            filters.insert(track.index, filter);
+        }
+    }
+    Ok(filters)
 }
 
 /// Remembers to what time a run came.
@@ -171,6 +229,7 @@ fn arguments(
     path: &Path,
     facts: &Facts,
     conversion: &Conversion,
+    loud: &HashMap<u32, String>,
     folder: &Path,
 ) -> (Vec<OsString>, Converted) {
     let mut words = vec![OsString::from("-fflags"), "+genpts".into()];
@@ -185,6 +244,10 @@ fn arguments(
     for (number, (track, verdict, _)) in media.enumerate() {
         say(&format!("-map 0:{}", track.index));
         say(&codec(number, track, verdict));
+        if let Some(filter) = loud.get(&track.index) {
+            // The filter works at 192 kHz.
+            say(&format!("-filter:{number} {filter} -ar:{number} 48000"));
+        }
         say(&format!("-metadata:s:{number} language={}", track.language));
     }
     // Where a camera was, and what it was, is nobody's business.

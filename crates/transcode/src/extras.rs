@@ -7,10 +7,11 @@ mod chapters;
 mod poster;
 mod storyboard;
 
+use crate::convert::beside;
 use crate::probe::{Facts, Track, TrackKind, Video, input};
 use crate::run::{Control, Limits, Task};
 use crate::tools::{Program, Tools};
-use crate::{Error, Result};
+use crate::{Error, Result, repeats};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -93,6 +94,8 @@ pub fn extras(
     let folder = folder
         .canonicalize()
         .map_err(Error::io("find the folder"))?;
+    let copy = repeats::without(&path, facts.container, beside(&folder))?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path().to_owned());
     let mut extras = Extras::default();
     let pictures = facts.tracks.iter().find_map(|track| match &track.kind {
         TrackKind::Video(video) if video.width > 0 && video.height > 0 => Some((track, video)),
@@ -223,7 +226,7 @@ fn preview(look: &Look<'_>) -> Result<()> {
     let mut arguments = look.input(false, from);
     let filters = look.shown(look.size(long), "yuv420p");
     let options = format!(
-        "-map 0:{} -t {length} -an -sn -dn -map_metadata -1 -map_chapters -1 -vf {filters},fps={rate} -c:v libx264 \
+        "-map 0:{} -t {length} -an -sn -dn -map_metadata -1 -map_chapters -1 -vf setpts=PTS-STARTPTS,{filters},fps={rate} -c:v libx264 \
          -preset medium -crf 28 -movflags +faststart -f mp4",
         look.track.index
     );

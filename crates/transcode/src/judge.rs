@@ -26,7 +26,7 @@ pub enum Treatment {
 }
 
 /// What is done with one track, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// Number of the track in the file.
     pub index: u32,
@@ -34,12 +34,14 @@ pub struct Verdict {
     pub treatment: Treatment,
     /// Whether pictures that are encoded get new times, at even distances.
     pub even_times: bool,
+    /// How loud sound that is encoded is to be, in LUFS.
+    pub loudness: Option<f64>,
     /// For people; `None` where nothing is worth a word.
     pub reason: Option<String>,
 }
 
 /// What is done with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Conversion {
     /// All tracks, in the order of the file.
     pub verdicts: Vec<Verdict>,
@@ -49,7 +51,7 @@ pub struct Conversion {
 
 /// What cannot stay of a file whose codecs could: found by whoever is to use the result. Each is for people and goes on after
 /// "track 1".
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Complaints {
     /// Why pictures must be encoded anew.
     pub pictures: Option<String>,
@@ -59,6 +61,8 @@ pub struct Complaints {
     pub times: Option<String>,
     /// Why the level that H.264 tells of itself must be written anew.
     pub level: Option<String>,
+    /// How loud sound is to be (EBU R 128), in LUFS: a wish, for which it is encoded anew.
+    pub loudness: Option<f64>,
 }
 
 impl Complaints {
@@ -70,6 +74,7 @@ impl Complaints {
             sound: why(),
             times: None,
             level: None,
+            loudness: None,
         }
     }
 
@@ -85,6 +90,7 @@ impl Complaints {
             sound: self.sound.or(other.sound),
             times: self.times.or(other.times),
             level: self.level.or(other.level),
+            loudness: self.loudness.or(other.loudness),
         }
     }
 }
@@ -147,6 +153,9 @@ pub fn judge(facts: &Facts, complaints: &Complaints) -> Result<Conversion> {
                 index: track.index,
                 treatment,
                 even_times: complaints.times.is_some(),
+                loudness: complaints
+                    .loudness
+                    .filter(|_| treatment == Treatment::ToAac),
                 reason,
             }
         })
@@ -236,6 +245,8 @@ fn sound(track: &Track, audio: &Audio, has_picture: bool, complaints: &Complaint
         "is MP3, which browsers do not decode beside a picture".to_owned()
     } else if let Some(why) = &complaints.sound {
         why.clone()
+    } else if let Some(lufs) = complaints.loudness {
+        format!("is to be as loud as {lufs} LUFS")
     } else {
         return (Treatment::Copy, None);
     };

@@ -10,14 +10,17 @@
 //!
 //! Everything here blocks its thread; callers own threads, and cancel by [`Control`].
 
+mod captions;
 pub mod confine;
 mod convert;
 mod error;
 mod extras;
 mod judge;
 mod ladder;
+mod loudness;
 mod probe;
 mod profile;
+mod repeats;
 mod run;
 mod sniff;
 mod tools;

@@ -7,7 +7,7 @@ use crate::error::Limit;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::{self, Container, HEAD, sniff};
 use crate::tools::{Program, Tools};
-use crate::{Error, Result};
+use crate::{Error, Result, repeats};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -171,6 +171,8 @@ pub fn probe(tools: &Tools, path: &Path, control: &dyn Control) -> Result<Facts>
     if container == Container::TransportStream {
         refuse_scrambled(path)?;
     }
+    let copy = repeats::without(path, container, &std::env::temp_dir())?;
+    let path = copy.as_ref().map_or(path, |copy| copy.path());
     let path = path.canonicalize().map_err(Error::io("find the file"))?;
     let mut arguments = input(container, &path);
     let ask = [

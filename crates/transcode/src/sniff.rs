@@ -160,12 +160,17 @@ pub fn sniff(head: &[u8]) -> Result<Container> {
     Err(refused(by_its_text(head)))
 }
 
-/// Whether packets of a transport stream are scrambled (ISO/IEC 13818-1, 2.4.3.3: `transport_scrambling_control`).
-pub(crate) fn scrambled(start: &[u8]) -> bool {
-    let (first, packet) = match start.get(4 + 192) {
+/// Bytes before the first packet of a transport stream, and from one to the next.
+pub(crate) fn packets_of(start: &[u8]) -> (usize, usize) {
+    match start.get(4 + 192) {
         Some(0x47) if start.get(4) == Some(&0x47) => (4, 192),
         _ => (0, 188),
-    };
+    }
+}
+
+/// Whether packets of a transport stream are scrambled (ISO/IEC 13818-1, 2.4.3.3: `transport_scrambling_control`).
+pub(crate) fn scrambled(start: &[u8]) -> bool {
+    let (first, packet) = packets_of(start);
     let packets = start.get(first..).unwrap_or_default().chunks(packet);
     let mut packets = packets.filter(|packet| packet.len() > 3 && packet[0] == 0x47);
     packets.any(|packet| packet[3] & 0xc0 != 0)

@@ -65,6 +65,13 @@ export interface Package {
   segment_duration: number;
   dash_url: string | null;
   hls_url: string | null;
+  /** What was ordered for pages, in the clear. */
+  extras: Extra[];
+  poster_url: string | null;
+  /** The index of the storyboard, WebVTT. */
+  storyboard_url: string | null;
+  preview_url: string | null;
+  chapters_url: string | null;
   size: number | null;
   renditions: Rendition[];
   warnings: string[];
@@ -116,7 +123,11 @@ export interface AssetPage {
   next_cursor: string | null;
 }
 
+export const EXTRAS = ["poster", "storyboard", "preview", "chapters"] as const;
+export type Extra = (typeof EXTRAS)[number];
+
 export interface PackageRequest {
+  extras?: Extra[];
   scheme?: Scheme;
   encrypt?: EncryptScope;
   kid?: string;

@@ -1,6 +1,6 @@
 /** The options of a package while a person fills them in. Out: a request, or the field to correct. */
 
-import type { EncryptScope, PackageRequest, Scheme } from "./api";
+import { type EncryptScope, type Extra, EXTRAS, type PackageRequest, type Scheme } from "./api";
 import { readKeyPair } from "./keys";
 
 export type DraftField = "kid" | "key" | "segment_duration";
@@ -18,6 +18,7 @@ export class PackageDraft {
   kid = $state("");
   key = $state("");
   segmentSeconds = $state<number | null>(SEGMENT_SECONDS.usual);
+  extras = $state<Extra[]>([]);
   problem = $state<{ field: DraftField; reason: string } | null>(null);
 
   /** Checks everything; a mistake is kept in `problem` for the form to show. */
@@ -36,6 +37,7 @@ export class PackageDraft {
       return { ok: false, field: "segment_duration", reason };
     }
     request.segment_duration = seconds;
+    if (this.extras.length > 0) request.extras = EXTRAS.filter((extra) => this.extras.includes(extra));
     if (this.scheme === "none") return { ok: true, request };
     request.encrypt = this.encrypt;
     const pair = readKeyPair(this.kid, this.key);

@@ -20,6 +20,21 @@ export interface AudioChoice {
   choose: () => void;
 }
 
+export interface Chapter {
+  title: string;
+  /** Seconds. */
+  start: number;
+}
+
+/** A small picture within a larger one. */
+export interface Tile {
+  url: string;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
 /** An error of playback: what happened, and what to do. */
 export class PlaybackError extends Error {
   constructor(
@@ -101,6 +116,28 @@ export class MediaPlayer {
       active: track.active,
       choose: () => player.selectAudioTrack(track),
     }));
+  }
+
+  /** Reads an index of small pictures; gives the one of a time in seconds, `null` where there is none. */
+  async storyboard(url: string): Promise<(seconds: number) => Promise<Tile | null>> {
+    const player = this.#player;
+    const track = await player?.addThumbnailsTrack(url, "text/vtt");
+    return async (seconds) => {
+      const found = track ? await player?.getThumbnails(track.id, seconds) : null;
+      const uri = found?.uris[0];
+      if (!found || uri === undefined) return null;
+      // The size of a tile, not of the picture that it is in.
+      const { positionX: x, positionY: y, width, height } = found;
+      return { url: uri.split("#", 1)[0] ?? uri, x, y, width, height };
+    };
+  }
+
+  /** Reads chapters, in the order of time. */
+  async chapters(url: string): Promise<Chapter[]> {
+    const player = this.#player;
+    await player?.addChaptersTrack(url, "und", "text/vtt");
+    const found = (await player?.getChaptersAsync("und")) ?? [];
+    return found.map(({ title, startTime }) => ({ title, start: startTime }));
   }
 
   async destroy(): Promise<void> {

@@ -7,6 +7,7 @@ use crate::output::{Temporary, parent};
 use crate::progress::Progress;
 use crate::tools::{self, ToolArgs};
 use crate::{input, text};
+use packager::TrackKind;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,6 +45,7 @@ pub fn prepare(
     paths: &[PathBuf],
     output: &Path,
     args: &ToolArgs,
+    loudness: Option<f64>,
     interrupt: &Interrupt,
     quiet: bool,
 ) -> Result<Prepared, Failure> {
@@ -57,7 +59,11 @@ pub fn prepare(
     for (number, path) in (1..).zip(paths) {
         let file = input::open(path)?;
         let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
-        let Some(complaints) = server::complaints(&file).map_err(cannot_read)? else {
+        let mut complaints = server::complaints(&file).map_err(cannot_read)?;
+        if loudness.is_some() && has_sound(&file) {
+            complaints.get_or_insert_default().loudness = loudness;
+        }
+        let Some(complaints) = complaints else {
             prepared.add(number, path.clone(), file);
             continue;
         };
@@ -74,7 +80,7 @@ pub fn prepare(
                 work.take(number, &done, &mut prepared)?;
                 prepared._scratch.push(scratch);
             }
-            Err(error) if server::can_do_without(&error, &file) => {
+            Err(error) if loudness.is_none() && server::can_do_without(&error, &file) => {
                 let path = path.display();
                 text::warn(&format!(
                     "{path}: packaged as it is, which browsers may not play: {error}"
@@ -93,6 +99,14 @@ impl Prepared {
         self.files.push(file);
         self.numbers.push(number);
     }
+}
+
+/// Whether a file has sound, as far as the engine knows.
+fn has_sound(file: &File) -> bool {
+    packager::probe(file).map_or(true, |movie| {
+        let mut tracks = movie.tracks.iter();
+        tracks.any(|track| track.kind == TrackKind::Audio)
+    })
 }
 
 /// A conversion that went well.

@@ -11,9 +11,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Repeated packets are legal; ffmpeg does not drop them, and reads damage.
-const NOT_YET: [&str; 1] = ["ts_dup_packets.ts"];
-
 #[test]
 fn matroska_is_packaged_and_says_what_was_done() {
     let scratch = Scratch::new();
@@ -192,8 +189,7 @@ fn hostile_files_of_any_container_are_taken_or_refused_as_their_index_says() {
         .lines()
         .skip(1)
         .map(|line| line.split('\t').collect::<Vec<_>>());
-    let foreign = rows
-        .filter(|row| ["ts", "webm", "not-video"].contains(&row[4]) && !NOT_YET.contains(&row[0]));
+    let foreign = rows.filter(|row| ["ts", "webm", "not-video"].contains(&row[4]));
     let files: Vec<_> = foreign
         .map(|row| (out.join(row[0]), row[5].to_owned()))
         .collect();

@@ -151,3 +151,57 @@ fn no_sound_and_much_sound_are_taken() {
     assert_eq!(report["renditions"].as_array().unwrap().len(), 9);
     scratch.words("verify out").ok();
 }
+
+/// Integrated loudness of a file's first sound, in LUFS.
+fn loudness(file: &std::path::Path) -> f64 {
+    let output = std::process::Command::new("ffmpeg")
+        .args(["-nostdin", "-hide_banner", "-i"])
+        .arg(file)
+        .args(["-map", "0:a:0", "-af", "ebur128", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let summary = &said[said.rfind("Integrated loudness").unwrap()..];
+    let value = summary
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("I:"));
+    value
+        .unwrap()
+        .trim()
+        .trim_end_matches(" LUFS")
+        .parse()
+        .unwrap()
+}
+
+#[test]
+fn sound_is_made_as_loud_as_is_asked_for() {
+    let scratch = Scratch::new();
+    // Loud and soft by turns, and far too soft as a whole.
+    let words = format!(
+        "{PICTURE} -f lavfi -i sine=frequency=440:duration=9 -map 0 -map 1 {H264} -c:a aac \
+         -af volume=eval=frame:volume='if(lt(mod(t,3),1.5),0.05,0.02)'"
+    );
+    generate(
+        &scratch,
+        &words.replace('\'', "").replace(",", "\\,"),
+        "soft.mp4",
+    );
+    let soft = loudness(&scratch.path().join("soft.mp4"));
+    assert!(soft < -40.0, "{soft}");
+    for target in [-23.0, -16.0] {
+        let wish = format!("--loudness {target}");
+        let report = package(&scratch, "soft.mp4", &wish).json();
+        let notes = report["conversions"][0]["notes"].to_string();
+        assert!(
+            notes.contains(&format!("as loud as {target} LUFS")),
+            "{notes}"
+        );
+        let found = loudness(&scratch.path().join("out/audio/playlist.m3u8"));
+        assert!((found - target).abs() < 0.6, "{found} for {target}");
+        // The picture is not touched.
+        assert!(!notes.contains("H.264"), "{notes}");
+    }
+    scratch
+        .words("package soft.mp4 -o out --loudness 3")
+        .fails(2, "-70 to -5");
+}

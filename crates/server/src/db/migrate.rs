@@ -35,6 +35,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0032", "successors"),
     file!("0033", "access"),
     file!("0050", "idempotency"),
+    file!("0051", "extras"),
 ];
 
 /// The migrations as an engine reads them.

@@ -66,6 +66,7 @@ mod dialect;
 mod engines;
 mod error;
 pub(crate) mod events;
+mod extras;
 pub(crate) mod idempotency;
 pub(crate) mod jobs;
 mod migrate;

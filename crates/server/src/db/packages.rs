@@ -2,6 +2,7 @@
 
 use super::assets::Deleted;
 use super::events::{self, EventKind};
+use super::extras;
 use super::jobs::{Job, JobState, progress};
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
@@ -73,6 +74,12 @@ pub(crate) struct Package {
     pub(crate) ladder: Option<String>,
     /// What was decided about the source, once it was looked at (JSON).
     pub(crate) preparation: Option<String>,
+    /// How loud sound is made, in LUFS.
+    pub(crate) loudness_lufs: Option<f64>,
+    /// Words of what was ordered for pages.
+    pub(super) extras: Option<String>,
+    /// Words of what is there of it.
+    pub(super) extras_made: Option<String>,
     #[sqlx(skip)]
     pub(crate) renditions: Vec<StoredRendition>,
     pub(crate) warnings: Json<Vec<String>>,
@@ -167,6 +174,10 @@ pub(crate) struct NewPackage {
     pub(crate) replaces: Option<(i64, i64)>,
     /// Which renditions: none, `auto`, or the text of a profile.
     pub(crate) ladder: Option<String>,
+    /// How loud sound is made, in LUFS; as it is where nothing is said.
+    pub(crate) loudness_lufs: Option<f64>,
+    /// What is made for pages.
+    pub(crate) extras: Vec<transcode::Extra>,
 }
 
 /// The keys of a package as they are stored.
@@ -195,7 +206,7 @@ macro_rules! select {
         concat!(
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
-             k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.warnings, p.size, p.url, p.created_at_ms, \
+             k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.loudness_lufs, p.extras, p.extras_made, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
              j.state AS job_state, ",
             progress!("j"),
@@ -222,10 +233,10 @@ impl Database {
         self.durable(|tx| async move {
             let package = query(concat!(
                 "INSERT INTO packages (packaged_content_id, id, input_content_id, code, status, scheme, encrypt, \
-                 segment_duration_ms, ladder, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
+                 segment_duration_ms, ladder, extras, loudness_lufs, replaces, retire_after_ms, created_at_ms, updated_at_ms) \
                  SELECT ",
                 number!("packages", "packaged_content_id"),
-                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ? \
+                ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ?, ?, ? \
                  FROM assets WHERE input_content_id = ?"
             ))
             .bind(new.number)
@@ -235,6 +246,8 @@ impl Database {
             .bind(encrypt_word(new.encrypt))
             .bind(new.segment_duration_ms)
             .bind(new.ladder.as_ref())
+            .bind(extras::words(&new.extras))
+            .bind(new.loudness_lufs)
             .bind(new.replaces.map(|(package, _)| package))
             .bind(new.replaces.map(|(_, after)| after))
             .bind(now)

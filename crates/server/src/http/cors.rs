@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 /// What scripts of other origins may read of an answer.
 const EXPOSED: &str = "Accept-Ranges, Content-Length, Content-Range, Date, ETag, Request-Id";
@@ -87,11 +88,8 @@ fn allowed(listed: &[String], request: &HeaderMap) -> Option<HeaderValue> {
 }
 
 /// Tells browsers to believe the content types.
-pub(super) async fn no_sniffing(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let value = HeaderValue::from_static("nosniff");
-    response.headers_mut().insert(NOSNIFF, value);
-    response
+pub(super) fn no_sniffing() -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(NOSNIFF, HeaderValue::from_static("nosniff"))
 }
 
 #[cfg(test)]

@@ -97,6 +97,21 @@ impl Fields {
         }
     }
 
+    /// A number between two bounds.
+    pub(super) fn decimal(&self, name: &str, bounds: (f64, f64)) -> Result<Option<f64>> {
+        let (from, to) = bounds;
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_f64() {
+                Some(number) if (from..=to).contains(&number) => Ok(Some(number)),
+                _ => Err(Problem::in_body(
+                    name,
+                    format_args!("must be a number from {from} to {to}"),
+                )),
+            },
+        }
+    }
+
     /// A length of time in seconds between two bounds, in milliseconds.
     pub(super) fn seconds(&self, name: &str, bounds: (f64, f64)) -> Result<Option<i64>> {
         let (from, to) = bounds;
@@ -112,6 +127,27 @@ impl Fields {
                 )),
             },
         }
+    }
+
+    /// A list of words of a set, with their meanings.
+    pub(super) fn list<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<Vec<T>>> {
+        let known = || {
+            let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let what = format!("must be a list of words, of these: {}", known.join(", "));
+            Problem::in_body(name, what)
+        };
+        let given = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Array(given)) => given,
+            Some(_) => return Err(known()),
+        };
+        let meaning = |value: &Value| {
+            let text = value.as_str()?;
+            let found = words.iter().find(|(word, _)| *word == text);
+            found.map(|(_, meaning)| *meaning)
+        };
+        let meanings: Option<Vec<T>> = given.iter().map(meaning).collect();
+        meanings.map(Some).ok_or_else(known)
     }
 
     /// One word of a set, with its meaning.

@@ -162,6 +162,8 @@ pub(super) async fn package(
         unique_key: None,
         replaces: None,
         ladder: None,
+        loudness_lufs: None,
+        extras: Vec::new(),
     };
     let unknown = || Problem::not_found(format_args!("input_content_id {number}"));
     let asset = shared.db.asset_by_number(number).await?;

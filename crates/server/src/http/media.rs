@@ -43,6 +43,7 @@ impl Kind {
             "mp4" | "m4s" if path.starts_with("text") => Self::Media("application/mp4"),
             "mp4" | "m4s" => Self::Media("video/mp4"),
             "vtt" => Self::Media("text/vtt"),
+            "jpg" => Self::Media("image/jpeg"),
             _ => return None,
         })
     }
@@ -68,7 +69,7 @@ impl Kind {
 /// A file of a published package.
 #[utoipa::path(get, path = "/videos/{code}/dash/{path}", tag = "media",
     params(("code" = String, Path), ("path" = String, Path, description =
-    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt")),
+    "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt, poster.jpg, storyboard.vtt, storyboard.jpg, preview.mp4, chapters.vtt")),
     responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 412), (status = 416)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
@@ -80,27 +81,17 @@ pub(super) async fn get(
     let kind = Kind::of(&path).ok_or_else(unknown)?;
     match kind {
         Kind::Media(_) => {
-            if !shared.published.has_files(&shared.db, &code).await? {
-                return Err(unknown());
+            let key = format!("{code}/{path}");
+            if shared.published.remembers(&code)
+                && let Some(hot) = shared.hot.get(&key)
+            {
+                return Found::of_hot(kind, &hot).respond(&shared, &headers).await;
             }
-            media(&shared, kind, (&code, &path), &method, &headers).await
+            // What asks the catalogue and the storage is boxed: it would make the memory of each request several times as large.
+            Box::pin(media(&shared, kind, (&code, &path), &method, &headers)).await
         }
         Kind::Mpd | Kind::Playlist => {
-            let entry = ["stream.mpd", "master.m3u8"].contains(&path.as_str());
-            match shared.db.behind(&code).await? {
-                // Who begins to play gets the newer package, who plays already goes on with the files of this one.
-                Behind::Files {
-                    successor: Some(successor),
-                }
-                | Behind::Successor(successor)
-                    if entry =>
-                {
-                    return redirect(&successor, &path);
-                }
-                Behind::Files { .. } => {}
-                Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
-            }
-            manifest(&shared, kind, (&code, &path), &base, &headers).await
+            Box::pin(manifest(&shared, kind, (&code, &path), &base, &headers)).await
         }
     }
 }
@@ -118,7 +109,7 @@ fn redirect(code: &str, path: &str) -> Result<Response> {
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
 }
 
-/// A manifest with this server's URLs.
+/// A manifest with this server's URLs, or the word where the newer one is.
 async fn manifest(
     shared: &Arc<Shared>,
     kind: Kind,
@@ -126,6 +117,20 @@ async fn manifest(
     base: &BaseUrl,
     headers: &HeaderMap,
 ) -> Result<Response> {
+    let entry = ["stream.mpd", "master.m3u8"].contains(&path);
+    match shared.db.behind(code).await? {
+        // Who begins to play gets the newer package, who plays already goes on with the files of this one.
+        Behind::Files {
+            successor: Some(successor),
+        }
+        | Behind::Successor(successor)
+            if entry =>
+        {
+            return redirect(&successor, path);
+        }
+        Behind::Files { .. } => {}
+        Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
+    }
     let stored = shared.storage.package(code).text(path).await;
     let stored = stored.map_err(absent)?.ok_or_else(unknown)?;
     let text = links::fill_in(&stored, &base.0, code, kind == Kind::Mpd);
@@ -149,6 +154,9 @@ async fn media(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response> {
+    if !shared.published.has_files(&shared.db, code).await? {
+        return Err(unknown());
+    }
     let key = format!("{code}/{path}");
     if let Some(hot) = shared.hot.get(&key) {
         return Found::of_hot(kind, &hot).respond(shared, headers).await;

@@ -20,12 +20,15 @@ use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use transcode::Extra;
 use utoipa::ToSchema;
 
 /// Shortest and longest segments that a client may ask for, in seconds.
 const SEGMENT_SECONDS: (f64, f64) = (0.5, 60.0);
 /// Lowest and highest priority that a client may give.
 const PRIORITIES: (i32, i32) = (-100, 100);
+/// Softest and loudest sound that a client may ask for, in LUFS.
+const LOUDNESS: (f64, f64) = (-70.0, -5.0);
 /// Longest name that a client may give its order.
 const MAX_UNIQUE_KEY: usize = 200;
 
@@ -57,6 +60,18 @@ pub(super) struct Package {
     dash_url: Option<String>,
     /// Absolute; `null` until the package is ready.
     hls_url: Option<String>,
+    /// How loud sound was made, in LUFS; `null` where it is as it was.
+    loudness_lufs: Option<f64>,
+    /// What was ordered for pages: `poster`, `storyboard`, `preview`, `chapters`.
+    extras: Vec<&'static str>,
+    /// A JPEG, in the clear as all extras; `null` until the package is ready, and when none was ordered or made.
+    poster_url: Option<String>,
+    /// WebVTT that names tiles of a JPEG beside it.
+    storyboard_url: Option<String>,
+    /// Some seconds of MP4 without sound.
+    preview_url: Option<String>,
+    /// WebVTT.
+    chapters_url: Option<String>,
     /// Bytes of all its files.
     size: Option<i64>,
     renditions: Vec<Rendition>,
@@ -106,6 +121,10 @@ pub(super) struct PackageRequest {
     key: Option<String>,
     /// Seconds, 0.5 to 60; 4 unless given.
     segment_duration: Option<f64>,
+    /// Sound is made as loud as this (EBU R 128) and encoded anew: -70 to -5.
+    loudness_lufs: Option<f64>,
+    /// Files for pages, never encrypted: any of `poster`, `storyboard`, `preview`, `chapters`.
+    extras: Option<Vec<String>>,
     /// -100 to 100, 0 unless given: jobs of a higher one go first.
     priority: Option<i32>,
     /// Your own name for this order: sent again with the same name, it is answered with the same package. It is free again
@@ -118,6 +137,11 @@ impl Package {
     pub(super) fn new(row: packages::Package, base: &BaseUrl) -> Self {
         let job = row.job().map(Job::from);
         let dash_url = row.url.as_ref().map(|url| format!("{}{url}", base.0));
+        let made = row.made_extras();
+        let extra = |extra: Extra| {
+            let url = dash_url.as_ref().filter(|_| made.contains(&extra))?;
+            Some(sibling(url, extra.files()[0]))
+        };
         let kid = row.kid.as_deref().and_then(|kid| parse_key_id(kid).ok());
         let rendition = |stored: packages::StoredRendition| Rendition {
             name: stored.name,
@@ -127,6 +151,12 @@ impl Package {
         };
         Self {
             hls_url: dash_url.as_ref().map(|url| sibling(url, "master.m3u8")),
+            loudness_lufs: row.loudness_lufs,
+            extras: row.wanted_extras().into_iter().map(Extra::word).collect(),
+            poster_url: extra(Extra::Poster),
+            storyboard_url: extra(Extra::Storyboard),
+            preview_url: extra(Extra::Preview),
+            chapters_url: extra(Extra::Chapters),
             dash_url,
             id: row.id,
             packaged_content_id: row.packaged_content_id,
@@ -295,6 +325,7 @@ fn parse_order(body: &[u8]) -> Result<Order> {
         Some(Scheme::Cbcs),
         EncryptScope::All,
         SEGMENT_DURATION_MS,
+        (None, Vec::new()),
     )
 }
 
@@ -304,6 +335,7 @@ pub(super) fn parse_order_over(
     scheme: Option<Scheme>,
     scope: EncryptScope,
     segment_duration_ms: i64,
+    (usual_loudness, usual_extras): (Option<f64>, Vec<Extra>),
 ) -> Result<Order> {
     let fields = Fields::parse(body, true)?;
     let mut faults = Faults::default();
@@ -315,6 +347,8 @@ pub(super) fn parse_order_over(
         "segment_duration",
         "priority",
         "unique_key",
+        "extras",
+        "loudness_lufs",
     ]));
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
@@ -336,6 +370,10 @@ pub(super) fn parse_order_over(
         unique_key: faults.of(unique_key(&fields)),
         replaces: None,
         ladder: None,
+        loudness_lufs: faults
+            .of(fields.decimal("loudness_lufs", LOUDNESS))
+            .or(usual_loudness),
+        extras: faults.of(extras(&fields)).unwrap_or(usual_extras),
     };
     faults.end()?;
     if order.scheme.is_none() && (order.kid.is_some() || order.key.is_some()) {
@@ -343,6 +381,17 @@ pub(super) fn parse_order_over(
         return Err(Problem::in_body("scheme", text));
     }
     Ok(order)
+}
+
+/// Reads `extras`: a list of words, each once and in order.
+fn extras(fields: &Fields) -> Result<Option<Vec<Extra>>> {
+    let words = Extra::ALL.map(|extra| (extra.word(), extra));
+    let Some(mut extras) = fields.list("extras", &words)? else {
+        return Ok(None);
+    };
+    extras.sort_unstable();
+    extras.dedup();
+    Ok(Some(extras))
 }
 
 /// Reads `unique_key`: bytes that every engine compares in the same way.

@@ -65,6 +65,7 @@ fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
         old.engine_scheme(),
         old.engine_scope(),
         old.segment_duration_ms,
+        (old.loudness_lufs, old.wanted_extras()),
     )?;
     order.replaces = Some(old.packaged_content_id);
     let says_nothing = order.kid.is_none() && order.key.is_none();

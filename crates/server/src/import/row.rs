@@ -249,6 +249,8 @@ async fn take_package(
         unique_key: None,
         replaces: None,
         ladder: None,
+        loudness_lufs: None,
+        extras: Vec::new(),
     };
     match target.db.add_package(&new).await {
         Ok(Some(_)) => Ok(Outcome::Taken(note)),

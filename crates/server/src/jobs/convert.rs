@@ -1,8 +1,8 @@
 //! The part that makes of a delivered file what the engine reads, and how the packaging opens it.
 
-use super::Failure;
 use super::control::{Control, StoppableSource};
 use super::package::blocking;
+use super::{Failure, extras};
 use crate::app::Shared;
 use crate::db;
 use crate::db::assets::Asset;
@@ -20,9 +20,11 @@ use transcode::{Converted, Error};
 /// What a part is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "make", rename_all = "snake_case")]
-enum Task {
+pub(super) enum Task {
     /// The whole file as MP4, and its text as WebVTT.
     Conversion,
+    /// What pages show of it.
+    Extras,
 }
 
 /// What came of a conversion.
@@ -33,14 +35,25 @@ struct Conversion {
 
 /// A file that a part made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Made {
+pub(super) struct Made {
     /// Its name among the parts of the package.
-    name: String,
+    pub(super) name: String,
     #[serde(flatten)]
-    recorded: Recorded,
+    pub(super) recorded: Recorded,
     /// Of text: what the container told of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<TextTrack>,
+}
+
+impl Made {
+    /// A file that is no text.
+    pub(super) fn file(name: &str, recorded: Recorded) -> Self {
+        Self {
+            name: name.to_owned(),
+            recorded,
+            text: None,
+        }
+    }
 }
 
 /// What is known of a track of text.
@@ -51,38 +64,73 @@ struct TextTrack {
     hearing_impaired: bool,
 }
 
-/// Lets the packaging of a file that needs it wait for its conversion.
-pub(super) async fn split(shared: &Arc<Shared>, claim: &Claim) -> Result<Settled, Failure> {
-    let part = NewPart {
-        id: id::tagged("job")?,
-        task: json(&Task::Conversion)?,
-        weight: 1,
-    };
+/// Whether the package is made of what a conversion makes, and not of the delivered file.
+pub(super) fn converts(package: &Package, asset: &Asset) -> bool {
+    package.loudness_lufs.is_some() || asset.probe.0.conversion.is_some()
+}
+
+/// Lets a packaging wait for what must be made before it: a conversion, extras. `None` when it can begin.
+pub(super) async fn split(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    package: &Package,
+    asset: &Asset,
+) -> Result<Option<Settled>, Failure> {
+    if package.preparation.is_some() {
+        return Ok(None);
+    }
+    let wants_extras = !package.wanted_extras().is_empty();
+    let converts = converts(package, asset);
+    let tasks = [(Task::Conversion, converts), (Task::Extras, wants_extras)];
+    let mut parts = Vec::new();
+    for (task, _) in tasks.iter().filter(|(_, is_needed)| *is_needed) {
+        parts.push(NewPart {
+            id: id::tagged("job")?,
+            task: json(task)?,
+            weight: 1,
+        });
+    }
+    if parts.is_empty() {
+        return Ok(None);
+    }
     crash_point!("parts.decided");
-    let settled = shared.db.split(claim, "{}", &[part]).await?;
+    let settled = shared.db.split(claim, "{}", &parts).await?;
     crash_point!("parts.queued");
     shared.wake_workers();
-    Ok(settled)
+    Ok(Some(settled))
 }
 
 /// Makes a claimed part.
 pub(super) async fn make(
     shared: &Arc<Shared>,
     claim: &Claim,
+    package: Package,
     asset: Asset,
     control: &Arc<Control>,
 ) -> Result<Settled, Failure> {
     let task = claim.task.as_deref().unwrap_or_default();
-    let Task::Conversion = serde_json::from_str(task)
+    let task: Task = serde_json::from_str(task)
         .map_err(|_| Failure::Permanent("a newer Reelpack ordered this part".to_owned()))?;
-    let (worker, code, watched) = (shared.clone(), claim.code.clone(), control.clone());
-    let number = asset.input_content_id;
-    let made = blocking(move || convert(&worker, &code, &asset, &watched)).await?;
+    let (worker, watched) = (shared.clone(), control.clone());
+    let (number, loudness) = (asset.input_content_id, package.loudness_lufs);
+    let made = match task {
+        Task::Conversion => {
+            let made = blocking(move || convert(&worker, &package, &asset, &watched)).await?;
+            // What was said of the file before is what was to be done; more may have turned out. What this package wants
+            // besides says nothing of the file.
+            if loudness.is_none() {
+                let said = shared.db.set_conversion(claim, number, &made.done);
+                said.await?;
+            }
+            json(&made.files)?
+        }
+        Task::Extras => {
+            let made = blocking(move || extras::make(&worker, &package, &asset, &watched));
+            json(&made.await?)?
+        }
+    };
     crash_point!("part.kept");
-    // What was said of the file before is what was to be done; more may have turned out.
-    let said = shared.db.set_conversion(claim, number, &made.done);
-    said.await?;
-    let settled = shared.db.finish_part(claim, &json(&made.files)?).await?;
+    let settled = shared.db.finish_part(claim, &made).await?;
     crash_point!("part.done");
     // With the last part, the packaging goes on.
     shared.wake_workers();
@@ -91,7 +139,7 @@ pub(super) async fn make(
 
 fn convert(
     shared: &Shared,
-    code: &str,
+    package: &Package,
     asset: &Asset,
     control: &Control,
 ) -> Result<Conversion, Failure> {
@@ -107,7 +155,8 @@ fn convert(
     let facts = transcode::probe(&shared.tools, source.path(), control)?;
     control.set_total((facts.seconds * 1000.0) as u64);
     let file = std::fs::File::open(source.path())?;
-    let complaints = foreign::complaints(&file)?.unwrap_or_default();
+    let mut complaints = foreign::complaints(&file)?.unwrap_or_default();
+    complaints.loudness = package.loudness_lufs;
     let (conversion, converted) = transcode::convert_until(
         &shared.tools,
         source.path(),
@@ -119,7 +168,7 @@ fn convert(
     )?;
     crash_point!("part.made");
     Ok(Conversion {
-        files: keep(shared, code, &converted)?,
+        files: keep(shared, &package.code, &converted)?,
         done: db::probe::Conversion::of(&facts, &conversion),
     })
 }
@@ -156,6 +205,10 @@ pub(super) async fn open(
     let parts = shared.db.parts(package.packaged_content_id).await?;
     let mut made: Vec<Made> = Vec::new();
     for part in parts {
+        let task = serde_json::from_str(&part.task);
+        if !matches!(task, Ok(Task::Conversion)) {
+            continue;
+        }
         let files = serde_json::from_str(part.made.as_deref().unwrap_or("[]"));
         let files: Vec<Made> = files.map_err(|error| Failure::Permanent(error.to_string()))?;
         made.extend(files);

@@ -5,6 +5,7 @@
 
 mod control;
 mod convert;
+mod extras;
 mod incarnation;
 mod package;
 mod render;

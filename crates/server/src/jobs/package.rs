@@ -3,7 +3,7 @@
 use super::Failure;
 use super::control::{Control, StoppableSource};
 use super::render::{self, Target, Written};
-use super::{convert, verify};
+use super::{convert, extras, verify};
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::claims::{Claim, Settled};
@@ -25,16 +25,18 @@ pub(super) async fn make(
 ) -> Result<(Settled, &'static str), Failure> {
     let (package, asset) = load(shared, claim).await?;
     if claim.part > 0 {
-        let made = convert::make(shared, claim, asset, control).await?;
+        let made = convert::make(shared, claim, package, asset, control).await?;
         return Ok((made, "a part is made"));
     }
-    if asset.probe.0.conversion.is_some() && package.preparation.is_none() {
-        let split = convert::split(shared, claim).await?;
+    if let Some(split) = convert::split(shared, claim, &package, &asset).await? {
         return Ok((split, "the job waits for its parts"));
     }
     let needed_parts = package.preparation.is_some();
-    let code = package.code.clone();
+    let (code, ordered_at_ms) = (package.code.clone(), package.created_at_ms);
     let settled = publish(shared, claim, package, asset, control).await?;
+    if settled == Settled::Yes {
+        shared.metrics.published(ordered_at_ms);
+    }
     if needed_parts && settled == Settled::Yes {
         let storage = shared.clone();
         blocking(move || {
@@ -56,9 +58,10 @@ async fn publish(
     let options = options(shared, &package, claim)?;
     let target = shared.storage.package(&package.code);
 
-    let opened = match package.preparation {
-        None => sources(shared, asset, control).await?,
-        Some(_) => convert::open(shared, &package, control).await?,
+    let beside = extras::made(shared, &package).await?;
+    let opened = match convert::converts(&package, &asset) {
+        false => sources(shared, asset, control).await?,
+        true => convert::open(shared, &package, control).await?,
     };
     let (plan, sources) = blocking(move || {
         let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
@@ -69,7 +72,8 @@ async fn publish(
     crash_point!("job.planned");
     let trust = shared.storage.trust();
     let trusted = trust.is_some() && trust == claim.boot_id;
-    let (renditions, warnings) = facts(&plan);
+    let (renditions, mut warnings) = facts(&plan);
+    warnings.extend(beside.notes.iter().cloned());
     let noted = shared
         .db
         .set_fragmented(claim, &renditions, &warnings, trust.as_deref());
@@ -99,8 +103,15 @@ async fn publish(
     }
 
     crash_point!("media.noted");
-    let to = target.clone();
-    let (mpd, sealed) = blocking(move || finish(&plan, &written, &sources, &to)).await?;
+    if shared.db.set_extras_made(claim, &beside.made()).await? == Settled::Refused {
+        return Ok(Settled::Refused);
+    }
+    let (to, code, worker) = (target.clone(), package.code.clone(), shared.clone());
+    let (mpd, sealed) = blocking(move || {
+        extras::put(&worker, &code, &beside, &to)?;
+        finish(&plan, &written, &sources, &to)
+    })
+    .await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
     let noted = shared.db.set_sealed(claim, &sealed.hashes_sha256);
@@ -108,14 +119,9 @@ async fn publish(
         return Ok(Settled::Refused);
     }
     crash_point!("publish.ready");
-    let settled = shared
-        .db
-        .publish(claim, &url, &newest, sealed.bytes)
-        .await?;
+    let published = shared.db.publish(claim, &url, &newest, sealed.bytes);
+    let settled = published.await?;
     crash_point!("publish.committed");
-    if settled == Settled::Yes {
-        shared.metrics.published(package.created_at_ms);
-    }
     Ok(settled)
 }
 

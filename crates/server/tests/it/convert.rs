@@ -83,6 +83,30 @@ async fn what_turns_out_in_the_conversion_is_told_of_the_asset() {
 }
 
 #[tokio::test]
+async fn sound_is_made_as_loud_as_is_asked_for_in_one_package_alone() {
+    let app = TestApp::start().await;
+    let asset = app.upload(&clips::numbered(0)).await;
+    assert!(asset["conversion"].is_null());
+    let path = format!("/api/v1/assets/{}", text(&asset["id"]));
+    for wrong in [json!(-4), json!("-23")] {
+        let order = json!({"loudness_lufs": wrong});
+        let answer = app.post_json(&format!("{path}/packages"), &order).await;
+        problem(answer, 400, "invalid_request").await;
+    }
+    let package = app
+        .order(&asset, &json!({"loudness_lufs": -23, "scheme": "none"}))
+        .await;
+    let package = app.ended(&package).await;
+    assert_eq!(
+        (&package["status"], &package["loudness_lufs"]),
+        (&json!("Ready"), &json!(-23.0))
+    );
+    let asset = json_of(app.get(&path).await, StatusCode::OK).await;
+    assert!(asset["conversion"].is_null(), "{asset}");
+    app.until_gone("parts").await;
+}
+
+#[tokio::test]
 async fn parts_are_made_where_packages_are_in_a_bucket() {
     let s3 = S3::start().await;
     let dir = tempfile::tempdir().expect("a folder");

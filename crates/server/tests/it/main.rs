@@ -9,6 +9,7 @@ mod database_away;
 mod disk;
 mod engines;
 mod events;
+mod extras;
 mod first_api;
 mod idempotency;
 mod import;

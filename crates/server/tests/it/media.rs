@@ -211,6 +211,7 @@ async fn players_of_other_origins_may_read() {
     problem(request.send().await.expect("an answer"), 403, "cross_site").await;
 }
 
+/// SEC-02, SEC-39.
 #[tokio::test]
 async fn paths_lead_to_published_files_alone() {
     let app = TestApp::start().await;
@@ -358,6 +359,7 @@ async fn manifests_are_compressed_as_the_client_takes_it_and_segments_never() {
     assert!(!segment.headers().contains_key("content-encoding"));
 }
 
+/// SEC-32.
 #[tokio::test]
 async fn listed_origins_alone_may_read_where_they_are_listed() {
     let app = TestApp::start_with(|config| {
@@ -400,4 +402,45 @@ async fn what_was_deleted_is_not_served_from_memory() {
     let package = format!("/api/v1/packages/{}", text(&package["id"]));
     assert_eq!(app.delete(&package).await.status(), StatusCode::NO_CONTENT);
     problem(app.get(&path).await, 404, "not_found").await;
+}
+
+#[tokio::test]
+async fn files_are_whole_where_no_memory_is_to_spare() {
+    let options = json!({"scheme": "none", "segment_duration": 60});
+    let mut seen = Vec::new();
+    for memory in [128 << 20, 16 << 10] {
+        let app = TestApp::start_with(|config| config.serving.media_memory = memory).await;
+        let package = app.ready(&clips::long(), &options).await;
+        let path = app.path_of(&package["dash_url"]);
+        let path = path.replace("stream.mpd", "video/1.m4s");
+        let whole = app.get(&path).await.bytes().await.expect("bytes");
+        let end = whole.len() - 1;
+        let part = with(&app, &path, "range", &format!("bytes=70000-{end}")).await;
+        assert_eq!(part.bytes().await.expect("bytes"), whole.slice(70_000..));
+        let several = with(&app, &path, "range", "bytes=0-99999,200000-299999").await;
+        let several = several.bytes().await.expect("bytes");
+        for range in [0..100_000, 200_000..300_000] {
+            let wanted = &whole[range.clone()];
+            let found = several.windows(wanted.len()).any(|window| window == wanted);
+            assert!(found, "{range:?}");
+        }
+        seen.push(whole);
+    }
+    assert_eq!(seen[0], seen[1]);
+}
+
+/// SEC-38: what is private does not become a file by its name, and nothing private is kept by caches.
+#[tokio::test]
+async fn private_addresses_have_no_files_below_them() {
+    let app = TestApp::start().await;
+    for path in [
+        "/api/v1/assets/x.css",
+        "/api/v1/queue/x.js",
+        "/api/v1/x.png",
+        "/library/x.css",
+    ] {
+        let answer = app.get(path).await;
+        assert_eq!(header(&answer, "cache-control"), "no-store", "{path}");
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
 }

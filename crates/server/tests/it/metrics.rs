@@ -94,6 +94,7 @@ async fn requests_jobs_and_publishing_are_counted_by_route_and_never_by_id() {
     assert!(series(&third).len() < 1_000, "{}", series(&third).len());
 }
 
+/// SEC-40.
 #[tokio::test]
 async fn metrics_are_nowhere_but_on_their_listener() {
     let with = app().await;

@@ -34,9 +34,10 @@ pub(super) fn make(look: &Look<'_>) -> Result<()> {
     }
     let (_, time) = best.unwrap_or_default();
     let mut arguments = look.input(true, time);
+    // The key picture lies before the time, and ffmpeg drops what lies before 0.
     let filters = look.shown(look.size(LONG_SIDE), "yuvj420p");
     let options = format!(
-        "-map 0:{} -frames:v 1 -vf {filters} -c:v mjpeg -q:v 3 -f mjpeg",
+        "-map 0:{} -frames:v 1 -vf setpts=PTS-STARTPTS,{filters} -c:v mjpeg -q:v 3 -f mjpeg",
         look.track.index
     );
     arguments.extend(words(&options));

@@ -128,4 +128,9 @@ fn complaints_are_heard_of_the_tracks_that_they_are_about() {
     let all = pictures.or(Complaints::everything());
     assert_eq!(all.pictures, says("has no key picture for 60 s"));
     assert_eq!(treatments(tracks("h264"), &all), [ToH264, ToAac]);
+    let loud = Complaints {
+        loudness: Some(-23.0),
+        ..Complaints::default()
+    };
+    assert_eq!(treatments(tracks("h264"), &loud), [Copy, ToAac]);
 }

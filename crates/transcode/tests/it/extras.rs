@@ -122,3 +122,27 @@ fn a_turned_picture_is_shown_upright_and_sound_alone_has_none() {
     assert!(extras.made.is_empty());
     assert_eq!(extras.notes[0], "no poster: the file has no picture");
 }
+
+#[test]
+fn pictures_of_any_container_and_codec_make_a_poster() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let picture = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=2";
+    for (name, codec) in [
+        ("a.webm", "-c:v libvpx -deadline realtime"),
+        ("b.ts", "-c:v mpeg2video -g 12"),
+        ("c.mkv", "-c:v ffv1 -pix_fmt yuv444p10le"),
+        ("d.avi", "-c:v mpeg4"),
+    ] {
+        let path = dir.path().join(name);
+        generate(&format!("{picture} {codec}"), &path);
+        let out = dir.path().join(format!("{name}-out"));
+        let extras = made(&path, &out, &[Extra::Poster, Extra::Storyboard]);
+        assert_eq!(extras.made.len(), 2, "{name}");
+        assert!(brightness(&out.join("poster.jpg")) > 60.0, "{name}");
+        let board = ask(
+            "-show_entries stream=width,height",
+            &out.join("storyboard.jpg"),
+        );
+        assert_eq!(board, "2560,288", "{name}: 20 tiles");
+    }
+}

@@ -56,6 +56,8 @@ async fn fill(db: &Database, count: usize) {
             unique_key: None,
             replaces: None,
             ladder: None,
+            loudness_lufs: None,
+            extras: Vec::new(),
         };
         db.add_package(&package).await.expect("a package");
     }

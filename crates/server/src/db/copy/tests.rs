@@ -40,6 +40,8 @@ async fn filled(db: &Database, name: &str) -> i64 {
         job_id: format!("job_{name}"),
         iv_seed: [7; 16],
         ladder: None,
+        loudness_lufs: None,
+        extras: Vec::new(),
         replaces: Some((1, 1000)),
         priority: 0,
         unique_key: None,

@@ -47,6 +47,8 @@ async fn publish(db: &Database, asset: i64, name: &str, replaces: Option<(i64, i
         unique_key: None,
         replaces,
         ladder: None,
+        loudness_lufs: None,
+        extras: Vec::new(),
     };
     let number = db.add_package(&package).await.expect("a package");
     let claim = db.claim_job("worker", LEASE_MS).await.expect("an answer");

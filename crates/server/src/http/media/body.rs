@@ -38,8 +38,8 @@ pub(super) async fn of_part(
 ) -> Result<Body> {
     match content {
         Content::Memory(bytes) => Ok(Body::from(slice(&bytes, &range))),
-        Content::File(file) => first(shared, file, range).await,
-        Content::Remote(object) => Ok(Body::from_stream(object.stream(range).await?)),
+        Content::File(file) => Box::pin(first(shared, file, range)).await,
+        Content::Remote(object) => Ok(Body::from_stream(Box::pin(object.stream(range)).await?)),
     }
 }
 
