@@ -4,11 +4,14 @@
 use crate::id;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac};
 use packager::{ContentKey, KeyId};
-use std::fs::File;
+use sha2::Sha256;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use zeroize::{Zeroize, Zeroizing};
 
 /// File in the data folder that holds the wrapping key, as 64 hex digits.
@@ -16,11 +19,37 @@ pub(crate) const KEY_FILE: &str = "content-keys.key";
 const NONCE_BYTES: usize = 12;
 /// What is sealed to know a key file by. No package has such associated data.
 const CHECK: &[u8] = b"reelpack 1|key file";
+/// Of what the key that signs playback tokens is derived, beside the key of the file.
+const SIGNING: &[u8] = b"reelpack 1|playback tokens";
+/// Keys of one file.
+const MOST_KEYS: usize = 16;
 
-/// Wraps and unwraps content keys. `Debug` shows no secret.
+/// Wraps and unwraps content keys, and signs playback tokens. `Debug` shows no secret.
+///
+/// The key file has one key a line. The first wraps and signs; the others were first before, and still unwrap and
+/// verify. A file that changed is read again, so that its key can be another one while servers run.
 pub(crate) struct Keys {
-    cipher: Aes256Gcm,
+    ring: RwLock<Arc<Ring>>,
     file: PathBuf,
+}
+
+/// The keys of a key file as it was.
+struct Ring {
+    seen: Seen,
+    keys: Vec<WrappingKey>,
+}
+
+/// By what a file that changed is known: it is replaced, never written in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+struct WrappingKey {
+    cipher: Aes256Gcm,
+    signing: Zeroizing<[u8; 32]>,
 }
 
 /// Why keys cannot be used. The text never holds a secret.
@@ -35,7 +64,7 @@ pub(crate) enum KeysError {
         source: io::Error,
     },
     /// The key file does not hold 64 hex digits.
-    #[error("{} does not hold 64 hex digits; bring back the key file that was made with this database", .0.display())]
+    #[error("{} does not hold 64 hex digits, or some lines of them; bring back the key file that was made with this database", .0.display())]
     Form(PathBuf),
     /// The key file is open to others.
     #[error("{path} may be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
@@ -61,24 +90,8 @@ pub(crate) enum KeysError {
 impl Keys {
     /// Opens a key file.
     pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
-        let at = |source| KeysError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let mut file = File::open(path).map_err(at)?;
-        let mode = file.metadata().map_err(at)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(KeysError::Mode { path, mode });
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(at)?;
-        let secret = decode_hex(text.trim());
-        let mut secret = secret.ok_or_else(|| KeysError::Form(path.to_owned()))?;
-        let cipher = Aes256Gcm::new(&(*secret).into());
-        secret.zeroize();
         Ok(Self {
-            cipher,
+            ring: RwLock::new(Arc::new(Ring::read(path)?)),
             file: path.to_owned(),
         })
     }
@@ -125,13 +138,58 @@ impl Keys {
     }
 
     fn seal(&self, aad: &[u8], secret: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let ring = self.newest();
+        let first = ring.keys.first().ok_or(KeysError::Wrap)?;
         let nonce: [u8; NONCE_BYTES] = id::random()?;
         let payload = Payload { msg: secret, aad };
-        let sealed = self
-            .cipher
-            .encrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| KeysError::Wrap)?;
+        let sealed = first.cipher.encrypt(&Nonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| KeysError::Wrap)?;
         Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The keys as they were read last.
+    fn ring(&self) -> Arc<Ring> {
+        self.ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The keys, read again if the file changed. While it cannot be read, they are what they were.
+    fn newest(&self) -> Arc<Ring> {
+        let ring = self.ring();
+        let seen = std::fs::metadata(&self.file).map(|facts| Seen::of(&facts));
+        if seen.is_ok_and(|seen| seen == ring.seen) {
+            return ring;
+        }
+        match Ring::read(&self.file) {
+            Ok(read) => {
+                let read = Arc::new(read);
+                *self.ring.write().unwrap_or_else(PoisonError::into_inner) = read.clone();
+                read
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the key file changed and cannot be used; what it held before is");
+                ring
+            }
+        }
+    }
+
+    /// The signature of a text (HMAC-SHA-256).
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        let ring = self.newest();
+        // A ring has a key: it is not read otherwise.
+        let key = ring.keys.first().map(|key| &*key.signing);
+        mac(key.unwrap_or(&[0; 32]), text)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
+    /// Whether a signature of a text is one of ours. The comparison takes the same time wherever they differ.
+    pub(crate) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+        let verifies = |key: &WrappingKey| mac(&key.signing, text).verify_slice(signature).is_ok();
+        self.ring().keys.iter().any(verifies) || self.newest().keys.iter().any(verifies)
     }
 
     /// Decrypts what [`Keys::wrap`] made for the same package, KID and role.
@@ -149,11 +207,19 @@ impl Keys {
         let (nonce, sealed) = wrapped
             .split_first_chunk::<NONCE_BYTES>()
             .ok_or_else(|| self.unwrap_error())?;
-        let payload = Payload { msg: sealed, aad };
-        self.cipher
-            .decrypt(&Nonce::from(*nonce), payload)
+        let nonce = Nonce::from(*nonce);
+        let open = |ring: &Ring| {
+            let mut keys = ring.keys.iter();
+            keys.find_map(|key| {
+                key.cipher
+                    .decrypt(&nonce, Payload { msg: sealed, aad })
+                    .ok()
+            })
+        };
+        let opened = open(&self.ring()).or_else(|| open(&self.newest()));
+        opened
             .map(Zeroizing::new)
-            .map_err(|_| self.unwrap_error())
+            .ok_or_else(|| self.unwrap_error())
     }
 
     /// Encrypts an answer that is kept for a client under a name.
@@ -185,6 +251,66 @@ impl Keys {
     fn unwrap_error(&self) -> KeysError {
         KeysError::Unwrap(self.file.clone())
     }
+}
+
+impl Ring {
+    fn read(path: &Path) -> Result<Self, KeysError> {
+        let at = |source| KeysError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = File::open(path).map_err(at)?;
+        let facts = file.metadata().map_err(at)?;
+        let mode = facts.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.to_owned();
+            return Err(KeysError::Mode { path, mode });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(at)?;
+        let form = || KeysError::Form(path.to_owned());
+        let keys = text.split_whitespace().map(|line| {
+            let secret = decode_hex(line).ok_or_else(form)?;
+            Ok(WrappingKey::new(&secret))
+        });
+        let keys = keys.collect::<Result<Vec<_>, KeysError>>()?;
+        match keys.is_empty() || keys.len() > MOST_KEYS {
+            true => Err(form()),
+            false => Ok(Self {
+                seen: Seen::of(&facts),
+                keys,
+            }),
+        }
+    }
+}
+
+impl Seen {
+    fn of(facts: &Metadata) -> Self {
+        Self {
+            inode: facts.ino(),
+            size: facts.size(),
+            modified: (facts.mtime(), facts.mtime_nsec()),
+        }
+    }
+}
+
+impl WrappingKey {
+    fn new(secret: &[u8; 32]) -> Self {
+        Self {
+            cipher: Aes256Gcm::new(&(*secret).into()),
+            // What signs is another key than what wraps.
+            signing: Zeroizing::new(mac(secret, SIGNING).finalize().into_bytes().into()),
+        }
+    }
+}
+
+fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
+    // A key that is shorter than a block counts as one that ends in zeros (RFC 2104).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    mac.update(text);
+    mac
 }
 
 /// Which secret of a package is wrapped.

@@ -75,6 +75,7 @@ mod open;
 pub(crate) mod packages;
 pub(crate) mod paging;
 pub(crate) mod parts;
+pub(crate) mod playback;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod queue;

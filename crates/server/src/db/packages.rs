@@ -4,6 +4,7 @@ use super::assets::Deleted;
 use super::events::{self, EventKind};
 use super::extras;
 use super::jobs::{Job, JobState, progress};
+use super::playback::Policy;
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
@@ -199,6 +200,8 @@ pub(crate) struct WrappedKey {
     pub(crate) id: String,
     pub(crate) kid: String,
     pub(crate) video_key: Vec<u8>,
+    pub(crate) asset_id: String,
+    pub(crate) playback: Policy,
 }
 
 macro_rules! select {
@@ -369,8 +372,9 @@ impl Database {
         code: Option<&str>,
     ) -> Result<Vec<WrappedKey>> {
         let found = query(
-            "SELECT p.id, k.kid, k.wrapped_key AS video_key FROM content_keys k \
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.playback FROM content_keys k \
              JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
+             JOIN assets a ON a.input_content_id = p.input_content_id \
              WHERE k.kid IN ({list}) AND (? IS NULL OR p.code = ?) AND p.status = 'Ready' \
              ORDER BY p.packaged_content_id DESC",
         );

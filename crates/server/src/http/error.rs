@@ -72,6 +72,8 @@ enum Kind {
     WrongSetUpToken,
     MissingScope,
     TooManyAttempts,
+    PlaybackIsSigned,
+    WrongPlaybackToken,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -226,6 +228,16 @@ impl Kind {
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_attempts",
                 "Too many attempts to log in",
+            ),
+            Self::PlaybackIsSigned => (
+                StatusCode::UNAUTHORIZED,
+                "playback_is_signed",
+                "Players must show a playback token",
+            ),
+            Self::WrongPlaybackToken => (
+                StatusCode::FORBIDDEN,
+                "wrong_playback_token",
+                "The playback token is not good for this",
             ),
             _ => self.facts_of_uploads(),
         }
@@ -425,6 +437,22 @@ impl Problem {
         Self::new(
             Kind::TooManyAttempts,
             format!("wait {seconds} s, then try again"),
+        )
+    }
+
+    /// 401 for a player that shows nothing.
+    pub(super) fn playback_is_signed() -> Self {
+        Self::new(
+            Kind::PlaybackIsSigned,
+            "ask for it with ?token= and a token of POST /api/v1/assets/{id}/playback_tokens",
+        )
+    }
+
+    /// 403 for a player whose token is none, of something else, or not good at this moment.
+    pub(super) fn wrong_playback_token() -> Self {
+        Self::new(
+            Kind::WrongPlaybackToken,
+            "it has run out, is used up, or is of another asset, rendition or kind; ask for another one",
         )
     }
 
@@ -720,7 +748,12 @@ impl From<crate::order::OrderError> for Problem {
 
 impl From<crate::license::LicenseError> for Problem {
     fn from(error: crate::license::LicenseError) -> Self {
-        Self::internal(error)
+        use crate::license::LicenseError;
+        match error {
+            LicenseError::UsedUp => Self::wrong_playback_token(),
+            LicenseError::Database(error) => error.into(),
+            LicenseError::Keys(_) => Self::internal(error),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod packages;
 mod page;
 mod paging;
 mod peer;
+mod playback;
 mod queue;
 mod range;
 mod replace;

@@ -4,7 +4,7 @@ use super::error::Problem;
 use super::uploads::resource;
 use super::{
     assets, cors, events, first_api, guard, health, idempotency, jobs, library, license, media,
-    observe, packages, page, queue, replace, request_id, session, slow, tokens, uploads,
+    observe, packages, page, playback, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -84,6 +84,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(playback::get, playback::put))
+        .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);

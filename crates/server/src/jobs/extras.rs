@@ -3,12 +3,15 @@
 use super::Failure;
 use super::control::Control;
 use super::convert::{Made, Task};
+use super::package::blocking;
 use crate::app::Shared;
 use crate::db::assets::Asset;
+use crate::db::claims::{Claim, Settled};
 use crate::db::packages::Package;
 use crate::storage::{PackageStore, Recorded};
 use packager::Source as _;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use transcode::{Error, Extra};
 
 /// Bytes that are copied at once.
@@ -93,8 +96,23 @@ pub(super) async fn made(shared: &Shared, package: &Package) -> Result<Beside, F
     Ok(Beside::default())
 }
 
-/// Copies the files to the package.
-pub(super) fn put(
+/// Notes what was made, and copies it to the package.
+pub(super) async fn put(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    beside: Beside,
+    package: &PackageStore,
+) -> Result<Settled, Failure> {
+    let made = beside.made();
+    let settled = shared.db.set_extras_made(claim, &made).await?;
+    let (worker, code, to) = (shared.clone(), claim.code.clone(), package.clone());
+    if settled == Settled::Yes {
+        blocking(move || copy(&worker, &code, &beside, &to)).await?;
+    }
+    Ok(settled)
+}
+
+fn copy(
     shared: &Shared,
     code: &str,
     beside: &Beside,
