@@ -21,6 +21,7 @@ mod place;
 mod progress;
 mod push;
 mod random;
+mod rotate_key;
 mod scrub;
 mod serve;
 mod settings;
@@ -67,6 +68,7 @@ enum Command {
     Push(push::PushArgs),
     Import(Box<import::ImportArgs>),
     Scrub(scrub::ScrubArgs),
+    RotateKey(rotate_key::RotateKeyArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
 }
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Command::Push(args) => push::run(&args, cli.quiet),
         Command::Import(args) => import::run(&args),
         Command::Scrub(args) => scrub::run(&args),
+        Command::RotateKey(args) => rotate_key::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
     };

@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// File in the data folder that holds the wrapping key, as 64 hex digits.
 pub(crate) const KEY_FILE: &str = "content-keys.key";
@@ -175,6 +175,69 @@ impl Keys {
         }
     }
 
+    /// How many keys the file has.
+    pub(crate) fn count(&self) -> usize {
+        self.newest().keys.len()
+    }
+
+    /// Makes a key, and writes it into the file before the others.
+    pub(crate) fn add(&self) -> Result<(), KeysError> {
+        self.rewrite(|old| {
+            let mut text = make()?;
+            text.push_str(old);
+            Ok(text)
+        })
+    }
+
+    /// Leaves nothing in the file but its first key.
+    pub(crate) fn keep_first(&self) -> Result<(), KeysError> {
+        self.rewrite(|old| {
+            let first = old.split_whitespace().next().unwrap_or_default();
+            Ok(Zeroizing::new(format!("{first}\n")))
+        })
+    }
+
+    /// Puts another file in the place of the key file in one step.
+    fn rewrite(
+        &self,
+        change: impl Fn(&str) -> io::Result<Zeroizing<String>>,
+    ) -> Result<(), KeysError> {
+        let replace = || {
+            let old = Zeroizing::new(std::fs::read_to_string(&self.file)?);
+            let temporary = write_beside(&self.file, &change(&old)?)?;
+            std::fs::rename(&temporary, &self.file)?;
+            sync_folder(&self.file)
+        };
+        replace().map_err(|source| KeysError::Io {
+            path: self.file.clone(),
+            source,
+        })?;
+        self.newest();
+        Ok(())
+    }
+
+    /// The same secret under the first key; `None` when it is under that already.
+    pub(crate) fn rewrap(
+        &self,
+        package: &str,
+        kid: &KeyId,
+        role: Role,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, KeysError> {
+        let aad = associated(package, kid, role);
+        let ring = self.newest();
+        if ring
+            .keys
+            .first()
+            .and_then(|key| key.open(&aad, wrapped))
+            .is_some()
+        {
+            return Ok(None);
+        }
+        let secret = self.open_sealed(&aad, wrapped)?;
+        self.seal(&aad, &secret).map(Some)
+    }
+
     /// The signature of a text (HMAC-SHA-256).
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
         let ring = self.newest();
@@ -204,22 +267,9 @@ impl Keys {
     }
 
     fn open_sealed(&self, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        let (nonce, sealed) = wrapped
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or_else(|| self.unwrap_error())?;
-        let nonce = Nonce::from(*nonce);
-        let open = |ring: &Ring| {
-            let mut keys = ring.keys.iter();
-            keys.find_map(|key| {
-                key.cipher
-                    .decrypt(&nonce, Payload { msg: sealed, aad })
-                    .ok()
-            })
-        };
+        let open = |ring: &Ring| ring.keys.iter().find_map(|key| key.open(aad, wrapped));
         let opened = open(&self.ring()).or_else(|| open(&self.newest()));
-        opened
-            .map(Zeroizing::new)
-            .ok_or_else(|| self.unwrap_error())
+        opened.ok_or_else(|| self.unwrap_error())
     }
 
     /// Encrypts an answer that is kept for a client under a name.
@@ -302,6 +352,14 @@ impl WrappingKey {
             signing: Zeroizing::new(mac(secret, SIGNING).finalize().into_bytes().into()),
         }
     }
+
+    fn open(&self, aad: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, msg) = wrapped.split_first_chunk::<NONCE_BYTES>()?;
+        let opened = self
+            .cipher
+            .decrypt(&Nonce::from(*nonce), Payload { msg, aad });
+        opened.ok().map(Zeroizing::new)
+    }
 }
 
 fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
@@ -350,15 +408,33 @@ fn associated(package: &str, kid: &KeyId, role: Role) -> Vec<u8> {
 
 /// Writes the key file whole or not at all: private from its first byte, linked to its name when durable.
 fn create(path: &Path) -> io::Result<()> {
-    let mut secret: [u8; 32] = id::random()?;
-    let mut text = Zeroizing::new(String::with_capacity(65));
-    for byte in secret {
+    let temporary = write_beside(path, &make()?)?;
+    // A rename would replace the key of a process that was first; the link then fails, and its key is ours.
+    let linked = std::fs::hard_link(&temporary, path).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(error),
+    });
+    std::fs::remove_file(&temporary)?;
+    linked?;
+    sync_folder(path)
+}
+
+/// A line with a new key.
+fn make() -> io::Result<Zeroizing<String>> {
+    let secret: Zeroizing<[u8; 32]> = Zeroizing::new(id::random()?);
+    // A text that grew would leave copies in memory.
+    let mut text = Zeroizing::new(String::with_capacity(65 * (MOST_KEYS + 1)));
+    for byte in *secret {
         use std::fmt::Write as _;
         // Writing to a `String` cannot fail.
         let _ = write!(*text, "{byte:02x}");
     }
     text.push('\n');
-    secret.zeroize();
+    Ok(text)
+}
+
+/// Writes a durable, private file with a name of its own beside another one.
+fn write_beside(path: &Path, text: &str) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", id::code()?));
     let temporary = path.with_file_name(name);
@@ -369,15 +445,17 @@ fn create(path: &Path) -> io::Result<()> {
         .open(&temporary)?;
     let written = file
         .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        // A rename would replace the key of a process that was first; the link then fails, and its key is ours.
-        .and_then(|()| std::fs::hard_link(&temporary, path))
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        });
-    std::fs::remove_file(&temporary)?;
-    written?;
+        .and_then(|()| file.sync_all());
+    match written {
+        Ok(()) => Ok(temporary),
+        Err(error) => {
+            std::fs::remove_file(&temporary)?;
+            Err(error)
+        }
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -438,6 +516,79 @@ mod tests {
             1
         );
         assert_eq!(format!("{keys:?}"), "Keys(redacted)");
+    }
+
+    #[test]
+    fn sec_26_a_file_with_another_key_opens_what_the_old_one_wrapped() {
+        let (dir, keys) = keys();
+        let path = dir.path().join(KEY_FILE);
+        let kid = KeyId([7; 16]);
+        let running = Keys::open(&path).expect("another process");
+        let wrap = |keys: &Keys| {
+            keys.wrap("pkg_a", &kid, Role::Value, &[9; 16])
+                .expect("wrap")
+        };
+        let opens = |keys: &Keys, wrapped: &[u8]| keys.content_key("pkg_a", kid, wrapped).is_ok();
+        let (old, signature) = (wrap(&keys), keys.sign(b"text"));
+        keys.add().expect("another key");
+        assert_eq!((keys.count(), running.count()), (2, 2));
+        let new = wrap(&running);
+        assert!(
+            [&old, &new]
+                .iter()
+                .all(|wrapped| opens(&keys, wrapped) && opens(&running, wrapped))
+        );
+        assert!(running.has_signed(b"text", &signature));
+        let anew = keys
+            .rewrap("pkg_a", &kid, Role::Value, &old)
+            .expect("wrapped anew");
+        let anew = anew.expect("it was under the old key");
+        let again = keys
+            .rewrap("pkg_a", &kid, Role::Value, &anew)
+            .expect("looked at");
+        assert!(again.is_none());
+        keys.keep_first().expect("one key");
+        assert_eq!((keys.count(), running.count()), (1, 1));
+        assert!(opens(&running, &anew) && opens(&running, &new));
+        assert!(!opens(&running, &old), "the old key is gone");
+        assert!(!running.has_signed(b"text", &signature));
+        let left = std::fs::read_dir(dir.path()).expect("the folder").count();
+        assert_eq!(left, 1, "nothing beside the file");
+    }
+
+    #[test]
+    fn sec_24_a_key_that_was_moved_does_not_open() {
+        let (_dir, keys) = keys();
+        let kid = KeyId([7; 16]);
+        let wrapped = keys
+            .wrap("pkg_a", &kid, Role::Value, &[9; 16])
+            .expect("wrap");
+        assert!(keys.content_key("pkg_b", kid, &wrapped).is_err());
+        let given = keys
+            .wrap("pkg_a", &kid, Role::GivenText, &[9; 16])
+            .expect("wrap");
+        assert!(keys.content_key("pkg_a", kid, &given).is_err());
+    }
+
+    #[test]
+    fn sec_25_nonces_do_not_repeat() {
+        let (dir, keys) = keys();
+        let clone = Keys::open(&dir.path().join(KEY_FILE)).expect("a clone");
+        let kid = KeyId([7; 16]);
+        let mut seen = std::collections::HashSet::new();
+        for keys in [&keys, &clone] {
+            for _ in 0..20_000 {
+                let wrapped = keys
+                    .wrap("pkg_a", &kid, Role::Value, &[9; 16])
+                    .expect("wrap");
+                assert!(seen.insert(wrapped[..NONCE_BYTES].to_vec()));
+            }
+        }
+        // They come of nothing but this, which a million times does not repeat.
+        let nonces: std::collections::HashSet<[u8; NONCE_BYTES]> = (0..1_000_000)
+            .map(|_| id::random().expect("randomness"))
+            .collect();
+        assert_eq!(nonces.len(), 1_000_000);
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
+pub(crate) mod content_keys;
 mod copy;
 mod dialect;
 #[cfg(test)]

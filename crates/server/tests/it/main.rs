@@ -26,6 +26,7 @@ mod parallel;
 mod requests;
 mod restart;
 mod retention;
+mod rotation;
 mod scrub;
 mod secrets;
 mod support;
