@@ -300,12 +300,24 @@ impl Database {
     }
 
     /// A page of all packages, or of one asset's, newest first.
-    pub(crate) async fn packages(&self, asset: Option<&str>, page: Page) -> Result<Vec<Package>> {
-        let found = query(select!(
-            "WHERE p.packaged_content_id < ? AND (? IS NULL OR a.id = ?) \
-             ORDER BY p.packaged_content_id DESC LIMIT ?"
-        ));
-        let found = found.bind(page.before).bind(asset).bind(asset);
+    pub(crate) async fn packages(
+        &self,
+        asset: Option<&str>,
+        status: Option<Status>,
+        page: Page,
+    ) -> Result<Vec<Package>> {
+        let found = match page.backwards {
+            false => query(select!(
+                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                 AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id DESC LIMIT ?"
+            )),
+            true => query(select!(
+                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                 AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id LIMIT ?"
+            )),
+        };
+        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(asset).bind(asset).bind(status).bind(status);
         self.whole(self.all(found.bind(page.limit)).await?).await
     }
 

@@ -61,6 +61,7 @@ enum Kind {
     InvalidRequest,
     UnknownField,
     KeyInUse,
+    TooManyStreams,
     KeyReused,
     CrossSite,
     ForeignHost,
@@ -187,6 +188,11 @@ impl Kind {
                 StatusCode::CONFLICT,
                 "idempotency_key_in_use",
                 "The request with this Idempotency-Key is under way",
+            ),
+            Self::TooManyStreams => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "Too many clients follow the events",
             ),
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -348,6 +354,14 @@ impl Problem {
         Self::new(
             Kind::KeyInUse,
             "ask again in a moment: then this request is answered as the first one",
+        )
+    }
+
+    /// 429.
+    pub(super) fn too_many_streams(most: usize) -> Self {
+        Self::new(
+            Kind::TooManyStreams,
+            format!("{most} clients follow the events already; ask for the list now and then"),
         )
     }
 
@@ -643,7 +657,7 @@ impl IntoResponse for Problem {
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked | Kind::KeyInUse => Some("1"),
-            Kind::TooManyUploads | Kind::TooManyAttempts => Some("60"),
+            Kind::TooManyUploads | Kind::TooManyAttempts | Kind::TooManyStreams => Some("60"),
             _ => None,
         };
         if status == StatusCode::UNAUTHORIZED {

@@ -6,6 +6,7 @@ mod compress;
 mod cors;
 mod credentials;
 mod error;
+mod events;
 mod extract;
 mod fields;
 mod first_api;

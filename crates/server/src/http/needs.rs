@@ -67,6 +67,7 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("POST OPTIONS", "/api/v1/uploads", CHANGE),
     ("GET", "/api/v1/uploads/{id}", SEE),
     ("PATCH POST DELETE OPTIONS", "/api/v1/uploads/{id}", CHANGE),
+    ("GET", "/api/v1/events", SEE),
     ("GET", "/api/v1/packages", SEE),
     ("GET", "/api/v1/packages/{id}", SEE),
     ("DELETE", "/api/v1/packages/{id}", CHANGE),

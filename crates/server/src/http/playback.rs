@@ -307,11 +307,8 @@ async fn packages(
     asset: &str,
     query: &str,
 ) -> Result<Vec<SignedPackage>> {
-    let page = Page {
-        before: i64::MAX,
-        limit: 100,
-    };
-    let rows = shared.db.packages(Some(asset), page).await?;
+    let page = Page::before(i64::MAX, 100);
+    let rows = shared.db.packages(Some(asset), None, page).await?;
     let ready = rows.into_iter().filter_map(|row| Some((row.id, row.url?)));
     let signed = ready.map(|(id, url)| {
         let hls = url.replace("stream.mpd", "master.m3u8");
