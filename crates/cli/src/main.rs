@@ -22,6 +22,7 @@ mod place;
 mod progress;
 mod push;
 mod random;
+mod rotate_key;
 mod scrub;
 mod serve;
 mod settings;
@@ -68,6 +69,7 @@ enum Command {
     Push(push::PushArgs),
     Import(Box<import::ImportArgs>),
     Scrub(scrub::ScrubArgs),
+    RotateKey(rotate_key::RotateKeyArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
 }
@@ -97,6 +99,7 @@ fn main() -> ExitCode {
         Command::Push(args) => push::run(&args, cli.quiet),
         Command::Import(args) => import::run(&args),
         Command::Scrub(args) => scrub::run(&args),
+        Command::RotateKey(args) => rotate_key::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
     };

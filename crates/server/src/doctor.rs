@@ -79,7 +79,7 @@ fn tools(tools: &transcode::Tools) -> Vec<Finding> {
         match tools.run(&task, &Unwatched) {
             Ok(said) => {
                 let said = String::from_utf8_lossy(&said);
-                let version = said.lines().next().unwrap_or("it says nothing").to_owned();
+                let version = said.lines().next().unwrap_or("it runs").to_owned();
                 Finding::good(name, version)
             }
             Err(error @ transcode::Error::ConfinementMissing(_)) => Finding::bad(

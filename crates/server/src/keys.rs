@@ -4,23 +4,52 @@
 use crate::id;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
+use hmac::{Hmac, Mac};
 use packager::{ContentKey, KeyId};
-use std::fs::File;
+use sha2::Sha256;
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use zeroize::{Zeroize, Zeroizing};
+use std::sync::{Arc, PoisonError, RwLock};
+use zeroize::Zeroizing;
 
 /// File in the data folder that holds the wrapping key, as 64 hex digits.
 pub(crate) const KEY_FILE: &str = "content-keys.key";
 const NONCE_BYTES: usize = 12;
 /// What is sealed to know a key file by. No package has such associated data.
 const CHECK: &[u8] = b"reelpack 1|key file";
+/// Of what the key that signs playback tokens is derived, beside the key of the file.
+const SIGNING: &[u8] = b"reelpack 1|playback tokens";
+/// Keys of one file.
+const MOST_KEYS: usize = 16;
 
-/// Wraps and unwraps content keys. `Debug` shows no secret.
+/// Wraps and unwraps content keys, and signs playback tokens. `Debug` shows no secret.
+///
+/// The key file has one key a line. The first wraps and signs; the others were first before, and still unwrap and
+/// verify. A file that changed is read again, so that its key can be another one while servers run.
 pub(crate) struct Keys {
-    cipher: Aes256Gcm,
+    ring: RwLock<Arc<Ring>>,
     file: PathBuf,
+}
+
+/// The keys of a key file as it was.
+struct Ring {
+    seen: Seen,
+    keys: Vec<WrappingKey>,
+}
+
+/// By what a file that changed is known: it is replaced, never written in place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+struct WrappingKey {
+    cipher: Aes256Gcm,
+    signing: Zeroizing<[u8; 32]>,
 }
 
 /// Why keys cannot be used. The text never holds a secret.
@@ -35,7 +64,7 @@ pub(crate) enum KeysError {
         source: io::Error,
     },
     /// The key file does not hold 64 hex digits.
-    #[error("{} does not hold 64 hex digits; bring back the key file that was made with this database", .0.display())]
+    #[error("{} does not hold 64 hex digits, or some lines of them; bring back the key file that was made with this database", .0.display())]
     Form(PathBuf),
     /// The key file is open to others.
     #[error("{path} may be read by others (mode {mode:o}); run: chmod 600 {path}", path = path.display())]
@@ -61,24 +90,8 @@ pub(crate) enum KeysError {
 impl Keys {
     /// Opens a key file.
     pub(crate) fn open(path: &Path) -> Result<Self, KeysError> {
-        let at = |source| KeysError::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let mut file = File::open(path).map_err(at)?;
-        let mode = file.metadata().map_err(at)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let path = path.to_owned();
-            return Err(KeysError::Mode { path, mode });
-        }
-        let mut text = Zeroizing::new(String::new());
-        file.read_to_string(&mut text).map_err(at)?;
-        let secret = decode_hex(text.trim());
-        let mut secret = secret.ok_or_else(|| KeysError::Form(path.to_owned()))?;
-        let cipher = Aes256Gcm::new(&(*secret).into());
-        secret.zeroize();
         Ok(Self {
-            cipher,
+            ring: RwLock::new(Arc::new(Ring::read(path)?)),
             file: path.to_owned(),
         })
     }
@@ -125,13 +138,121 @@ impl Keys {
     }
 
     fn seal(&self, aad: &[u8], secret: &[u8]) -> Result<Vec<u8>, KeysError> {
+        let ring = self.newest();
+        let first = ring.keys.first().ok_or(KeysError::Wrap)?;
         let nonce: [u8; NONCE_BYTES] = id::random()?;
         let payload = Payload { msg: secret, aad };
-        let sealed = self
-            .cipher
-            .encrypt(&Nonce::from(nonce), payload)
-            .map_err(|_| KeysError::Wrap)?;
+        let sealed = first.cipher.encrypt(&Nonce::from(nonce), payload);
+        let sealed = sealed.map_err(|_| KeysError::Wrap)?;
         Ok([nonce.as_slice(), &sealed].concat())
+    }
+
+    /// The keys as they were read last.
+    fn ring(&self) -> Arc<Ring> {
+        self.ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The keys, read again if the file changed. While it cannot be read, they are what they were.
+    fn newest(&self) -> Arc<Ring> {
+        let ring = self.ring();
+        let seen = std::fs::metadata(&self.file).map(|facts| Seen::of(&facts));
+        if seen.is_ok_and(|seen| seen == ring.seen) {
+            return ring;
+        }
+        match Ring::read(&self.file) {
+            Ok(read) => {
+                let read = Arc::new(read);
+                *self.ring.write().unwrap_or_else(PoisonError::into_inner) = read.clone();
+                read
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the key file changed and cannot be used; what it held before is");
+                ring
+            }
+        }
+    }
+
+    /// How many keys the file has.
+    pub(crate) fn count(&self) -> usize {
+        self.newest().keys.len()
+    }
+
+    /// Makes a key, and writes it into the file before the others.
+    pub(crate) fn add(&self) -> Result<(), KeysError> {
+        self.rewrite(|old| {
+            let mut text = make()?;
+            text.push_str(old);
+            Ok(text)
+        })
+    }
+
+    /// Leaves nothing in the file but its first key.
+    pub(crate) fn keep_first(&self) -> Result<(), KeysError> {
+        self.rewrite(|old| {
+            let first = old.split_whitespace().next().unwrap_or_default();
+            Ok(Zeroizing::new(format!("{first}\n")))
+        })
+    }
+
+    /// Puts another file in the place of the key file in one step.
+    fn rewrite(
+        &self,
+        change: impl Fn(&str) -> io::Result<Zeroizing<String>>,
+    ) -> Result<(), KeysError> {
+        let replace = || {
+            let old = Zeroizing::new(std::fs::read_to_string(&self.file)?);
+            let temporary = write_beside(&self.file, &change(&old)?)?;
+            std::fs::rename(&temporary, &self.file)?;
+            sync_folder(&self.file)
+        };
+        replace().map_err(|source| KeysError::Io {
+            path: self.file.clone(),
+            source,
+        })?;
+        self.newest();
+        Ok(())
+    }
+
+    /// The same secret under the first key; `None` when it is under that already.
+    pub(crate) fn rewrap(
+        &self,
+        package: &str,
+        kid: &KeyId,
+        role: Role,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, KeysError> {
+        let aad = associated(package, kid, role);
+        let ring = self.newest();
+        if ring
+            .keys
+            .first()
+            .and_then(|key| key.open(&aad, wrapped))
+            .is_some()
+        {
+            return Ok(None);
+        }
+        let secret = self.open_sealed(&aad, wrapped)?;
+        self.seal(&aad, &secret).map(Some)
+    }
+
+    /// The signature of a text (HMAC-SHA-256).
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
+        let ring = self.newest();
+        // A ring has a key: it is not read otherwise.
+        let key = ring.keys.first().map(|key| &*key.signing);
+        mac(key.unwrap_or(&[0; 32]), text)
+            .finalize()
+            .into_bytes()
+            .into()
+    }
+
+    /// Whether a signature of a text is one of ours. The comparison takes the same time wherever they differ.
+    pub(crate) fn has_signed(&self, text: &[u8], signature: &[u8]) -> bool {
+        let verifies = |key: &WrappingKey| mac(&key.signing, text).verify_slice(signature).is_ok();
+        self.ring().keys.iter().any(verifies) || self.newest().keys.iter().any(verifies)
     }
 
     /// Decrypts what [`Keys::wrap`] made for the same package, KID and role.
@@ -146,14 +267,9 @@ impl Keys {
     }
 
     fn open_sealed(&self, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        let (nonce, sealed) = wrapped
-            .split_first_chunk::<NONCE_BYTES>()
-            .ok_or_else(|| self.unwrap_error())?;
-        let payload = Payload { msg: sealed, aad };
-        self.cipher
-            .decrypt(&Nonce::from(*nonce), payload)
-            .map(Zeroizing::new)
-            .map_err(|_| self.unwrap_error())
+        let open = |ring: &Ring| ring.keys.iter().find_map(|key| key.open(aad, wrapped));
+        let opened = open(&self.ring()).or_else(|| open(&self.newest()));
+        opened.ok_or_else(|| self.unwrap_error())
     }
 
     /// Encrypts an answer that is kept for a client under a name.
@@ -185,6 +301,74 @@ impl Keys {
     fn unwrap_error(&self) -> KeysError {
         KeysError::Unwrap(self.file.clone())
     }
+}
+
+impl Ring {
+    fn read(path: &Path) -> Result<Self, KeysError> {
+        let at = |source| KeysError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let mut file = File::open(path).map_err(at)?;
+        let facts = file.metadata().map_err(at)?;
+        let mode = facts.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let path = path.to_owned();
+            return Err(KeysError::Mode { path, mode });
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(at)?;
+        let form = || KeysError::Form(path.to_owned());
+        let keys = text.split_whitespace().map(|line| {
+            let secret = decode_hex(line).ok_or_else(form)?;
+            Ok(WrappingKey::new(&secret))
+        });
+        let keys = keys.collect::<Result<Vec<_>, KeysError>>()?;
+        match keys.is_empty() || keys.len() > MOST_KEYS {
+            true => Err(form()),
+            false => Ok(Self {
+                seen: Seen::of(&facts),
+                keys,
+            }),
+        }
+    }
+}
+
+impl Seen {
+    fn of(facts: &Metadata) -> Self {
+        Self {
+            inode: facts.ino(),
+            size: facts.size(),
+            modified: (facts.mtime(), facts.mtime_nsec()),
+        }
+    }
+}
+
+impl WrappingKey {
+    fn new(secret: &[u8; 32]) -> Self {
+        Self {
+            cipher: Aes256Gcm::new(&(*secret).into()),
+            // What signs is another key than what wraps.
+            signing: Zeroizing::new(mac(secret, SIGNING).finalize().into_bytes().into()),
+        }
+    }
+
+    fn open(&self, aad: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (nonce, msg) = wrapped.split_first_chunk::<NONCE_BYTES>()?;
+        let opened = self
+            .cipher
+            .decrypt(&Nonce::from(*nonce), Payload { msg, aad });
+        opened.ok().map(Zeroizing::new)
+    }
+}
+
+fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
+    // A key that is shorter than a block counts as one that ends in zeros (RFC 2104).
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key);
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    mac.update(text);
+    mac
 }
 
 /// Which secret of a package is wrapped.
@@ -224,15 +408,33 @@ fn associated(package: &str, kid: &KeyId, role: Role) -> Vec<u8> {
 
 /// Writes the key file whole or not at all: private from its first byte, linked to its name when durable.
 fn create(path: &Path) -> io::Result<()> {
-    let mut secret: [u8; 32] = id::random()?;
-    let mut text = Zeroizing::new(String::with_capacity(65));
-    for byte in secret {
+    let temporary = write_beside(path, &make()?)?;
+    // A rename would replace the key of a process that was first; the link then fails, and its key is ours.
+    let linked = std::fs::hard_link(&temporary, path).or_else(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(error),
+    });
+    std::fs::remove_file(&temporary)?;
+    linked?;
+    sync_folder(path)
+}
+
+/// A line with a new key.
+fn make() -> io::Result<Zeroizing<String>> {
+    let secret: Zeroizing<[u8; 32]> = Zeroizing::new(id::random()?);
+    // A text that grew would leave copies in memory.
+    let mut text = Zeroizing::new(String::with_capacity(65 * (MOST_KEYS + 1)));
+    for byte in *secret {
         use std::fmt::Write as _;
         // Writing to a `String` cannot fail.
         let _ = write!(*text, "{byte:02x}");
     }
     text.push('\n');
-    secret.zeroize();
+    Ok(text)
+}
+
+/// Writes a durable, private file with a name of its own beside another one.
+fn write_beside(path: &Path, text: &str) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}", id::code()?));
     let temporary = path.with_file_name(name);
@@ -243,15 +445,17 @@ fn create(path: &Path) -> io::Result<()> {
         .open(&temporary)?;
     let written = file
         .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all())
-        // A rename would replace the key of a process that was first; the link then fails, and its key is ours.
-        .and_then(|()| std::fs::hard_link(&temporary, path))
-        .or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        });
-    std::fs::remove_file(&temporary)?;
-    written?;
+        .and_then(|()| file.sync_all());
+    match written {
+        Ok(()) => Ok(temporary),
+        Err(error) => {
+            std::fs::remove_file(&temporary)?;
+            Err(error)
+        }
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -312,6 +516,79 @@ mod tests {
             1
         );
         assert_eq!(format!("{keys:?}"), "Keys(redacted)");
+    }
+
+    #[test]
+    fn sec_26_a_file_with_another_key_opens_what_the_old_one_wrapped() {
+        let (dir, keys) = keys();
+        let path = dir.path().join(KEY_FILE);
+        let kid = KeyId([7; 16]);
+        let running = Keys::open(&path).expect("another process");
+        let wrap = |keys: &Keys| {
+            keys.wrap("pkg_a", &kid, Role::Value, &[9; 16])
+                .expect("wrap")
+        };
+        let opens = |keys: &Keys, wrapped: &[u8]| keys.content_key("pkg_a", kid, wrapped).is_ok();
+        let (old, signature) = (wrap(&keys), keys.sign(b"text"));
+        keys.add().expect("another key");
+        assert_eq!((keys.count(), running.count()), (2, 2));
+        let new = wrap(&running);
+        assert!(
+            [&old, &new]
+                .iter()
+                .all(|wrapped| opens(&keys, wrapped) && opens(&running, wrapped))
+        );
+        assert!(running.has_signed(b"text", &signature));
+        let anew = keys
+            .rewrap("pkg_a", &kid, Role::Value, &old)
+            .expect("wrapped anew");
+        let anew = anew.expect("it was under the old key");
+        let again = keys
+            .rewrap("pkg_a", &kid, Role::Value, &anew)
+            .expect("looked at");
+        assert!(again.is_none());
+        keys.keep_first().expect("one key");
+        assert_eq!((keys.count(), running.count()), (1, 1));
+        assert!(opens(&running, &anew) && opens(&running, &new));
+        assert!(!opens(&running, &old), "the old key is gone");
+        assert!(!running.has_signed(b"text", &signature));
+        let left = std::fs::read_dir(dir.path()).expect("the folder").count();
+        assert_eq!(left, 1, "nothing beside the file");
+    }
+
+    #[test]
+    fn sec_24_a_key_that_was_moved_does_not_open() {
+        let (_dir, keys) = keys();
+        let kid = KeyId([7; 16]);
+        let wrapped = keys
+            .wrap("pkg_a", &kid, Role::Value, &[9; 16])
+            .expect("wrap");
+        assert!(keys.content_key("pkg_b", kid, &wrapped).is_err());
+        let given = keys
+            .wrap("pkg_a", &kid, Role::GivenText, &[9; 16])
+            .expect("wrap");
+        assert!(keys.content_key("pkg_a", kid, &given).is_err());
+    }
+
+    #[test]
+    fn sec_25_nonces_do_not_repeat() {
+        let (dir, keys) = keys();
+        let clone = Keys::open(&dir.path().join(KEY_FILE)).expect("a clone");
+        let kid = KeyId([7; 16]);
+        let mut seen = std::collections::HashSet::new();
+        for keys in [&keys, &clone] {
+            for _ in 0..20_000 {
+                let wrapped = keys
+                    .wrap("pkg_a", &kid, Role::Value, &[9; 16])
+                    .expect("wrap");
+                assert!(seen.insert(wrapped[..NONCE_BYTES].to_vec()));
+            }
+        }
+        // They come of nothing but this, which a million times does not repeat.
+        let nonces: std::collections::HashSet<[u8; NONCE_BYTES]> = (0..1_000_000)
+            .map(|_| id::random().expect("randomness"))
+            .collect();
+        assert_eq!(nonces.len(), 1_000_000);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod attempts;
 mod caller;
 pub(crate) mod password;
+pub(crate) mod playback;
+mod policies;
 mod scope;
 pub(crate) mod secret;
 
@@ -13,6 +15,7 @@ use crate::config::Config;
 use crate::db::{self, Database};
 use crate::http::{Addresses, Hosts};
 use attempts::Attempts;
+use policies::Policies;
 use secret::Secret;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +48,8 @@ pub(crate) struct Access {
     pub(crate) hosts: Hosts,
     /// Attempts to log in.
     pub(crate) attempts: Attempts,
+    /// Who may play what.
+    pub(crate) policies: Policies,
     /// What makes the first administrator, once.
     set_up_token: Secret,
     /// Whether there is one. Once there is, that stays.
@@ -69,6 +74,7 @@ impl Access {
             control,
             hosts: Hosts::new(addresses, public_url, &config.names),
             attempts: Attempts::default(),
+            policies: Policies::default(),
             set_up_token: Secret::make("setup")?,
             is_set_up: AtomicBool::new(false),
         })

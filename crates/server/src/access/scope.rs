@@ -13,18 +13,21 @@ pub(crate) enum Scope {
     JobsWrite,
     /// Read content keys in the clear, as the first API gives them.
     KeysRead,
+    /// Make playback tokens.
+    PlaybackSign,
     /// Make and revoke tokens.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::AssetsRead,
         Self::AssetsWrite,
         Self::JobsRead,
         Self::JobsWrite,
         Self::KeysRead,
+        Self::PlaybackSign,
         Self::Admin,
     ];
 
@@ -36,6 +39,7 @@ impl Scope {
             Self::JobsRead => "jobs:read",
             Self::JobsWrite => "jobs:write",
             Self::KeysRead => "keys:read",
+            Self::PlaybackSign => "playback:sign",
             Self::Admin => "admin",
         }
     }

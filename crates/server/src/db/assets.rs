@@ -4,7 +4,7 @@ use super::claims::{Claim, holds};
 use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::{Conversion, Probe};
-use super::{Database, Page, Result, Transaction, count_on, number, query};
+use super::{Database, Page, Result, Transaction, count_on, number, paging, query};
 use crate::clock;
 use sqlx::types::Json;
 use std::collections::HashSet;
@@ -176,12 +176,22 @@ impl Database {
         .await
     }
 
-    /// A page of all assets, newest first.
-    pub(crate) async fn assets(&self, page: Page) -> Result<Vec<Asset>> {
-        let found = query(select!(
-            "WHERE input_content_id < ? ORDER BY input_content_id DESC LIMIT ?"
-        ));
-        self.all(found.bind(page.before).bind(page.limit)).await
+    /// A page of all assets, or of those whose name holds a text, newest first.
+    pub(crate) async fn assets(&self, search: Option<&str>, page: Page) -> Result<Vec<Asset>> {
+        let found = match page.backwards {
+            false => query(select!(
+                "WHERE input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
+                 ORDER BY input_content_id DESC LIMIT ?"
+            )),
+            true => query(select!(
+                "WHERE input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
+                 ORDER BY input_content_id LIMIT ?"
+            )),
+        };
+        let search = search.map(paging::anywhere);
+        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(search.clone()).bind(search);
+        self.all(found.bind(page.limit)).await
     }
 
     /// Numbers of the assets of a name that are older than `before`, oldest first.

@@ -1,7 +1,25 @@
 //! Events: what happened to the things of the catalogue, written in the transaction that made it happen.
 
-use super::{Database, Error, Result, Transaction, idempotency, query};
+use super::{Database, Error, Page, Result, Transaction, idempotency, query};
 use crate::{clock, id};
+
+/// How long a transaction may take from an event's number to the moment at which others see it, on engines that
+/// write several at once: whoever follows events waits so long, so that none comes in before one that was told.
+const SETTLED_AFTER_MS: i64 = 2000;
+
+/// Something that happened.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Event {
+    /// They grow.
+    pub(crate) event_id: i64,
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    /// The id of what it happened to.
+    pub(crate) subject: String,
+    /// For people.
+    pub(crate) detail: Option<String>,
+    pub(crate) created_at_ms: i64,
+}
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +70,56 @@ pub(super) async fn note(
     }
 }
 
+macro_rules! select {
+    ($tail:literal) => {
+        query(concat!(
+            "SELECT event_id, id, kind, subject, detail, created_at_ms FROM events ",
+            $tail
+        ))
+    };
+}
+
 impl Database {
+    /// A page of all events, or of those of a kind or about a thing, newest first.
+    pub(crate) async fn events(
+        &self,
+        kind: Option<&str>,
+        subject: Option<&str>,
+        page: Page,
+    ) -> Result<Vec<Event>> {
+        let found = match page.backwards {
+            false => select!(
+                "WHERE event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
+                 ORDER BY event_id DESC LIMIT ?"
+            ),
+            true => select!(
+                "WHERE event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
+                 ORDER BY event_id LIMIT ?"
+            ),
+        };
+        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(kind).bind(kind).bind(subject).bind(subject);
+        self.all(found.bind(page.limit)).await
+    }
+
+    /// The next events behind a number, oldest first.
+    pub(crate) async fn events_after(&self, number: i64, limit: i64) -> Result<Vec<Event>> {
+        let settled = match self.is_embedded() {
+            true => i64::MAX,
+            false => clock::now_ms() - SETTLED_AFTER_MS,
+        };
+        let found = select!("WHERE event_id > ? AND created_at_ms <= ? ORDER BY event_id LIMIT ?");
+        let found = found.bind(number).bind(settled);
+        self.all(found.bind(limit)).await
+    }
+
+    /// The number of the newest event; 0 when there is none.
+    pub(crate) async fn newest_event(&self) -> Result<i64> {
+        let newest = query("SELECT COALESCE(MAX(event_id), 0) FROM events");
+        let newest = self.optional::<(i64,)>(newest).await?;
+        Ok(newest.map_or(0, |(number,)| number))
+    }
+
     /// Forgets the events before a time (of the wall clock). Returns how many.
     pub(crate) async fn forget_events(&self, before_ms: i64) -> Result<u64> {
         self.quick(|tx| async move {

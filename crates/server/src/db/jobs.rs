@@ -157,11 +157,18 @@ impl Database {
 
     /// A page of the jobs, of all or of one state, newest first.
     pub(crate) async fn jobs(&self, state: Option<JobState>, page: Page) -> Result<Vec<Job>> {
-        let found = query(select!(
-            "WHERE j.part = 0 AND j.seq < ? AND (? IS NULL OR j.state = ?) \
-             ORDER BY j.seq DESC LIMIT ?"
-        ));
-        let found = found.bind(page.before).bind(state).bind(state);
+        let found = match page.backwards {
+            false => query(select!(
+                "WHERE j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
+                 ORDER BY j.seq DESC LIMIT ?"
+            )),
+            true => query(select!(
+                "WHERE j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
+                 ORDER BY j.seq LIMIT ?"
+            )),
+        };
+        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(state).bind(state);
         self.all(found.bind(page.limit)).await
     }
 

@@ -36,6 +36,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0033", "access"),
     file!("0050", "idempotency"),
     file!("0051", "extras"),
+    file!("0052", "playback"),
 ];
 
 /// The migrations as an engine reads them.

@@ -60,6 +60,7 @@ pub(crate) mod api_tokens;
 pub(crate) mod assets;
 pub(crate) mod claims;
 mod connection;
+pub(crate) mod content_keys;
 mod copy;
 mod dialect;
 #[cfg(test)]
@@ -73,7 +74,9 @@ mod migrate;
 pub(crate) mod old;
 mod open;
 pub(crate) mod packages;
+pub(crate) mod paging;
 pub(crate) mod parts;
+pub(crate) mod playback;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod queue;
@@ -89,6 +92,7 @@ mod words;
 pub(crate) use connection::{Record, Transaction};
 pub(crate) use error::{is_disk_full, is_passing, is_taken};
 pub(crate) use open::DATABASE_FILE;
+pub(crate) use paging::Page;
 pub(crate) use query::{Query, query};
 pub use url::DatabaseUrl;
 pub(crate) use words::words;
@@ -269,15 +273,6 @@ impl Database {
         let done = tokio::time::timeout(LIMIT, work).await;
         done.unwrap_or_else(|_| Err(error::no_answer(LIMIT)))
     }
-}
-
-/// A page of a list, newest first: at most `limit` rows older than `before`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Page {
-    /// Rows with a smaller number only.
-    pub(crate) before: i64,
-    /// How many rows.
-    pub(crate) limit: i64,
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::assets::Deleted;
 use super::events::{self, EventKind};
 use super::extras;
 use super::jobs::{Job, JobState, pictures_done, progress};
+use super::playback::Policy;
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
 use crate::clock;
 use packager::{EncryptScope, Scheme};
@@ -202,6 +203,8 @@ pub(crate) struct WrappedKey {
     pub(crate) id: String,
     pub(crate) kid: String,
     pub(crate) video_key: Vec<u8>,
+    pub(crate) asset_id: String,
+    pub(crate) playback: Policy,
 }
 
 macro_rules! select {
@@ -302,12 +305,24 @@ impl Database {
     }
 
     /// A page of all packages, or of one asset's, newest first.
-    pub(crate) async fn packages(&self, asset: Option<&str>, page: Page) -> Result<Vec<Package>> {
-        let found = query(select!(
-            "WHERE p.packaged_content_id < ? AND (? IS NULL OR a.id = ?) \
-             ORDER BY p.packaged_content_id DESC LIMIT ?"
-        ));
-        let found = found.bind(page.before).bind(asset).bind(asset);
+    pub(crate) async fn packages(
+        &self,
+        asset: Option<&str>,
+        status: Option<Status>,
+        page: Page,
+    ) -> Result<Vec<Package>> {
+        let found = match page.backwards {
+            false => query(select!(
+                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                 AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id DESC LIMIT ?"
+            )),
+            true => query(select!(
+                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                 AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id LIMIT ?"
+            )),
+        };
+        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(asset).bind(asset).bind(status).bind(status);
         self.whole(self.all(found.bind(page.limit)).await?).await
     }
 
@@ -362,8 +377,9 @@ impl Database {
         code: Option<&str>,
     ) -> Result<Vec<WrappedKey>> {
         let found = query(
-            "SELECT p.id, k.kid, k.wrapped_key AS video_key FROM content_keys k \
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.playback FROM content_keys k \
              JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
+             JOIN assets a ON a.input_content_id = p.input_content_id \
              WHERE k.kid IN ({list}) AND (? IS NULL OR p.code = ?) AND p.status = 'Ready' \
              ORDER BY p.packaged_content_id DESC",
         );

@@ -222,8 +222,12 @@ impl Database {
 
     /// A page of all uploads, newest first.
     pub(crate) async fn uploads(&self, page: Page) -> Result<Vec<Upload>> {
-        let rows = select!("WHERE seq < ? ORDER BY seq DESC LIMIT ?");
-        self.all(rows.bind(page.before).bind(page.limit)).await
+        let rows = match page.backwards {
+            false => select!("WHERE seq < ? AND seq > ? ORDER BY seq DESC LIMIT ?"),
+            true => select!("WHERE seq < ? AND seq > ? ORDER BY seq LIMIT ?"),
+        };
+        let rows = rows.bind(page.before).bind(page.after);
+        self.all(rows.bind(page.limit)).await
     }
 
     /// Uploads that wait for bytes or for their end, oldest first.

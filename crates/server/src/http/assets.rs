@@ -9,6 +9,7 @@ use super::time::rfc3339;
 use super::{upload, uploads};
 use crate::app::Shared;
 use crate::db::assets::{self, Deleted};
+use crate::db::paging::Listed;
 use crate::db::probe::ProbedTrack;
 use crate::sweep;
 use crate::uploads::examine::Demand;
@@ -16,7 +17,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -95,6 +96,8 @@ pub(super) struct AssetList {
     data: Vec<Asset>,
     /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there is more in the direction that was asked for.
+    has_more: bool,
 }
 
 /// The form of an upload.
@@ -197,21 +200,35 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, headers, Json(asset)).into_response())
 }
 
+/// Which assets to list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Filter {
+    q: Option<String>,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
 /// Lists assets with their packages, newest first.
 #[utoipa::path(get, path = "/api/v1/assets", tag = "assets", params(
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+    ("starting_after" = Option<String>, Query, description = "an id: those that are older"),
+    ("ending_before" = Option<String>, Query, description = "an id: those that are newer, the nearest to it"),
+    ("q" = Option<String>, Query, description = "those whose name holds this text; letters of ASCII in either case"),
 ), responses((status = 200, body = AssetList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
-    Query(paging): Query<Paging>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<AssetList>> {
-    let page = paging.page()?;
-    let mut rows = shared.db.assets(page).await?;
-    let next_cursor = paging::cut(&mut rows, page, |row| row.input_content_id);
-    let data = with_packages(&shared, &base, rows).await?;
-    Ok(Json(AssetList { data, next_cursor }))
+    let page = filter.paging.of(&shared.db, Listed::Assets).await?;
+    let mut rows = shared.db.assets(filter.q.as_deref(), page).await?;
+    let ends = paging::ends(&mut rows, page, |row| row.input_content_id);
+    Ok(Json(AssetList {
+        data: with_packages(&shared, &base, rows).await?,
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
+    }))
 }
 
 /// One asset with its packages.

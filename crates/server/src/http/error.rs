@@ -61,6 +61,7 @@ enum Kind {
     InvalidRequest,
     UnknownField,
     KeyInUse,
+    TooManyStreams,
     KeyReused,
     CrossSite,
     ForeignHost,
@@ -71,6 +72,8 @@ enum Kind {
     WrongSetUpToken,
     MissingScope,
     TooManyAttempts,
+    PlaybackIsSigned,
+    WrongPlaybackToken,
     NotFound,
     MethodNotAllowed,
     Conflict,
@@ -186,6 +189,11 @@ impl Kind {
                 "idempotency_key_in_use",
                 "The request with this Idempotency-Key is under way",
             ),
+            Self::TooManyStreams => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_streams",
+                "Too many clients follow the events",
+            ),
             Self::KeyReused => (
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -220,6 +228,23 @@ impl Kind {
                 StatusCode::TOO_MANY_REQUESTS,
                 "too_many_attempts",
                 "Too many attempts to log in",
+            ),
+            _ => self.facts_of_playback(),
+        }
+    }
+
+    /// Kinds of who may not play.
+    fn facts_of_playback(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::PlaybackIsSigned => (
+                StatusCode::UNAUTHORIZED,
+                "playback_is_signed",
+                "Players must show a playback token",
+            ),
+            Self::WrongPlaybackToken => (
+                StatusCode::FORBIDDEN,
+                "wrong_playback_token",
+                "The playback token is not good for this",
             ),
             _ => self.facts_of_uploads(),
         }
@@ -332,6 +357,14 @@ impl Problem {
         )
     }
 
+    /// 429.
+    pub(super) fn too_many_streams(most: usize) -> Self {
+        Self::new(
+            Kind::TooManyStreams,
+            format!("{most} clients follow the events already; ask for the list now and then"),
+        )
+    }
+
     /// 422 for a name that was given to another request.
     pub(super) fn key_reused() -> Self {
         Self::new(
@@ -411,6 +444,22 @@ impl Problem {
         Self::new(
             Kind::TooManyAttempts,
             format!("wait {seconds} s, then try again"),
+        )
+    }
+
+    /// 401 for a player that shows nothing.
+    pub(super) fn playback_is_signed() -> Self {
+        Self::new(
+            Kind::PlaybackIsSigned,
+            "ask for it with ?token= and a token of POST /api/v1/assets/{id}/playback_tokens",
+        )
+    }
+
+    /// 403 for a player whose token is none, of something else, or not good at this moment.
+    pub(super) fn wrong_playback_token() -> Self {
+        Self::new(
+            Kind::WrongPlaybackToken,
+            "it has run out, is used up, or is of another asset, rendition or kind; ask for another one",
         )
     }
 
@@ -608,7 +657,7 @@ impl IntoResponse for Problem {
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked | Kind::KeyInUse => Some("1"),
-            Kind::TooManyUploads | Kind::TooManyAttempts => Some("60"),
+            Kind::TooManyUploads | Kind::TooManyAttempts | Kind::TooManyStreams => Some("60"),
             _ => None,
         };
         if status == StatusCode::UNAUTHORIZED {
@@ -706,7 +755,12 @@ impl From<crate::order::OrderError> for Problem {
 
 impl From<crate::license::LicenseError> for Problem {
     fn from(error: crate::license::LicenseError) -> Self {
-        Self::internal(error)
+        use crate::license::LicenseError;
+        match error {
+            LicenseError::UsedUp => Self::wrong_playback_token(),
+            LicenseError::Database(error) => error.into(),
+            LicenseError::Keys(_) => Self::internal(error),
+        }
     }
 }
 

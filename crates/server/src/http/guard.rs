@@ -2,9 +2,9 @@
 //! the body is read.
 
 use super::cors::{self, Readers};
-use super::credentials;
 use super::error::{Problem, Result};
 use super::needs::{self, Declared, Need};
+use super::{credentials, playback};
 use crate::access::Caller;
 use crate::app::Shared;
 use axum::extract::{MatchedPath, Request, State};
@@ -32,16 +32,25 @@ pub(super) async fn watch(
         Declared::Nowhere => return Problem::undeclared().into_response(),
     };
     // A preflight asks whether players may ask.
-    if need == Need::Playback && request.method() == Method::OPTIONS {
+    if need.is_playback() && request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
     // The body is nobody's business here.
     let (mut head, body) = request.into_parts();
     match admit(&shared, need, &head).await {
-        Ok(caller) if known => {
-            head.extensions.insert(caller);
-            next.run(Request::from_parts(head, body)).await
-        }
+        Ok(caller) if known => match need {
+            Need::Playback(kind) => match playback::admit(&shared, kind, &mut head).await {
+                Ok(playing) => {
+                    head.extensions.insert(playing.clone());
+                    playing.seal(next.run(Request::from_parts(head, body)).await)
+                }
+                Err(problem) => refusal(&shared, problem, need, &head),
+            },
+            _ => {
+                head.extensions.insert(caller);
+                next.run(Request::from_parts(head, body)).await
+            }
+        },
         Ok(_) => refusal(&shared, Problem::method_not_allowed(), need, &head),
         Err(problem) => refusal(&shared, problem, need, &head),
     }
@@ -50,11 +59,10 @@ pub(super) async fn watch(
 async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
     let (headers, hosts) = (&head.headers, &shared.access.hosts);
     // What pages of any origin may read is of no more use to one that has this server's name.
-    if need != Need::Playback || !shared.serving.cors_origins.is_empty() {
+    if !need.is_playback() || !shared.serving.cors_origins.is_empty() {
         hosts.check(headers, &head.uri)?;
     }
-    if need != Need::Playback
-        && hosts.is_foreign(&head.method, headers, &head.uri, need.is_private())
+    if !need.is_playback() && hosts.is_foreign(&head.method, headers, &head.uri, need.is_private())
     {
         return Err(Problem::cross_site());
     }
@@ -65,7 +73,7 @@ async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
         return Err(Problem::not_set_up());
     }
     match need {
-        Need::Nothing | Need::SetUp | Need::Login | Need::Playback => Ok(Caller::Anyone),
+        Need::Nothing | Need::SetUp | Need::Login | Need::Playback(_) => Ok(Caller::Anyone),
         Need::Known => credentials::caller(shared, headers).await,
         Need::Allowed(scope) => {
             let caller = credentials::caller(shared, headers).await?;
@@ -88,7 +96,9 @@ fn refusal(shared: &Shared, problem: Problem, need: Need, head: &Parts) -> Respo
     }
     match need {
         // Players of other origins may read why they are refused.
-        Need::Playback => cors::opened(problem.into_response(), Readers::of(shared, &head.headers)),
+        Need::Playback(_) => {
+            cors::opened(problem.into_response(), Readers::of(shared, &head.headers))
+        }
         _ => problem.into_response(),
     }
 }

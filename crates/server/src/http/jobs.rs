@@ -5,10 +5,10 @@ use super::extract::{Path, Query};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::app::Shared;
-use crate::clock;
 use crate::db::jobs::{self, JobState, Wish};
-use crate::id;
+use crate::db::paging::Listed;
 use crate::jobs::Preparation;
+use crate::{clock, id};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -33,8 +33,12 @@ pub(super) struct Job {
     state: &'static str,
     /// 0 to 1.
     progress: f64,
-    /// Seconds that it will take by what it took so far; `null` before that can be said, and when it has ended.
-    seconds_left: Option<f64>,
+    /// The same in hundredths, rounded down.
+    percent: u8,
+    /// What is done just now: `convert` (into MP4, or a ladder) or `package`; `null` unless it is at work.
+    step: Option<&'static str>,
+    /// Seconds until it is done if it goes on as until now; `null` when nobody can tell.
+    seconds_left: Option<i64>,
     /// How far the rungs of a ladder are; empty without one.
     rungs: Vec<Rung>,
     /// Jobs of a higher one go first.
@@ -64,18 +68,7 @@ struct Rung {
     pictures_done: u64,
 }
 
-/// Less of a job than this says nothing of the rest.
-const LEAST_PROGRESS: f64 = 0.01;
-
 impl Job {
-    fn seconds_left(row: &jobs::Job) -> Option<f64> {
-        let is_at_work = matches!(row.state, JobState::Running | JobState::Waiting);
-        let began = row.started_at_ms.filter(|_| is_at_work)?;
-        let took = clock::now_ms().saturating_sub(began).max(0) as f64 / 1000.0;
-        let left = took * (1.0 - row.progress) / row.progress;
-        (row.progress >= LEAST_PROGRESS).then_some(left.round())
-    }
-
     fn rungs(row: &jobs::Job) -> Vec<Rung> {
         let text = row.preparation.as_deref().unwrap_or("{}");
         let preparation = Preparation::read(text);
@@ -93,8 +86,14 @@ impl Job {
 impl From<jobs::Job> for Job {
     fn from(row: jobs::Job) -> Self {
         Self {
-            seconds_left: Self::seconds_left(&row),
             rungs: Self::rungs(&row),
+            percent: (row.progress.clamp(0.0, 1.0) * 100.0) as u8,
+            step: match row.state {
+                JobState::Waiting => Some("convert"),
+                JobState::Running => Some("package"),
+                _ => None,
+            },
+            seconds_left: seconds_left(&row, clock::now_ms()),
             id: row.id,
             kind: row.kind,
             package_id: row.package_id,
@@ -113,12 +112,26 @@ impl From<jobs::Job> for Job {
     }
 }
 
+/// Less progress than this says nothing about the rest.
+const TELLING: f64 = 0.02;
+
+/// How long a job at work takes from `now_ms` on, if the rest goes as what is done.
+fn seconds_left(row: &jobs::Job, now_ms: i64) -> Option<i64> {
+    let at_work = matches!(row.state, JobState::Running | JobState::Waiting);
+    let progress = Some(row.progress).filter(|progress| at_work && *progress >= TELLING)?;
+    let spent = now_ms.checked_sub(row.started_at_ms?)?;
+    let left = spent as f64 / 1000.0 * (1.0 - progress.min(1.0)) / progress;
+    Some(left.ceil() as i64).filter(|left| *left >= 0)
+}
+
 /// A page of jobs.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct JobList {
     data: Vec<Job>,
     /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there is more in the direction that was asked for.
+    has_more: bool,
 }
 
 /// Which jobs to list.
@@ -134,17 +147,22 @@ pub(super) struct Filter {
     ("state" = Option<String>, Query, description = "queued, running, waiting, paused, done, failed, cancelled or dead"),
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+    ("starting_after" = Option<String>, Query, description = "an id: those that are older"),
+    ("ending_before" = Option<String>, Query, description = "an id: those that are newer, the nearest to it"),
 ), responses((status = 200, body = JobList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Query(filter): Query<Filter>,
 ) -> Result<Json<JobList>> {
     let state = filter.state.as_deref().map(parse_state).transpose()?;
-    let page = filter.paging.page()?;
+    let page = filter.paging.of(&shared.db, Listed::Jobs).await?;
     let mut rows = shared.db.jobs(state, page).await?;
-    let next_cursor = paging::cut(&mut rows, page, |row| row.seq);
-    let data = rows.into_iter().map(Job::from).collect();
-    Ok(Json(JobList { data, next_cursor }))
+    let ends = paging::ends(&mut rows, page, |row| row.seq);
+    Ok(Json(JobList {
+        data: rows.into_iter().map(Job::from).collect(),
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
+    }))
 }
 
 /// One job.

@@ -25,7 +25,7 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Response> {
     let page = paging.page()?;
-    let mut assets = shared.db.assets(page).await?;
+    let mut assets = shared.db.assets(None, page).await?;
     let next = paging::cut(&mut assets, page, |asset| asset.input_content_id);
     let numbers = assets.iter().map(|asset| asset.input_content_id);
     let mut packages: HashMap<i64, Vec<Package>> = HashMap::new();

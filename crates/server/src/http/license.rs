@@ -2,12 +2,13 @@
 
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::{Body, Path, Query};
+use super::playback::Playing;
 use crate::app::Shared;
 use crate::license;
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use packager::{ContentKey, KeyId, parse_key_id};
@@ -61,13 +62,16 @@ pub(super) struct Of {
 /// Delivers the content keys of published packages: the permitted ones of those asked for.
 #[utoipa::path(post, path = "/license/clearkey", tag = "licences", params(
     ("package" = Option<String>, Query,
-     description = "the package's code, as its manifests have it: its keys alone are given")),
+     description = "the package's code, as its manifests have it: its keys alone are given"),
+    ("token" = Option<String>, Query, description = "a playback token for licences, where playback is signed")),
     request_body = LicenseRequest,
     responses((status = 200, body = License), (status = 400, body = ProblemBody),
-    (status = 404, description = "none of the keys is known", body = ProblemBody)))]
+    (status = 403, description = "the playback token is not good for this", body = ProblemBody),
+    (status = 404, description = "none of the keys may be given", body = ProblemBody)))]
 pub(super) async fn clearkey(
     State(shared): State<Arc<Shared>>,
     Query(of): Query<Of>,
+    Extension(playing): Extension<Playing>,
     Body(body): Body,
 ) -> Result<Response> {
     let request: LicenseRequest = serde_json::from_slice(&body)
@@ -88,7 +92,13 @@ pub(super) async fn clearkey(
         .iter()
         .map(|kid| parse(kid))
         .collect::<Result<_>>()?;
-    let keys = license::keys(&shared, &kids, of.package.as_deref()).await?;
+    let keys = license::keys(
+        &shared,
+        &kids,
+        of.package.as_deref(),
+        playing.claims.as_ref(),
+    )
+    .await?;
     if keys.is_empty() {
         return Err(Problem::not_found("a key for these key ids"));
     }
@@ -108,8 +118,9 @@ pub(super) async fn clearkey(
 pub(super) async fn raw_key(
     State(shared): State<Arc<Shared>>,
     Path(kid): Path<String>,
+    Extension(playing): Extension<Playing>,
 ) -> Result<Response> {
-    raw(&shared, &kid, None).await
+    raw(&shared, &kid, None, &playing).await
 }
 
 /// The 16 bytes of a content key of one published package.
@@ -121,14 +132,20 @@ pub(super) async fn raw_key(
 pub(super) async fn raw_key_of_package(
     State(shared): State<Arc<Shared>>,
     Path((package, kid)): Path<(String, String)>,
+    Extension(playing): Extension<Playing>,
 ) -> Result<Response> {
-    raw(&shared, &kid, Some(&package)).await
+    raw(&shared, &kid, Some(&package), &playing).await
 }
 
-async fn raw(shared: &Shared, kid: &str, package: Option<&str>) -> Result<Response> {
+async fn raw(
+    shared: &Shared,
+    kid: &str,
+    package: Option<&str>,
+    playing: &Playing,
+) -> Result<Response> {
     let unknown = || Problem::not_found("a key for this key id");
     let kid = parse_key_id(kid).map_err(|_| unknown())?;
-    let keys = license::keys(shared, &[kid], package).await?;
+    let keys = license::keys(shared, &[kid], package, playing.claims.as_ref()).await?;
     let key = keys.first().ok_or_else(unknown)?;
     let mut headers = no_store().to_vec();
     let bytes = HeaderValue::from_static("application/octet-stream");

@@ -31,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const MOST_STREAMS: u32 = 100;
 /// Bytes that one HTTP/2 stream has in memory for a slow client, beside a piece of its file.
 const STREAM_BUFFER: usize = 128 << 10;
+/// Bytes of the head of one HTTP/1.1 request, about: what has come in one read is looked at. Also how much of a body is
+/// read at once.
+const MOST_HEAD_BYTES: usize = 64 << 10;
 /// Bytes of the headers of one HTTP/2 request.
 const MOST_HEADER_BYTES: u32 = 32 << 10;
 /// How often a silent HTTP/2 connection is asked whether it is there, and how long it has for the answer.
@@ -79,6 +82,7 @@ fn builder(shared: &Shared, tls: bool) -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(MOST_HEAD_BYTES)
         .header_read_timeout(shared.uploads.limits.head_time);
     builder
         .http2()

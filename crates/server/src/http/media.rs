@@ -10,11 +10,13 @@ use super::base_url::BaseUrl;
 use super::compress;
 use super::error::{Problem, Result};
 use super::extract::Path;
+use super::playback::Playing;
 use super::range::{self, Part};
 use crate::app::Shared;
 use crate::db::storage::Behind;
 use crate::links;
 use crate::storage::Opened;
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -76,6 +78,7 @@ pub(super) async fn get(
     base: BaseUrl,
     method: Method,
     Path((code, path)): Path<(String, String)>,
+    Extension(playing): Extension<Playing>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let kind = Kind::of(&path).ok_or_else(unknown)?;
@@ -91,7 +94,14 @@ pub(super) async fn get(
             Box::pin(media(&shared, kind, (&code, &path), &method, &headers)).await
         }
         Kind::Mpd | Kind::Playlist => {
-            Box::pin(manifest(&shared, kind, (&code, &path), &base, &headers)).await
+            Box::pin(manifest(
+                &shared,
+                kind,
+                (&code, &path),
+                (&base, &playing),
+                &headers,
+            ))
+            .await
         }
     }
 }
@@ -101,9 +111,10 @@ fn unknown() -> Problem {
 }
 
 /// Sends a player to the same file of another package. The address is relative, so that it holds on the media port, too.
-fn redirect(code: &str, path: &str) -> Result<Response> {
+fn redirect(code: &str, path: &str, query: Option<&str>) -> Result<Response> {
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
     let mut headers = HeaderMap::new();
-    let location = HeaderValue::from_str(&format!("../../{code}/dash/{path}"));
+    let location = HeaderValue::from_str(&format!("../../{code}/dash/{path}{query}"));
     headers.insert(header::LOCATION, location.map_err(Problem::internal)?);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Ok((StatusCode::TEMPORARY_REDIRECT, headers).into_response())
@@ -114,7 +125,7 @@ async fn manifest(
     shared: &Arc<Shared>,
     kind: Kind,
     (code, path): (&str, &str),
-    base: &BaseUrl,
+    (base, playing): (&BaseUrl, &Playing),
     headers: &HeaderMap,
 ) -> Result<Response> {
     let entry = ["stream.mpd", "master.m3u8"].contains(&path);
@@ -126,14 +137,17 @@ async fn manifest(
         | Behind::Successor(successor)
             if entry =>
         {
-            return redirect(&successor, path);
+            return redirect(&successor, path, playing.query.as_deref());
         }
         Behind::Files { .. } => {}
         Behind::Successor(_) | Behind::Nothing => return Err(unknown()),
     }
     let stored = shared.storage.package(code).text(path).await;
     let stored = stored.map_err(absent)?.ok_or_else(unknown)?;
-    let text = links::fill_in(&stored, &base.0, code, kind == Kind::Mpd);
+    let xml = kind == Kind::Mpd;
+    let text = links::fill_in(&stored, &base.0, code, xml);
+    let license_token = playing.license_token.as_deref();
+    let text = links::sign(&text, playing.token.as_deref(), license_token, xml);
     let digest = Sha256::digest(text.as_bytes());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let found = Found {

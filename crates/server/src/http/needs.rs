@@ -1,6 +1,7 @@
 //! What a request needs to be answered: one line for each route. Who adds a route adds its line; a route without one is refused.
 
 use crate::access::Scope;
+use crate::access::playback::Kind;
 use axum::http::Method;
 
 /// What a route needs.
@@ -17,15 +18,17 @@ pub(super) enum Need {
     /// A scope.
     Allowed(Scope),
     /// It is for players, of any origin that the CORS setting allows.
-    Playback,
+    Playback(Kind),
 }
 
-use Need::{Allowed, Known, Login, Nothing, Playback, SetUp};
+use Need::{Allowed, Known, Login, Nothing, SetUp};
 
 const SEE: Need = Allowed(Scope::AssetsRead);
 const CHANGE: Need = Allowed(Scope::AssetsWrite);
 const SEE_JOBS: Need = Allowed(Scope::JobsRead);
 const STEER: Need = Allowed(Scope::JobsWrite);
+const MEDIA: Need = Need::Playback(Kind::Media);
+const LICENSE: Need = Need::Playback(Kind::License);
 const ADMIN: Need = Allowed(Scope::Admin);
 
 /// Methods, route, need. Routes are as the router has them; `HEAD` is as `GET`.
@@ -53,10 +56,18 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/assets/{id}", SEE),
     ("DELETE", "/api/v1/assets/{id}", CHANGE),
     ("POST", "/api/v1/assets/{id}/packages", CHANGE),
+    ("GET", "/api/v1/assets/{id}/playback", SEE),
+    ("PUT", "/api/v1/assets/{id}/playback", CHANGE),
+    (
+        "POST",
+        "/api/v1/assets/{id}/playback_tokens",
+        Allowed(Scope::PlaybackSign),
+    ),
     ("GET", "/api/v1/uploads", SEE),
     ("POST OPTIONS", "/api/v1/uploads", CHANGE),
     ("GET", "/api/v1/uploads/{id}", SEE),
     ("PATCH POST DELETE OPTIONS", "/api/v1/uploads/{id}", CHANGE),
+    ("GET", "/api/v1/events", SEE),
     ("GET", "/api/v1/packages", SEE),
     ("GET", "/api/v1/packages/{id}", SEE),
     ("DELETE", "/api/v1/packages/{id}", CHANGE),
@@ -83,18 +94,23 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/packaged_content/{number}", SEE),
     ("GET", "/videos", SEE),
     ("GET", "/videos/", SEE),
-    ("GET", "/videos/{code}/dash/{*path}", Playback),
+    ("GET", "/videos/{code}/dash/{*path}", MEDIA),
     // On the media port, as old links have it.
-    ("GET", "/{code}/dash/{*path}", Playback),
-    ("POST", "/license/clearkey", Playback),
-    ("GET", "/license/key/{kid}", Playback),
-    ("GET", "/license/key/{package}/{kid}", Playback),
+    ("GET", "/{code}/dash/{*path}", MEDIA),
+    ("POST", "/license/clearkey", LICENSE),
+    ("GET", "/license/key/{kid}", LICENSE),
+    ("GET", "/license/key/{package}/{kid}", LICENSE),
 ];
 
 impl Need {
     /// Whether the answer is for nobody but the one who asks.
     pub(super) fn is_private(self) -> bool {
         matches!(self, Login | Known | Allowed(_))
+    }
+
+    /// Whether it is for players.
+    pub(super) fn is_playback(self) -> bool {
+        matches!(self, Self::Playback(_))
     }
 }
 

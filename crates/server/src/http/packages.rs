@@ -9,7 +9,8 @@ use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::app::Shared;
 use crate::db::assets::Deleted;
-use crate::db::packages;
+use crate::db::packages::{self, Status};
+use crate::db::paging::Listed;
 use crate::jobs::Preparation;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
@@ -106,6 +107,8 @@ pub(super) struct PackageList {
     data: Vec<Package>,
     /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there is more in the direction that was asked for.
+    has_more: bool,
 }
 
 /// What can be said about a packaging; all of it is optional.
@@ -245,6 +248,7 @@ pub(super) async fn create(
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     asset_id: Option<String>,
+    status: Option<String>,
     #[serde(flatten)]
     paging: Paging,
 }
@@ -254,20 +258,44 @@ pub(super) struct Filter {
     ("asset_id" = Option<String>, Query, description = "those of one asset"),
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+    ("starting_after" = Option<String>, Query, description = "an id: those that are older"),
+    ("ending_before" = Option<String>, Query, description = "an id: those that are newer, the nearest to it"),
+    ("status" = Option<String>, Query, description = "Ingested, Fragmented, Encrypted, Ready or Failed"),
 ), responses((status = 200, body = PackageList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,
     Query(filter): Query<Filter>,
 ) -> Result<Json<PackageList>> {
-    let page = filter.paging.page()?;
-    let mut rows = shared.db.packages(filter.asset_id.as_deref(), page).await?;
-    let next_cursor = paging::cut(&mut rows, page, |row| row.packaged_content_id);
+    let status = filter.status.as_deref().map(parse_status).transpose()?;
+    let page = filter.paging.of(&shared.db, Listed::Packages).await?;
+    let asset = filter.asset_id.as_deref();
+    let mut rows = shared.db.packages(asset, status, page).await?;
+    let ends = paging::ends(&mut rows, page, |row| row.packaged_content_id);
     let data = rows
         .into_iter()
         .map(|row| Package::new(row, &base))
         .collect();
-    Ok(Json(PackageList { data, next_cursor }))
+    Ok(Json(PackageList {
+        data,
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
+    }))
+}
+
+fn parse_status(text: &str) -> Result<Status> {
+    let all = [
+        Status::Ingested,
+        Status::Fragmented,
+        Status::Encrypted,
+        Status::Ready,
+        Status::Failed,
+    ];
+    let mut all = all.into_iter();
+    all.find(|status| status.as_str() == text).ok_or_else(|| {
+        let words = "must be one of Ingested, Fragmented, Encrypted, Ready, Failed";
+        Problem::field("status", words)
+    })
 }
 
 /// One package.

@@ -3,8 +3,8 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, first_api, guard, health, idempotency, jobs, library, license, media, observe,
-    packages, page, queue, replace, request_id, session, slow, tokens, uploads,
+    assets, cors, events, first_api, guard, health, idempotency, jobs, library, license, media,
+    observe, packages, page, playback, queue, replace, request_id, session, slow, tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -34,6 +34,7 @@ const DOCS: &str = "/api/v1/docs";
         (name = "assets", description = "What was delivered"),
         (name = "uploads", description = "Uploads that go on after an interruption (tus 1.0), and pulls"),
         (name = "packages", description = "Packagings and what came of them"),
+        (name = "events", description = "What happened"),
         (name = "jobs", description = "The work that makes packages"),
         (name = "licences", description = "Content keys for players of any origin"),
         (name = "media", description = "Manifests and segments for players of any origin"),
@@ -70,6 +71,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(jobs::pause))
         .routes(routes!(jobs::resume))
         .routes(routes!(jobs::retry))
+        .routes(routes!(events::list))
         .routes(routes!(queue::get))
         .routes(routes!(queue::pause))
         .routes(routes!(queue::resume))
@@ -82,6 +84,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(playback::get, playback::put))
+        .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);

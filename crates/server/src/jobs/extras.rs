@@ -1,12 +1,15 @@
 //! The part that makes what pages show of a video, and how it comes to lie beside the package.
 
 use super::Failure;
+use super::package::blocking;
 use super::parts::{Made, Task, Work};
 use crate::app::Shared;
+use crate::db::claims::{Claim, Settled};
 use crate::db::packages::Package;
 use crate::storage::PackageStore;
 use packager::Source as _;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use transcode::{Error, Extra};
 
 /// Bytes that are copied at once.
@@ -80,8 +83,23 @@ pub(super) async fn made(shared: &Shared, package: &Package) -> Result<Beside, F
     Ok(Beside::default())
 }
 
-/// Copies the files to the package.
-pub(super) fn put(
+/// Notes what was made, and copies it to the package.
+pub(super) async fn put(
+    shared: &Arc<Shared>,
+    claim: &Claim,
+    beside: Beside,
+    package: &PackageStore,
+) -> Result<Settled, Failure> {
+    let made = beside.made();
+    let settled = shared.db.set_extras_made(claim, &made).await?;
+    let (worker, code, to) = (shared.clone(), claim.code.clone(), package.clone());
+    if settled == Settled::Yes {
+        blocking(move || copy(&worker, &code, &beside, &to)).await?;
+    }
+    Ok(settled)
+}
+
+fn copy(
     shared: &Shared,
     code: &str,
     beside: &Beside,

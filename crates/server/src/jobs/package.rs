@@ -59,15 +59,7 @@ async fn publish(
     let target = shared.storage.package(&package.code);
 
     let beside = extras::made(shared, &package).await?;
-    let opened = match parts::makes_inputs(&package, &asset)? {
-        false => sources(shared, asset, control).await?,
-        true => parts::open(shared, &package, asset, control).await?,
-    };
-    let (plan, sources) = blocking(move || {
-        let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
-        Ok((packager::plan(&movies, &options)?, sources))
-    })
-    .await?;
+    let (plan, sources) = planned(shared, &package, asset, options, control).await?;
 
     crash_point!("job.planned");
     let trust = shared.storage.trust();
@@ -103,15 +95,11 @@ async fn publish(
     }
 
     crash_point!("media.noted");
-    if shared.db.set_extras_made(claim, &beside.made()).await? == Settled::Refused {
+    if extras::put(shared, claim, beside, &target).await? == Settled::Refused {
         return Ok(Settled::Refused);
     }
-    let (to, code, worker) = (target.clone(), package.code.clone(), shared.clone());
-    let (mpd, sealed) = blocking(move || {
-        extras::put(&worker, &code, &beside, &to)?;
-        finish(&plan, &written, &sources, &to)
-    })
-    .await?;
+    let to = target.clone();
+    let (mpd, sealed) = blocking(move || finish(&plan, &written, &sources, &to)).await?;
     let url = format!("/videos/{}/{DASH}/{mpd}", package.code);
     let newest = target.origin(&mpd);
     let noted = shared.db.set_sealed(claim, &sealed.hashes_sha256);
@@ -123,6 +111,25 @@ async fn publish(
     let settled = published.await?;
     crash_point!("publish.committed");
     Ok(settled)
+}
+
+/// The plan of a package, and what it is made of.
+async fn planned(
+    shared: &Arc<Shared>,
+    package: &Package,
+    asset: Asset,
+    options: Options,
+    control: &Arc<Control>,
+) -> Result<(Plan, Vec<StoppableSource>), Failure> {
+    let opened = match parts::makes_inputs(package, &asset)? {
+        false => sources(shared, asset, control).await?,
+        true => parts::open(shared, package, asset, control).await?,
+    };
+    blocking(move || {
+        let (sources, movies): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+        Ok((packager::plan(&movies, &options)?, sources))
+    })
+    .await
 }
 
 /// The delivered file, opened and probed.

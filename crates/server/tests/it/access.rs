@@ -3,6 +3,7 @@
 mod login;
 mod matrix;
 mod pages;
+mod playback;
 mod tokens;
 
 use crate::support::{TestApp, json_of};

@@ -105,7 +105,7 @@ async fn assets_are_listed_page_by_page() {
     let app = TestApp::start().await;
     assert_eq!(
         app.get_json("/api/v1/assets").await,
-        json!({"data": [], "next_cursor": null})
+        json!({"data": [], "next_cursor": null, "has_more": false})
     );
     for number in 0..3 {
         app.upload(&clips::numbered(number)).await;

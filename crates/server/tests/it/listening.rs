@@ -195,6 +195,31 @@ async fn requests_that_two_readers_would_cut_differently_end_their_connection() 
     }
 }
 
+#[tokio::test]
+async fn heads_that_are_too_large_are_refused() {
+    let app = TestApp::start().await;
+    let long = "a".repeat(150_000);
+    let host = "Host: localhost\r\n";
+    for head in [
+        format!("GET /{long} HTTP/1.1\r\n{host}\r\n"),
+        format!(
+            "GET /livez HTTP/1.1\r\n{host}{}\r\n",
+            "X: a\r\n".repeat(200)
+        ),
+        format!("GET /livez HTTP/1.1\r\n{host}X: {}\r\n\r\n", long.repeat(3)),
+    ] {
+        let stream = TcpStream::connect(app.base.trim_start_matches("http://")).await;
+        let mut stream = stream.expect("a connection");
+        // It may be answered, and closed, before all of it is sent; the answer may be lost by that.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = [0; 12];
+        match stream.read_exact(&mut answer).await {
+            Ok(_) => assert_eq!(&answer, b"HTTP/1.1 431"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+    }
+}
+
 /// SEC-47: of a client that takes nothing of its answer, and of one that says nothing, others get the place.
 #[tokio::test]
 async fn idle_clients_give_their_places_to_others() {

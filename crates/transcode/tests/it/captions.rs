@@ -23,7 +23,7 @@ fn captions() -> Vec<[u8; 2]> {
 
 /// A NAL unit of supplemental information with a pair (ATSC A/53 part 4, 6.2.3).
 fn information(pair: [u8; 2]) -> Vec<u8> {
-    let odd = |byte: u8| byte | u8::from(byte.count_ones() % 2 == 0) << 7;
+    let odd = |byte: u8| byte | u8::from(byte.count_ones().is_multiple_of(2)) << 7;
     let [first, second] = pair.map(odd);
     let data = [
         0xb5, 0, 0x31, b'G', b'A', b'9', b'4', 3, 0x41, 0xff, 0xfc, first, second, 0xff,

@@ -2,6 +2,7 @@
 
 use super::{COLLECTION, find};
 use crate::app::Shared;
+use crate::db::paging::Listed;
 use crate::db::uploads::{self as rows, Kind};
 use crate::http::base_url::BaseUrl;
 use crate::http::error::{Problem, ProblemBody, Result};
@@ -50,6 +51,8 @@ pub(in crate::http) struct UploadList {
     data: Vec<Upload>,
     /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there is more in the direction that was asked for.
+    has_more: bool,
 }
 
 impl Upload {
@@ -79,19 +82,25 @@ impl Upload {
 #[utoipa::path(get, path = "/api/v1/uploads", tag = "uploads", params(
     ("limit" = Option<i64>, Query, description = "1 to 200, 50 unless given"),
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
+    ("starting_after" = Option<String>, Query, description = "an id: those that are older"),
+    ("ending_before" = Option<String>, Query, description = "an id: those that are newer, the nearest to it"),
 ), responses((status = 200, body = UploadList), (status = 400, body = ProblemBody)))]
 pub(in crate::http) async fn list(
     State(shared): State<Arc<Shared>>,
     Query(paging): Query<Paging>,
 ) -> Result<Json<UploadList>> {
-    let page = paging.page()?;
+    let page = paging.of(&shared.db, Listed::Uploads).await?;
     let mut found = shared.db.uploads(page).await?;
-    let next_cursor = paging::cut(&mut found, page, |row| row.seq);
+    let ends = paging::ends(&mut found, page, |row| row.seq);
     let mut data = Vec::with_capacity(found.len());
     for row in found {
         data.push(Upload::of(&shared, row).await?);
     }
-    Ok(Json(UploadList { data, next_cursor }))
+    Ok(Json(UploadList {
+        data,
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
+    }))
 }
 
 /// One upload: how far it is, and what became of it.

@@ -23,12 +23,13 @@ fn is_public(method: &Method, path: &str) -> bool {
 }
 
 /// Scopes that are enough for nothing on a route, which is each that it does not need.
-const SCOPES: [&str; 6] = [
+const SCOPES: [&str; 7] = [
     "assets:read",
     "assets:write",
     "jobs:read",
     "jobs:write",
     "keys:read",
+    "playback:sign",
     "admin",
 ];
 

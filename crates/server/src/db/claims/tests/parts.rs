@@ -60,7 +60,7 @@ async fn a_package_is_made_when_its_parts_are(engine: Engine) {
     assert_eq!(seen.state, JobState::Waiting);
     let expect = 0.9 * (3.0 + 2.0 * 0.5) / 6.0;
     assert!((seen.progress - expect).abs() < 1e-9, "{}", seen.progress);
-    let listed = db.jobs(None, crate::db::Page { before: i64::MAX, limit: 9 }).await;
+    let listed = db.jobs(None, crate::db::Page::before(i64::MAX, 9)).await;
     assert_eq!(listed.expect("jobs").len(), 2, "parts are no jobs of their own to clients");
     let states: Vec<_> = db.parts(one.packaged_content_id).await.expect("parts");
     let states: Vec<_> = states.iter().map(|part| (part.state, part.weight)).collect();
