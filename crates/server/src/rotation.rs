@@ -39,6 +39,8 @@ pub fn rotate_key(
     key_file: Option<&Path>,
     forget_old: bool,
 ) -> Result<RotationReport, ServeError> {
+    // Tests that arm points themselves run in this process.
+    let _crash_points = crate::crash::text("FAILPOINTS").and_then(|_| crate::crash::arm());
     crate::blocking_runtime()?.block_on(async {
         let (db, storage) = place.open().await?;
         let default = storage.root().join(KEY_FILE);

@@ -5,7 +5,7 @@ use super::process::Process;
 use super::scene::{Files, folder, only, order, request, scenes};
 use super::{CLAIMED_WITHIN, SERVES_WITHIN, table, torture, until};
 use crate::media;
-use crate::support::{Scratch, snapshot};
+use crate::support::{KEY, KID, Scratch, snapshot};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -43,10 +43,12 @@ pub enum Scene {
     Drain,
     DeletePackage,
     DeleteAsset,
+    /// Content keys are wrapped under another key.
+    Rotate,
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 63] = [
+const POINTS: [(&str, Scene, usize); 66] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
@@ -110,6 +112,9 @@ const POINTS: [(&str, Scene, usize); 63] = [
     ("delete-asset.committed", Scene::DeleteAsset, 0),
     ("delete-asset.package-gone", Scene::DeleteAsset, 0),
     ("delete-asset.source-gone", Scene::DeleteAsset, 0),
+    ("rotate.added", Scene::Rotate, 0),
+    ("rotate.half", Scene::Rotate, 0),
+    ("rotate.rewrapped", Scene::Rotate, 0),
 ];
 
 /// Keeps a packaging at work until somebody has a word with it.
@@ -223,6 +228,7 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
         Scene::Drain => drain(point, &armed),
         Scene::DeletePackage => delete(point, &armed, "packages"),
         Scene::DeleteAsset => delete(point, &armed, "assets"),
+        Scene::Rotate => rotate(point, &armed),
     }
 }
 
@@ -572,6 +578,36 @@ pub fn after_deletion(data: &Path, collection: &str, must_be_gone: bool, point: 
         },
         ..Seen::default()
     }
+}
+
+/// After a kill in a rotation the content keys open as before, and the rotation goes on to its end.
+fn rotate(point: &str, armed: &str) -> Seen {
+    let (_scratch, data) = folder(&scenes().ready);
+    Process::rotate(&data, armed).died(point);
+    let (server, served) = again(&data, point);
+    licence(&server, point);
+    let (code, log) = Process::rotate(&data, "").end();
+    assert_eq!(code, Some(0), "{point}: {log}");
+    licence(&server, point);
+    server.stop();
+    Seen {
+        served: Some(served),
+        end: "licences as before, rotation ended",
+        ..Seen::default()
+    }
+}
+
+/// Asks for the content key of the only package.
+fn licence(server: &Process, point: &str) {
+    let encoded = |hex: &str| packager::parse_key_id(hex).unwrap().base64url();
+    let (status, found) = server
+        .post(
+            "/license/clearkey",
+            &json!({"kids": [encoded(KID)], "type": "temporary"}),
+        )
+        .unwrap();
+    assert_eq!(status, 200, "{point}: {found}");
+    assert_eq!(found["keys"][0]["k"], encoded(KEY), "{point}");
 }
 
 /// Starts a server where one was killed, and measures how soon it answers.

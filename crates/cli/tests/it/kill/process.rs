@@ -77,6 +77,11 @@ impl Process {
         process
     }
 
+    /// Starts a rotation of the key under which content keys are wrapped, with armed crash points.
+    pub fn rotate(data: &Path, points: &str) -> Self {
+        Self::start(data, points, &["rotate-key"]).0
+    }
+
     /// Starts a server and waits for nothing.
     pub fn launch(data: &Path, workers: usize) -> Self {
         let workers = workers.to_string();
