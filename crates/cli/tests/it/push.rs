@@ -43,10 +43,16 @@ impl Server {
     }
 
     /// Ends the server; returns its port.
-    pub fn kill(mut self) -> u16 {
+    pub fn kill(self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Server {
+    /// A server that outlives a test that fails holds the output of all tests open, and they never end.
+    fn drop(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.port
     }
 }
 
