@@ -7,7 +7,7 @@ use packager::{Cure, Movie};
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use transcode::Complaints;
+use transcode::{Complaints, Pictures};
 
 /// What is to be mended of a delivered file by converting it; `None` where the engine packages it as it is, or says best what is
 /// wrong.
@@ -35,6 +35,19 @@ pub fn complaints_about_copy(media: &Path) -> Complaints {
         Some(movie) if !movie.has_only_unknown_codecs() => flaws(&movie),
         _ => Complaints::everything(),
     }
+}
+
+/// What the engine says of the pictures of an MP4, for those who encode others beside them; `None` when it cannot package them.
+pub fn pictures(media: &Path) -> Option<Pictures> {
+    let file = File::open(media).ok()?;
+    let grid = packager::probe(&file).ok()?.picture_grid()?;
+    Some(Pictures {
+        timescale: grid.timescale,
+        keys: grid.keys,
+        closed: grid.closed,
+        count: grid.pictures,
+        end: grid.end,
+    })
 }
 
 /// Whether a conversion that would be better than none did not come about for want of ffmpeg, and the engine packages the file

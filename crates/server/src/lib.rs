@@ -44,7 +44,7 @@ pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
 pub use doctor::{Finding, doctor};
-pub use foreign::{can_do_without, complaints, complaints_about_copy};
+pub use foreign::{can_do_without, complaints, complaints_about_copy, pictures};
 pub use http::TlsFiles;
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};

@@ -12,9 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use transcode::{
-    Complaints, Control, Encoding, Facts, Order, Origin, Pictures, Progress, Share, Tools,
-};
+use transcode::{Complaints, Control, Encoding, Facts, Order, Origin, Progress, Share, Tools};
 
 /// The encoding of one input.
 pub struct Encode<'a> {
@@ -75,7 +73,7 @@ impl Encode<'_> {
             self.complaints,
             share,
             self.scratch,
-            &look,
+            &server::pictures,
             &watched,
         );
         let made = made.map_err(|error| self.failure(&error))?;
@@ -231,7 +229,7 @@ impl Pool<'_> {
             self.encoding,
             number,
             &folder,
-            &look,
+            &server::pictures,
             &watched,
         )?;
         if let Some(slot) = self.chunks.get(number) {
@@ -277,19 +275,6 @@ impl Control for InChunk<'_> {
         let more = progress.frames.saturating_sub(before);
         self.pool.done.fetch_add(more, Ordering::Relaxed);
     }
-}
-
-/// What the engine says of pictures.
-fn look(path: &Path) -> Option<Pictures> {
-    let file = input::open(path).ok()?;
-    let grid = packager::probe(&file).ok()?.picture_grid()?;
-    Some(Pictures {
-        timescale: grid.timescale,
-        keys: grid.keys,
-        closed: grid.closed,
-        count: grid.pictures,
-        end: grid.end,
-    })
 }
 
 fn has_text(path: &Path) -> Result<bool, Failure> {

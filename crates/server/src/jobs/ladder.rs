@@ -10,10 +10,9 @@ use crate::db::packages::Package;
 use crate::foreign;
 use packager::{Movie, TrackKind};
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use transcode::{Encoding, Order, Origin, Pictures, Share};
+use transcode::{Encoding, Order, Origin, Share};
 
 /// The file that says all that is decided.
 const ENCODING: &str = "encoding.json";
@@ -44,7 +43,7 @@ pub(super) fn look_at(work: &Work) -> Result<Vec<Made>, Failure> {
         &complaints,
         share,
         scratch.path(),
-        &look,
+        &foreign::pictures,
         &control,
     )?;
     crash_point!("part.made");
@@ -144,7 +143,7 @@ pub(super) fn chunk(work: &Work, number: usize) -> Result<Vec<Made>, Failure> {
         &looked.encoding,
         number,
         scratch.path(),
-        &look,
+        &foreign::pictures,
         &InPictures {
             control: &work.control,
             most: AtomicU64::new(0),
@@ -258,19 +257,6 @@ impl Looked {
                 .collect(),
         })
     }
-}
-
-/// What the engine says of pictures.
-fn look(path: &Path) -> Option<Pictures> {
-    let file = File::open(path).ok()?;
-    let grid = packager::probe(&file).ok()?.picture_grid()?;
-    Some(Pictures {
-        timescale: grid.timescale,
-        keys: grid.keys,
-        closed: grid.closed,
-        count: grid.pictures,
-        end: grid.end,
-    })
 }
 
 /// Ends runs whose progress says nothing of the whole.
