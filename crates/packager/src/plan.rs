@@ -14,7 +14,7 @@ mod timeline;
 use crate::cenc::protect::Protection;
 use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
-use crate::movie::{Movie, Track, TrackKind, Warning};
+use crate::movie::{Movie, Timing, Track, TrackKind, Warning};
 use crate::sample::SampleTable;
 use crate::{Error, FileLayout, KeyId, Options, Role};
 use align::Pictures;
@@ -142,16 +142,21 @@ pub fn plan(movies: &[Movie], options: &Options) -> Result<Plan, Error> {
         .into_iter()
         .partition(|chosen| chosen.track.kind == TrackKind::Video);
     planner.add_pictures(&pictures, options.allow_misaligned)?;
-    for other in &others {
-        match other.track.kind {
-            TrackKind::Text => planner.add_text(other)?,
-            _ => planner.add_sound(other)?,
-        }
+    let (texts, sounds): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .partition(|chosen| chosen.track.kind == TrackKind::Text);
+    for sound in &sounds {
+        planner.add_sound(sound, &sound.track.timing)?;
+    }
+    // Text ends with picture and sound, so that these come first.
+    for text in &texts {
+        planner.add_text(text)?;
     }
     if planner.plan.tracks.is_empty() {
         let what = "the edit lists leave nothing of any track";
         return Err(Error::Unsupported(what.into()));
     }
+    planner.stretch_text();
     planner.keys.check_names()?;
     planner.tell_of_clear_renditions();
     planner.plan.check_layout()?;
@@ -345,32 +350,34 @@ impl Planner<'_> {
             pictures.add(chosen)?;
         }
         for (chosen, picture) in chosen.iter().zip(pictures.cut()) {
-            self.add(chosen, &picture.selection, picture.segments, picture.group)?;
+            let played = (&picture.selection, &chosen.track.timing);
+            self.add(chosen, played, picture.segments, picture.group)?;
         }
         self.plan.warnings.append(&mut pictures.warnings);
         Ok(())
     }
 
-    fn add_sound(&mut self, chosen: &Chosen<'_>) -> Result<(), Error> {
+    /// Adds a sound, or text in samples; `timing` says what is played of it.
+    fn add_sound(&mut self, chosen: &Chosen<'_>, timing: &Timing) -> Result<(), Error> {
         let track = chosen.track;
         let table = &track.samples;
-        let Some(selection) = Selection::of(table, &track.timing, track.timescale, false) else {
+        let Some(selection) = Selection::of(table, timing, track.timescale, false) else {
             self.plan.warnings.push(Warning(format!(
-                "track {} (audio) is left out: its edit list shows nothing",
-                track.id
+                "track {} ({}) is left out: nothing of it is played",
+                track.id, chosen.name
             )));
             return Ok(());
         };
         let target = ticks(self.target_ms, track.timescale);
         let boundaries = rescale(self.boundaries.as_ref(), track.timescale);
-        let segments = cut::at_boundaries(table, &selection, &track.timing, target, &boundaries);
-        self.add(chosen, &selection, segments, 0)
+        let segments = cut::at_boundaries(table, &selection, timing, target, &boundaries);
+        self.add(chosen, (&selection, timing), segments, 0)
     }
 
     fn add(
         &mut self,
         chosen: &Chosen<'_>,
-        selection: &Selection,
+        (selection, timing): (&Selection, &Timing),
         mut segments: Vec<Segment>,
         group: usize,
     ) -> Result<(), Error> {
@@ -378,7 +385,7 @@ impl Planner<'_> {
         let Some(facts) = TrackFacts::of(track) else {
             return Ok(());
         };
-        check_order(&segments, track)?;
+        check_order(&segments, selection.longest_sample, track)?;
         if let Some(open) = segments.iter().find(|segment| segment.sap_type() == 3) {
             self.plan.warnings.push(Warning(format!(
                 "{}: its groups of pictures are open (the first at {:.3} s): some pictures need the segment before, so that players cannot switch or start there without a fault",
@@ -387,7 +394,7 @@ impl Planner<'_> {
             )));
         }
         let last_end = segments.last().map_or(0, |segment| segment.end);
-        let end = track.timing.end.map_or(last_end, |end| end.min(last_end));
+        let end = timing.end.map_or(last_end, |end| end.min(last_end));
         if self.boundaries.is_none() {
             let starts = segments.iter().skip(1).map(|segment| segment.start);
             self.boundaries = Some((starts.chain([end]).collect(), track.timescale));
@@ -514,18 +521,25 @@ fn rescale(boundaries: Option<&(Vec<i64>, u32)>, timescale: u32) -> Vec<i64> {
     boundaries.iter().map(to).collect()
 }
 
-fn check_order(segments: &[Segment], track: &Track) -> Result<(), Error> {
-    let ordered = segments.windows(2).all(|pair| match pair {
-        [first, second] => first.start < second.start,
-        _ => true,
+/// Refuses samples that are shown in no order in which segments follow each other: what is shown of one ends where the
+/// next begins, give or take the longest sample.
+fn check_order(segments: &[Segment], longest: u32, track: &Track) -> Result<(), Error> {
+    let fits = |first: &Segment, second: &Segment| {
+        let gap = second.start.saturating_sub(first.end);
+        first.start < second.start && gap.unsigned_abs() <= u64::from(longest) + 1
+    };
+    let wrong = segments.windows(2).find_map(|pair| match pair {
+        [first, second] if !fits(first, second) => Some(second),
+        _ => None,
     });
-    match ordered {
-        true => Ok(()),
-        false => Err(Error::InvalidInput(format!(
-            "track {}: its samples are shown in no sensible order",
-            track.id
-        ))),
-    }
+    let Some(wrong) = wrong else {
+        return Ok(());
+    };
+    Err(Error::InvalidInput(format!(
+        "track {}: its samples are shown in no sensible order: those from {:.3} s on do not follow the ones before",
+        track.id,
+        wrong.start as f64 / f64::from(track.timescale)
+    )))
 }
 
 #[cfg(test)]

@@ -138,6 +138,12 @@ impl Subtitles {
         self.entries.len()
     }
 
+    /// Number of cues that appear at `ms` or later.
+    pub fn count_from(&self, ms: u64) -> usize {
+        let before = |entry: &Entry| u64::from(entry.start_ms) < ms;
+        self.entries.len() - self.entries.partition_point(before)
+    }
+
     /// When the first cue appears, in milliseconds.
     pub fn start_ms(&self) -> u64 {
         self.entries

@@ -200,6 +200,7 @@ impl Plan {
                 end: Some(track.end),
                 kind: track.facts.kind,
                 fourcc: String::new(),
+                config: Vec::new(),
                 language: track.facts.language.clone(),
                 name: format!("input {}, track {}", track.input + 1, rendition.track_id),
                 known: Some((self.path(init), track.first_sample)),

@@ -23,6 +23,17 @@ pub(crate) enum SampleEntry {
     Text(TextEntry),
 }
 
+impl SampleEntry {
+    /// What the decoder needs to know, as the body of its box; `None` of text.
+    pub fn decoder_config(&self) -> Option<&[u8]> {
+        match self {
+            Self::Video(entry) => entry.boxes.first().map(|raw| raw.body.as_slice()),
+            Self::Audio(entry) => Some(&entry.config.body),
+            Self::Text(_) => None,
+        }
+    }
+}
+
 /// A visual sample entry.
 #[derive(Debug, Clone)]
 pub(crate) struct VideoEntry {

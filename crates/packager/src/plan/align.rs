@@ -195,7 +195,7 @@ impl<'a> Picture<'a> {
         let selection = Selection::of(&track.samples, &track.timing, track.timescale, true);
         let Some(selection) = selection else {
             let what = format!(
-                "the picture (track {}) has no key frame to start at",
+                "the picture (track {}) has no key frame to start at, or is not shown at all",
                 track.id
             );
             return Err(Error::Unsupported(what));

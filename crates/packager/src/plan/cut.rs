@@ -41,6 +41,8 @@ pub(crate) struct Selection {
     pub end: u64,
     /// The lowest composition offset of the track, in ticks; 0 when none is negative.
     pub lowest_composition_offset: i32,
+    /// The longest sample of the track, in ticks.
+    pub longest_sample: u32,
 }
 
 /// Sound that is decoded before the start of the presentation, at most this many milliseconds: codecs
@@ -49,7 +51,7 @@ const AUDIO_PREROLL_MS: u64 = 200;
 
 impl Selection {
     /// Leaves out what an edit list trims: pictures before the last key frame that is needed, sound long
-    /// before the start, samples behind the end. `None` when nothing is left.
+    /// before the start, samples behind the end. `None` when nothing is left, or nothing of that is shown.
     pub fn of(
         table: &SampleTable,
         timing: &Timing,
@@ -60,13 +62,16 @@ impl Selection {
         let mut samples = table.iter();
         let mut first = None;
         let mut end = 0;
+        let mut shown_until = i64::MIN;
         let mut lowest_composition_offset = 0;
+        let mut longest_sample = 0;
         loop {
             let before = samples.cursor.clone();
             let Some(sample) = samples.next() else {
                 break;
             };
             lowest_composition_offset = sample.composition_offset.min(lowest_composition_offset);
+            longest_sample = longest_sample.max(sample.duration);
             let shown = timing.presentation(&sample);
             let starts_here = match is_video {
                 true => sample.sync && (first.is_none() || shown <= 0),
@@ -74,16 +79,19 @@ impl Selection {
             };
             if starts_here {
                 first = Some(before);
+                shown_until = i64::MIN;
             }
             if timing.end.is_none_or(|end| shown < end) {
                 end = samples.cursor.index;
+                shown_until = shown_until.max(shown.saturating_add(i64::from(sample.duration)));
             }
         }
         let cursor = first?;
-        (cursor.index < end).then_some(Self {
+        (cursor.index < end && shown_until > 0).then_some(Self {
             cursor,
             end,
             lowest_composition_offset,
+            longest_sample,
         })
     }
 
@@ -118,6 +126,11 @@ impl Segment {
             protection: None,
             closed: true,
         }
+    }
+
+    /// Moves the start of one without samples.
+    pub fn begin_at(&mut self, start: i64) {
+        *self = Self::without_samples(start, self.end);
     }
 
     fn of(cursor: SampleCursor, sample: &Sample, start: i64) -> Self {
@@ -298,6 +311,20 @@ impl KeyFrameCutter<'_> {
     }
 }
 
+/// Makes segments without samples, which end at `from`, last until `to`: each is `target` ticks long, the last half to
+/// one and a half times as long.
+pub(crate) fn extend(segments: &mut Vec<Segment>, mut from: i64, to: i64, target: i64) {
+    while from < to {
+        let left = to.saturating_sub(from);
+        let until = match left < target.saturating_add(target / 2) {
+            true => to,
+            false => from.saturating_add(target),
+        };
+        push_last(segments, Segment::without_samples(from, until), target);
+        from = until;
+    }
+}
+
 /// Adds the last segment; one under half of `target` is joined to the one before it.
 fn push_last(done: &mut Vec<Segment>, last: Segment, target: i64) {
     match done.last_mut() {
@@ -325,6 +352,11 @@ pub(crate) fn at_boundaries(
     // How long the piece at hand is to be: as the picture's.
     let mut due = target;
     for (cursor, sample) in selection.iter(table) {
+        // Sound and text need nothing of the segment before, in whatever order they are shown.
+        let sample = Sample {
+            closed: true,
+            ..sample
+        };
         let shown = timing.presentation(&sample);
         let half = i64::from(sample.duration / 2);
         let Some(segment) = &mut current else {

@@ -128,7 +128,11 @@ impl Plan {
                 return Err(not_in_plan());
             }
             let start_ms = (self.start_seconds() * 1000.0).round() as u64;
-            let text = track.render_cues(cues, object.segment, start_ms);
+            let text = track.render_cues(
+                cues,
+                object.segment,
+                (start_ms, self.end_in(1000).unsigned_abs()),
+            );
             output.put(text.as_bytes())?;
             return Ok(output.facts(0));
         }

@@ -1,20 +1,28 @@
-//! Subtitles in a plan: cut where the picture is cut, and never encrypted.
+//! Subtitles in a plan: cut where the picture is cut, as long as the presentation, and never encrypted.
 
 use super::choice::Chosen;
-use super::{Plan, PlannedTrack, Planner, Segment, Timeline};
+use super::{Plan, PlannedTrack, Planner, Segment, Timeline, cut, ticks};
 use crate::cenc::systems::Signals;
 use crate::init::TrackFacts;
 use crate::movie::{SampleEntry, TextEntry};
 use crate::text::Subtitles;
-use crate::{Error, Rendition, TrackKind};
+use crate::{Error, Rendition, TrackKind, Warning};
 use std::sync::Arc;
+
+/// How much shorter than picture and sound a list of cues may be, in milliseconds, where it has no cue.
+const MAX_MISSING_MS: i64 = 100;
 
 impl Planner<'_> {
     /// Adds a track of text: samples like those of sound, a list of cues with the boundaries of the leading track.
     pub(super) fn add_text(&mut self, chosen: &Chosen<'_>) -> Result<(), Error> {
         let track = chosen.track;
         if !matches!(&track.entry, Some(SampleEntry::Text(TextEntry::Cues(_)))) {
-            return self.add_sound(chosen);
+            let end = latest(&self.plan.media_ends(), track.timescale);
+            let mut timing = track.timing.clone();
+            if end > 0 {
+                timing.end = Some(timing.end.map_or(end, |own| own.min(end)));
+            }
+            return self.add_sound(chosen, &timing);
         }
         let (Some(mut facts), Some(leader)) = (TrackFacts::of(track), self.plan.tracks.first())
         else {
@@ -56,6 +64,41 @@ impl Planner<'_> {
         });
         Ok(())
     }
+
+    /// Lists of cues last as long as picture and sound do, which may be longer than the track that they are cut
+    /// with; what would be shown before or after is left out.
+    pub(super) fn stretch_text(&mut self) {
+        let plan = &mut self.plan;
+        let (start, end_ms, media) = (plan.start_seconds(), plan.end_in(1000), plan.media_ends());
+        for (rendition, track) in plan.renditions.iter_mut().zip(&mut plan.tracks) {
+            let timescale = track.facts.timescale;
+            let own_end_ms = latest(&[(track.end, timescale)], 1000);
+            let Some(cues) = track.cues() else {
+                continue;
+            };
+            let behind = |ms: i64| cues.count_from(ms.unsigned_abs());
+            let (count, late, later) = (cues.count(), behind(end_ms), behind(own_end_ms));
+            if late > 0 {
+                plan.warnings.push(Warning(format!(
+                    "{}: {late} of {count} cues appear behind the end of picture and sound ({:.3} s) and are left out",
+                    rendition.name,
+                    end_ms as f64 / 1000.0
+                )));
+            }
+            if let Some(first) = track.segments.first_mut() {
+                let start = (start * f64::from(timescale)).floor() as i64;
+                first.begin_at(first.start.min(start));
+            }
+            // A list that ends with the picture is one that players can hold beside it, segment by segment.
+            if later > late || end_ms - own_end_ms > MAX_MISSING_MS {
+                let end = latest(&media, timescale);
+                let target = ticks(self.target_ms, timescale);
+                cut::extend(&mut track.segments, track.end, end, target);
+                track.end = track.end.max(end);
+                rendition.segments = track.segments.len() as u32;
+            }
+        }
+    }
 }
 
 impl Plan {
@@ -79,22 +122,26 @@ impl PlannedTrack {
     }
 
     /// The text of an object of a list of cues: of segment 0 all of it, on the clock of the presentation, which
-    /// starts `start_ms` behind the movie's.
-    pub(super) fn render_cues(&self, cues: &Subtitles, segment: u32, start_ms: u64) -> String {
+    /// starts `start_ms` behind the movie's and ends at `end_ms` of that.
+    pub(super) fn render_cues(
+        &self,
+        cues: &Subtitles,
+        segment: u32,
+        (start_ms, end_ms): (u64, u64),
+    ) -> String {
         let Some(index) = (segment as usize).checked_sub(1) else {
-            return cues.write_whole(start_ms);
+            return cues.write_whole(start_ms, end_ms);
         };
         let timescale = i128::from(self.facts.timescale.max(1));
         let starts = |index: usize| {
             let segment = self.segments.get(index)?;
             Some(i128::from(segment.start.max(0)) * 1000)
         };
-        // Cues before the first segment and behind the last are in these: none is lost.
         let from = match index {
-            0 => 0,
+            0 => i128::from(start_ms),
             _ => starts(index).unwrap_or(0) / timescale,
         };
-        let to = starts(index + 1).map_or(i128::from(u64::MAX), |start| {
+        let to = starts(index + 1).map_or(i128::from(end_ms), |start| {
             (start + timescale - 1) / timescale
         });
         let ms = |ms: i128| u64::try_from(ms).unwrap_or(u64::MAX);
@@ -111,4 +158,27 @@ impl Plan {
             media.map(|track| track.presented_start() as f64 / f64::from(track.facts.timescale));
         starts.fold(f64::INFINITY, f64::min).max(0.0)
     }
+
+    /// When the last picture and the last sound are over, in ticks of `timescale` on the movies' timeline, rounded up.
+    pub(super) fn end_in(&self, timescale: u32) -> i64 {
+        latest(&self.media_ends(), timescale)
+    }
+
+    /// When each picture and sound is over, in ticks of the movies' timeline, and how many are a second.
+    fn media_ends(&self) -> Vec<(i64, u32)> {
+        let tracks = self.tracks.iter();
+        let media = tracks.filter(|track| track.facts.kind != TrackKind::Text);
+        media
+            .map(|track| (track.end, track.facts.timescale))
+            .collect()
+    }
+}
+
+/// The latest of times (ticks, and how many are a second), in ticks of `timescale`, rounded up; at least 0.
+fn latest(times: &[(i64, u32)], timescale: u32) -> i64 {
+    let rescaled = times.iter().map(|(ticks, from)| {
+        let ticks = u128::try_from(*ticks).unwrap_or(0) * u128::from(timescale);
+        ticks.div_ceil(u128::from(*from).max(1))
+    });
+    i64::try_from(rescaled.max().unwrap_or(0)).unwrap_or(i64::MAX)
 }

@@ -12,7 +12,7 @@ fn read(bytes: &[u8]) -> Subtitles {
 /// Reads a file and compares what is written of it, behind the head.
 fn check(input: impl AsRef<[u8]>, expect: &str) {
     let subtitles = read(input.as_ref());
-    let whole = subtitles.write_whole(0);
+    let whole = subtitles.write_whole(0, u64::MAX);
     assert_eq!(whole.strip_prefix("WEBVTT\n\n"), Some(expect));
     // What was written is read as the same.
     let again = read(whole.as_bytes());
@@ -136,7 +136,10 @@ fn text_is_decoded() {
     check(little, vtt);
     let (old, _, _) = encoding_rs::WINDOWS_1252.encode(srt);
     check_notes(&old, &["Windows-1252"]);
-    assert_eq!(read(&old).write_whole(0), format!("WEBVTT\n\n{vtt}"));
+    assert_eq!(
+        read(&old).write_whole(0, u64::MAX),
+        format!("WEBVTT\n\n{vtt}")
+    );
 }
 
 #[test]
@@ -211,7 +214,7 @@ fn text_of_a_whole_file_is_moved() {
         b"WEBVTT\n\n00:01.000 --> 00:02.000\nA\n\n00:02.000 --> 00:04.000\nB<00:03.000>C<i>D\n",
     );
     let expect = "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nB<00:00:00.500>C<i>D\n\n";
-    assert_eq!(subtitles.write_whole(2500), expect);
+    assert_eq!(subtitles.write_whole(2500, u64::MAX), expect);
 }
 
 #[test]

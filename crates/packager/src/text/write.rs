@@ -12,12 +12,12 @@ const ROLLOVER: u64 = 1 << 33;
 
 impl Subtitles {
     /// The whole list as a file, every time less `shift_ms`: for players that count from the start of the
-    /// presentation. What is over before is left out.
-    pub fn write_whole(&self, shift_ms: u64) -> String {
+    /// presentation. What is over before is left out, and what appears at `end_ms` or later.
+    pub fn write_whole(&self, shift_ms: u64, end_ms: u64) -> String {
         let mut output = String::from("WEBVTT\n\n");
         output.push_str(&self.blocks);
         let shift = i64::try_from(shift_ms).unwrap_or(i64::MAX);
-        for cue in self.shown_between(shift_ms, u64::MAX) {
+        for cue in self.shown_between(shift_ms, end_ms) {
             if shift == 0 {
                 write_cue(&mut output, &cue);
                 continue;

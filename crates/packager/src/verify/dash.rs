@@ -116,15 +116,20 @@ fn alignment(book: &mut Book, mpd: &Mpd, tracks: &[Track]) {
     }
     let picture = main
         .iter()
-        .filter_map(|r| of(r))
-        .find(|track| track.is_video());
+        .filter_map(|r| Some((*r, of(r)?)))
+        .find(|(_, track)| track.is_video());
     let sounds = main
         .iter()
         .filter_map(|r| of(r))
         .filter(|track| track.init.kind == crate::TrackKind::Audio);
-    if let Some(picture) = picture {
+    if let Some((representation, picture)) = picture {
+        // An edit list may end the presentation before the media.
+        let listed = representation.segments.last().and_then(|last| last.time);
+        let listed = listed.map_or(f64::INFINITY, |(time, length)| {
+            time.saturating_add(length) as f64 / representation.timescale as f64
+        });
         for sound in sounds {
-            sound_cuts(book, picture, sound);
+            sound_cuts(book, (picture, listed), sound);
         }
     }
 }
@@ -149,15 +154,16 @@ pub(super) fn same_cuts(book: &mut Book, one: &Track, other: &Track, level: supe
     }
 }
 
-/// Check 16: sound is cut where the picture is, as long as there is a picture.
-pub(super) fn sound_cuts(book: &mut Book, picture: &Track, sound: &Track) {
+/// Check 16: sound is cut where the picture is, as long as there is a picture, at the latest up to the second that is
+/// given with it.
+pub(super) fn sound_cuts(book: &mut Book, (picture, listed): (&Track, f64), sound: &Track) {
     book.performed(16);
     let cuts: Vec<f64> = picture
         .segments
         .iter()
         .map(|segment| picture.seconds(segment.start.max(0)))
         .collect();
-    let end = picture.seconds(picture.end());
+    let end = picture.seconds(picture.end()).min(listed);
     let frame = sound.frame_seconds();
     for segment in sound.segments.iter().skip(1) {
         let start = sound.seconds(segment.start.max(0));

@@ -1,7 +1,7 @@
 //! Against the source: checks 6, 13, 18 and 28.
 
 use super::book::Book;
-use crate::movie::{Movie, Track as SourceTrack};
+use crate::movie::{Movie, SampleEntry, Track as SourceTrack};
 use crate::sample::{Sample, SampleTable};
 use crate::{Error, Source, TrackKind};
 use std::collections::VecDeque;
@@ -29,6 +29,8 @@ pub(super) struct Origin<'a> {
     pub kind: TrackKind,
     /// The four characters of its clear sample entry.
     pub fourcc: String,
+    /// What its decoder needs to know, as an init segment holds it.
+    pub config: Vec<u8>,
     /// ISO 639-2.
     pub language: String,
     /// How people find it.
@@ -48,11 +50,22 @@ impl<'a> Origin<'a> {
             end: track.timing.end,
             kind: track.kind,
             fourcc: track.codec.fourcc.clone(),
+            config: track
+                .entry
+                .as_ref()
+                .and_then(SampleEntry::decoder_config)
+                .map_or_else(Vec::new, <[u8]>::to_vec),
             language: track.language.clone(),
             known: None,
             name: format!("source {number}, track {}", track.id),
         };
         movie.tracks.iter().map(of_track).collect()
+    }
+
+    /// Whether a rendition with this `moov` can be made of its samples: their decoder needs to know the same.
+    pub fn fits(&self, kind: TrackKind, moov: &[u8]) -> bool {
+        let same = self.config.is_empty() || memchr::memmem::find(moov, &self.config).is_some();
+        self.kind == kind && same
     }
 
     /// When a sample is shown, in ticks on the movie's timeline.

@@ -430,14 +430,19 @@ impl Run<'_> {
     }
 }
 
-/// A track whose samples are all clear is encrypted by name only, unless its clear lead is longer than it.
+/// A track whose samples are all clear is encrypted by name only, unless its clear lead is longer than it, or none of
+/// its samples fills a block of AES (silence).
 fn wholly_clear(book: &mut Book, track: &Track) {
-    let (level, what) = match track.init.has_clear_entry() {
-        true => (
+    let (level, what) = match (track.init.has_clear_entry(), track.largest < 16) {
+        (true, _) => (
             Level::Should,
             "its clear lead leaves nothing of it encrypted",
         ),
-        false => (Level::Must, "no sample of an encrypted track is encrypted"),
+        (_, true) => (
+            Level::Should,
+            "its samples are all too small to be encrypted: they stay clear",
+        ),
+        _ => (Level::Must, "no sample of an encrypted track is encrypted"),
     };
     book.add(29, level, &track.name(), what);
 }

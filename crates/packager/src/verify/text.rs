@@ -57,14 +57,16 @@ pub(super) fn check(
     };
     let lasts =
         media().map(|track| track.seconds(track.end().saturating_sub(track.presented_start())));
-    let lasts = lasts.fold(0.0, f64::max);
+    // An edit list may end the presentation before the media.
+    let listed = mpds
+        .iter()
+        .filter_map(|mpd| mpd.seconds("mediaPresentationDuration"));
+    let listed = listed.fold(f64::INFINITY, f64::min);
+    let lasts = lasts.fold(0.0, f64::max).min(listed);
     // Playlists keep the media's time, files of an MPD have that of its Period.
     let begins = media().map(|track| track.seconds(track.presented_start()));
     let begins = begins.fold(f64::INFINITY, f64::min);
     let begins = if begins.is_finite() { begins } else { 0.0 };
-    // Text is cut where the picture is cut.
-    let picture = media().find(|track| track.init.kind == TrackKind::Video);
-    let cut_from = picture.map_or(begins, |track| track.seconds(track.presented_start()));
     let mut all: Vec<(String, BTreeSet<Cue>)> = Vec::new();
     for playlist in playlists
         .media
@@ -72,7 +74,7 @@ pub(super) fn check(
         .filter(|playlist| is_text_playlist(playlist))
     {
         book.performed(TEXT);
-        let cues = segments(book, files, playlist, cut_from)?;
+        let cues = segments(book, files, playlist, begins)?;
         let total: f64 = playlist.segments.iter().map(|entry| entry.seconds).sum();
         book.ensure(TEXT, total >= lasts - 0.1, &playlist.path, || {
             format!("its segments last {total:.3} s, the media {lasts:.3} s")
@@ -99,7 +101,11 @@ pub(super) fn check(
             }
         }
     }
-    compare(book, &all, originals, (begins * 1000.0).round() as i64);
+    let shown = (
+        (begins * 1000.0).round() as i64,
+        ((begins + lasts) * 1000.0).floor() as i64,
+    );
+    compare(book, &all, originals, shown);
     Ok(())
 }
 
@@ -108,11 +114,11 @@ fn compare(
     book: &mut Book,
     all: &[(String, BTreeSet<Cue>)],
     originals: &[Subtitles],
-    begins_ms: i64,
+    (begins_ms, ends_ms): (i64, i64),
 ) {
-    // What is shown before the presentation begins may be cut off.
+    // What is shown before the presentation begins or after it ends may be cut off.
     let shown = |cues: &mut dyn Iterator<Item = &Cue>| -> BTreeSet<Cue> {
-        cues.filter(|(_, end, _)| *end > begins_ms)
+        cues.filter(|(start, end, _)| *end > begins_ms && *start < ends_ms)
             .map(|(start, end, text)| ((*start).max(begins_ms), *end, text.clone()))
             .collect()
     };

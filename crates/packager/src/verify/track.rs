@@ -33,6 +33,8 @@ pub(super) struct Track {
     pub segments: Vec<SegmentFacts>,
     /// The longest sample, in ticks.
     pub frame: u32,
+    /// The largest sample, in bytes.
+    pub largest: u32,
     /// Key ids of its samples.
     pub kids: BTreeSet<[u8; 16]>,
     /// Number of samples.
@@ -139,6 +141,7 @@ struct Walk<'a, 'b> {
     /// The first sample of the segment at hand.
     head: Option<Sample>,
     frame: u32,
+    largest: u32,
     kids: BTreeSet<[u8; 16]>,
     trick: bool,
 }
@@ -174,6 +177,7 @@ pub(super) fn walk<'a>(
         index: 0,
         head: None,
         frame: 0,
+        largest: 0,
         kids: BTreeSet::new(),
         trick,
     };
@@ -205,6 +209,7 @@ pub(super) fn walk<'a>(
         codec: decoder.map(|parsed| parsed.codec.rfc6381),
         entry,
         frame: walk.frame,
+        largest: walk.largest,
         samples: walk.index,
         bytes: segments
             .iter()
@@ -319,7 +324,17 @@ impl<'a> Walk<'a, '_> {
             best.and_then(|(.., index, lead)| Some((index, shared.origins.get(index)?, lead)));
         let Some((index, origin, lead)) = origin else {
             // Text that was made of a file of subtitles has no samples anywhere.
-            if !matches!(self.init.kind, TrackKind::Text | TrackKind::Other(_)) {
+            let kind = self.init.kind;
+            let fits = |origin: &Origin<'_>| origin.fits(kind, &self.init.moov);
+            if matches!(kind, TrackKind::Text | TrackKind::Other(_)) {
+                return;
+            }
+            if !shared.origins.iter().any(fits) {
+                let what = format!(
+                    "{place} was encoded anew: no track of the sources has its decoder configuration"
+                );
+                self.book.not_checked(28, what);
+            } else {
                 let what = "no track of the sources has samples of these sizes";
                 self.book.must(28, &place, what);
             }
@@ -355,6 +370,7 @@ impl<'a> Walk<'a, '_> {
             let mut due = fragment.decode_time.or(self.due).unwrap_or(0);
             for sample in &fragment.samples {
                 self.frame = self.frame.max(sample.duration);
+                self.largest = self.largest.max(sample.size);
                 due = due.saturating_add(u64::from(sample.duration));
                 let shown = presented(sample, shift);
                 let fresh = !self.shown[0].contains(&shown) && self.shown[1].insert(shown);

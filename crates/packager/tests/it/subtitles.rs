@@ -166,7 +166,12 @@ fn subtitles_in_segments_are_those_of_the_file() {
         // Reassembling them is check 46.
         let package = beside_a_movie(&[&MemorySource(text.clone().into())], &options);
         let found = of_file(&whole(&package, "text"));
-        assert_eq!(found.len(), text.matches(" --> ").count());
+        // Those that begin when the movie is over are left out.
+        let in_time = text
+            .lines()
+            .filter(|line| line.contains(" --> ") && *line < "00:10");
+        let in_time = in_time.count();
+        assert_eq!(found.len(), in_time);
         assert!(found.is_sorted_by_key(|cue| cue.start), "{found:?}");
         for cue in found {
             assert!(text.contains(&cue.payload), "{cue:?}");
@@ -215,10 +220,10 @@ fn subtitles_in_tracks_keep_to_the_edit_list() {
     ] {
         assert_eq!(written(Vec::new(), layout), plain);
     }
-    let late = plain.replace("00:00:0", "00:00:1");
+    let late = "a\n00:00:05.000 --> 00:00:07.000 line:0\nA\n\n00:00:06.000 --> 00:00:09.000\nB<00:00:07.500>b\n\n00:00:06.000 --> 00:00:06.500\nC\n\n";
     assert_eq!(
         written(
-            vec![TestEdit::gap(10_000), TestEdit::piece(6000, 0)],
+            vec![TestEdit::gap(4_000), TestEdit::piece(6000, 0)],
             Layout::MoovFirst
         ),
         late
@@ -362,6 +367,60 @@ fn subtitles_of_a_presentation_that_starts_late_count_from_its_start() {
     // Segments count on the movie's timeline, as the media do.
     let first = String::from_utf8(package.files()["text/1.vtt"].clone()).unwrap();
     assert_eq!(of_file(&first)[0].start, 1000);
+}
+
+/// Times of cues, in milliseconds, in a file of a package.
+fn cue_starts(package: &Package, path: &str) -> Vec<u64> {
+    let text = String::from_utf8(package.files()[path].clone()).expect("UTF-8");
+    of_file(&text).iter().map(|cue| cue.start).collect()
+}
+
+#[test]
+fn subtitles_behind_the_picture_go_with_the_sound_and_those_behind_both_are_left_out() {
+    let cues = |times: &[(u64, u64)]| {
+        let blocks = times.iter().map(|(start, end)| {
+            let clock = |s: &u64| format!("{:02}:{:02}:{:02}.000", s / 3600, s / 60 % 60, s % 60);
+            format!("{} --> {}\nat {start}\n\n", clock(start), clock(end))
+        });
+        MemorySource(format!("WEBVTT\n\n{}", blocks.collect::<String>()).into())
+    };
+    for seconds in [None, Some(9)] {
+        let mut movie = TestMovie::ordinary();
+        // An edit list ends the picture amid a picture that lasts long.
+        if let Some(seconds) = seconds {
+            movie.tracks[0].edits[0].duration = 2_100;
+            movie.tracks[0].samples[60].duration *= 50;
+            let sounds = movie.tracks[1].samples.clone();
+            for _ in 0..3 {
+                movie.tracks[1].samples.extend_from_slice(&sounds);
+            }
+            movie.tracks[1]
+                .edits
+                .iter_mut()
+                .for_each(|edit| edit.duration = seconds * 1000);
+        }
+        let movie = movie.source();
+        let file = cues(&[(1, 2), (7, 8), (3600, 3601)]);
+        for layout in [FileLayout::Segments, FileLayout::SingleFile] {
+            let options = Options {
+                layout,
+                ..options(Some(Scheme::Cbcs))
+            };
+            let package = Package::of_all(&[&movie, &file], &options).expect("packages");
+            package.verify(&[&movie, &file]);
+            let warnings = package.plan.warnings();
+            assert!(
+                warnings
+                    .iter()
+                    .any(|warning| warning.0.contains("appear behind the end")),
+                "{warnings:?}"
+            );
+            assert_eq!(cue_starts(&package, "text/subtitles.vtt"), [1000, 7000]);
+            let segments = 1..=package.plan.renditions()[2].segments;
+            let of_segments = segments.flat_map(|n| cue_starts(&package, &format!("text/{n}.vtt")));
+            assert!(of_segments.eq([1000, 7000]));
+        }
+    }
 }
 
 #[test]

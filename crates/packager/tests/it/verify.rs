@@ -7,7 +7,8 @@ mod mutations;
 mod others;
 
 use crate::golden;
-use crate::package::{Package, content_key};
+use crate::movie_builder::{Audio, TestMovie, audio};
+use crate::package::{Package, content_key, options};
 use packager::{
     Depth, Error, MemorySource, Outcome, PackageFiles, Source, VerifyOptions, VerifyReport, verify,
 };
@@ -111,4 +112,30 @@ fn verify_passes_every_golden_package_at_every_depth() {
             );
         }
     }
+}
+
+#[test]
+fn what_was_encoded_anew_is_not_held_against_the_samples_of_its_source() {
+    let sound = |rate: u32, seed: u64| {
+        let track = Audio {
+            rate,
+            seed,
+            ..Audio::default()
+        };
+        TestMovie::new(vec![audio(1, &track)]).source()
+    };
+    let package = Package::make(&sound(48_000, 1), &options(None)).expect("packages");
+    let of_28 = |source: &MemorySource| {
+        let report = Files(package.files()).verify(&[source], Depth::Full);
+        let mut checks = report.checks.into_iter();
+        checks.find(|check| check.number == 28).expect("28").outcome
+    };
+    assert_eq!(of_28(&sound(48_000, 1)), Outcome::Passed);
+    let other = of_28(&sound(48_000, 2));
+    assert!(matches!(other, Outcome::Failed(_)), "{other:?}");
+    let anew = of_28(&sound(44_100, 2));
+    assert!(
+        matches!(&anew, Outcome::NotChecked(why) if why.contains("encoded anew")),
+        "{anew:?}"
+    );
 }

@@ -64,6 +64,9 @@ pub(super) fn parse(entry: &BoxView<'_>) -> Result<Parsed, Error> {
         (false, _) => base_rfc6381(&config, &fourcc, boxes.colour),
     };
     let entry = boxes.into_entry(entry.kind.0, config, size);
+    if entry.width == 0 || entry.height == 0 {
+        return Ok(unusable(fourcc, "its picture has no size".into()));
+    }
     Ok(Parsed {
         codec: Codec { fourcc, rfc6381 },
         alike: 1,
@@ -160,10 +163,17 @@ impl<'a> Boxes<'a> {
                 .and_then(|length| u16::try_from(length).ok())
                 .unwrap_or(of_entry)
         };
+        let width = coded(info.map(|info| info.width), width);
+        // A shape that leaves the picture no width, or one that no header can hold, is none.
+        let is_shape = |(h, v): &(u32, u32)| {
+            let shown = u64::from(width) * u64::from(*h) / u64::from(*v).max(1);
+            *v > 0 && (1..=u64::from(u16::MAX)).contains(&shown)
+        };
         let aspect = self
             .pixel_aspect
+            .filter(is_shape)
             .or(info.and_then(|info| info.sample_aspect_ratio))
-            .filter(|(h, v)| *h > 0 && *v > 0);
+            .filter(is_shape);
         let colour = match &config {
             VideoConfig::Vp9(config) => config.colour(),
             _ => info.and_then(|info| info.colour),
@@ -178,7 +188,7 @@ impl<'a> Boxes<'a> {
         VideoEntry {
             format,
             boxes: record.chain(self.presentation).collect(),
-            width: coded(info.map(|info| info.width), width),
+            width,
             height: coded(info.map(|info| info.height), height),
             pixel_aspect: aspect.unwrap_or((1, 1)),
             colour: self.colour.or(colour.map(Into::into)),

@@ -291,7 +291,13 @@ pub(super) fn presented(book: &mut Book, mpd: &Mpd, tracks: &[Track]) {
         let listed =
             listed.filter(|_| representation.has_timeline || representation.index.is_some());
         let listed = listed.map(|(time, length)| {
-            time.saturating_add(length) as f64 / representation.timescale as f64 - offset
+            let seconds = |ticks: u64| ticks as f64 / representation.timescale as f64 - offset;
+            let end = seconds(time.saturating_add(length));
+            // Where an edit list ends the presentation, an index does not say.
+            match representation.index {
+                Some(_) if total > seconds(time) => end.min(total),
+                _ => end,
+            }
         });
         end = end.max(listed.unwrap_or(media));
         media_end = media_end.max(media);

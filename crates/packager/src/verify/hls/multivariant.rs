@@ -37,26 +37,30 @@ pub(super) fn check(
     }
     // Variants of the same picture with other sounds are one rendition.
     let mut seen = BTreeSet::new();
-    let pictures: Vec<&Track> = playlist
+    let pictures: Vec<(&str, &Track)> = playlist
         .variants
         .iter()
         .filter(|(_, path)| seen.insert(path.as_str()))
-        .filter_map(|(_, path)| of(path))
-        .filter(|track| track.is_video())
+        .filter_map(|(_, path)| Some((path.as_str(), of(path)?)))
+        .filter(|(_, track)| track.is_video())
         .collect();
     let level = if has_sets { Level::Should } else { Level::Must };
     for pair in pictures.windows(2) {
-        if let [one, other] = pair {
+        if let [(_, one), (_, other)] = pair {
             same_cuts(book, one, other, level);
         }
     }
-    if let Some(picture) = pictures.first() {
+    if let Some((path, picture)) = pictures.first() {
+        // An edit list may end the presentation before the media.
+        let entries = all.find(path).map(|playlist| playlist.segments.iter());
+        let listed = entries.into_iter().flatten().map(|entry| entry.seconds);
+        let listed = picture.seconds(picture.presented_start()) + listed.sum::<f64>();
         let sounds = playlist
             .media
             .iter()
             .filter_map(|media| of(&target_of(playlist, media)?));
         for sound in sounds.filter(|track| track.init.kind == TrackKind::Audio) {
-            sound_cuts(book, picture, sound);
+            sound_cuts(book, (picture, listed), sound);
         }
     }
 }
