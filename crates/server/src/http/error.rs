@@ -3,6 +3,7 @@
 mod access;
 mod causes;
 mod kind;
+mod tenants;
 mod uploads;
 
 pub(super) use kind::Kind;

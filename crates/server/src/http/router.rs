@@ -4,7 +4,8 @@ use super::error::Problem;
 use super::uploads::resource;
 use super::{
     assets, cors, events, first_api, guard, health, idempotency, jobs, library, license, media,
-    observe, packages, page, playback, queue, replace, request_id, session, slow, tokens, uploads,
+    observe, packages, page, playback, queue, replace, request_id, session, slow, tenants, tokens,
+    uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -84,6 +85,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
         .routes(routes!(playback::get, playback::put))
         .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
