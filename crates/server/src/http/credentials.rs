@@ -6,7 +6,7 @@ use crate::app::Shared;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The cookie of a session: of this host alone, over TLS (or loopback), never for scripts or for other sites' requests.
-const COOKIE: &str = "__Host-reelpack-session";
+pub(super) const COOKIE: &str = "__Host-reelpack-session";
 /// A session ends after 12 hours.
 pub(super) const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
 

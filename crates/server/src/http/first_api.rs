@@ -78,7 +78,8 @@ pub(super) struct PackagedContentStatus {
 }
 
 /// A form to upload a video with.
-#[utoipa::path(get, path = "/upload_input_content", tag = "first API", responses((status = 200)))]
+#[utoipa::path(get, path = "/upload_input_content", tag = "first API",
+    responses((status = 200, content_type = "text/html", body = String)))]
 pub(super) async fn form() -> Response {
     let body = "<form action=\"/success\" method=\"post\" enctype=\"multipart/form-data\">\n\
         <p><label>Video (MP4 or MOV): <input type=\"file\" name=\"file\" required \
@@ -91,7 +92,10 @@ pub(super) async fn form() -> Response {
 /// Takes a video in; the answer is a page with its `input_content_id`.
 #[utoipa::path(post, path = "/success", tag = "first API",
     request_body(content = super::assets::UploadForm, content_type = "multipart/form-data"),
-    responses((status = 200, content_type = "text/html", body = String), (status = 400), (status = 422)))]
+    responses((status = 200, content_type = "text/html", body = String), (status = 400, content_type = "text/html", body = String),
+    (status = 422, content_type = "text/html", body = String), (status = 413, content_type = "text/html", body = String),
+    (status = 408, content_type = "text/html", body = String), (status = 500, content_type = "text/html", body = String),
+    (status = 503, content_type = "text/html", body = String), (status = 507, content_type = "text/html", body = String)))]
 pub(super) async fn success(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
@@ -140,6 +144,7 @@ fn refusal(problem: &Problem) -> Response {
 
 /// Packages a video with a given key and waits until it is ready, unless `Prefer: respond-async`.
 #[utoipa::path(post, path = "/packaged_content", tag = "first API",
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: the answer does not wait for the package")),
     request_body = PackagedContentRequest,
     responses((status = 200, body = PackagedContent), (status = 202, body = PackagedContent),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),

@@ -27,7 +27,7 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says of an answer that it is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest name, in characters.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 /// Longest body that is compared, and longest answer that is kept, in bytes.
 const MAX_COMPARED: usize = 1 << 20;
 /// Requests with passwords in them: not even their hash is kept.
@@ -49,10 +49,7 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
-    let path = request.uri().path();
-    let named = request.method() == Method::POST
-        && path.starts_with("/api/v1/")
-        && !PASSWORDS.contains(&path);
+    let named = takes_names(request.method(), request.uri().path());
     match request.headers().get(KEY).filter(|_| named).map(name) {
         None => next.run(request).await,
         Some(Err(problem)) => problem.into_response(),
@@ -61,6 +58,11 @@ pub(super) async fn watch(
             answer.unwrap_or_else(IntoResponse::into_response)
         }
     }
+}
+
+/// Whether requests to an address may have a name.
+pub(super) fn takes_names(method: &Method, path: &str) -> bool {
+    method == Method::POST && path.starts_with("/api/v1/") && !PASSWORDS.contains(&path)
 }
 
 /// Reads a name: as the draft has it, in quotes, or as most clients send it, without.

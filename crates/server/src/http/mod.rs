@@ -3,6 +3,7 @@
 mod assets;
 mod base_url;
 mod compress;
+mod contract;
 mod cors;
 mod credentials;
 mod error;

@@ -6,8 +6,10 @@ use crate::db::Database;
 use crate::db::paging::{Listed, Page};
 use serde::Deserialize;
 
-const DEFAULT_LIMIT: i64 = 50;
-const MAX_LIMIT: i64 = 200;
+/// Things of a page, unless somebody says.
+pub(super) const DEFAULT_LIMIT: i64 = 50;
+/// And at most.
+pub(super) const MAX_LIMIT: i64 = 200;
 
 /// The part of a query that every list has.
 #[derive(Debug, Default, Deserialize)]

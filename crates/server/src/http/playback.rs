@@ -21,7 +21,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The cookie that stands for a token in all of a package's folder.
-const COOKIE: &str = "reelpack-playback";
+pub(super) const COOKIE: &str = "reelpack-playback";
 /// Seconds for which tokens are good unless somebody says, and at most.
 const USUAL_SECONDS: i32 = 60 * 60;
 const MOST_SECONDS: i32 = 24 * 60 * 60;

@@ -25,7 +25,8 @@ use headers::Tus;
 use receive::receive;
 use std::sync::Arc;
 
-const VERSION: &str = "1.0.0";
+/// The version of tus that is spoken.
+pub(super) const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str =
     "creation,creation-with-upload,creation-defer-length,termination,expiration,checksum";
 /// Where uploads are.

@@ -13,7 +13,6 @@ macro_rules! kinds {
 
         impl Kind {
             /// All of them, by status.
-            #[cfg(test)]
             pub(in crate::http) const ALL: &[Self] = &[$(Self::$kind,)*];
 
             /// Status, code and name for people.
