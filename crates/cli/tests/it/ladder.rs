@@ -48,14 +48,14 @@ fn the_source_is_a_rung_where_its_key_pictures_allow() {
         notes(&report).contains("the source is a rung as it is"),
         "{report}"
     );
-    assert_eq!(segments(&report, "avc1"), [2, 2, 2], "{report}");
+    assert_eq!(segments(&report, "avc1"), [2, 2, 2, 2], "{report}");
     let far = [&PICTURE[..], &["-t", "9"], &X264, &["-g", "999"]];
     let report = ladder(&scratch, "far.mp4", &far, "auto");
     assert!(
         notes(&report).contains("further apart than 6.0 s"),
         "{report}"
     );
-    assert_eq!(segments(&report, "avc1"), [2, 2, 2], "{report}");
+    assert_eq!(segments(&report, "avc1"), [2, 2, 2, 2], "{report}");
 }
 
 #[test]
