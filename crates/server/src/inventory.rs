@@ -103,7 +103,7 @@ impl Fault {
 
     /// Whether what the object belongs to is still in the catalogue, and so must be whole.
     pub(crate) async fn still_counts(&self, db: &Database) -> db::Result<bool> {
-        if db.asset(&self.of).await?.is_some() {
+        if db.is_any_asset(&self.of).await? {
             return Ok(true);
         }
         let kept = db.kept_packages().await?;

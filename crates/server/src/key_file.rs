@@ -47,7 +47,9 @@ pub(crate) async fn opens_a_content_key(db: &Database, keys: &Keys) -> Result<bo
         return Ok(true);
     };
     let kid = packager::parse_key_id(&found.kid).map_err(|error| broken(&error))?;
-    Ok(keys.content_key(&found.id, kid, &found.video_key).is_ok())
+    Ok(keys
+        .content_key(found.place(), kid, &found.video_key)
+        .is_ok())
 }
 
 fn missing(path: &Path) -> ServeError {

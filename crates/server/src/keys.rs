@@ -1,6 +1,7 @@
 //! Content keys at rest: wrapped with AES-256-GCM under a key file, which lies in the data folder unless the
 //! configuration names another place.
 
+use crate::access::Tenant;
 use crate::id;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
 use aes_gcm::{Aes256Gcm, Nonce};
@@ -21,6 +22,8 @@ const NONCE_BYTES: usize = 12;
 const CHECK: &[u8] = b"reelpack 1|key file";
 /// Of what the key that signs playback tokens is derived, beside the key of the file.
 const SIGNING: &[u8] = b"reelpack 1|playback tokens";
+/// The first byte of wrapped secrets of packages that are bound to tenant and asset. Those before had none.
+const BOUND_TO_TENANT: u8 = 2;
 /// Keys of one file.
 const MOST_KEYS: usize = 16;
 
@@ -129,12 +132,13 @@ impl Keys {
     /// Encrypts a secret of a package; `role` says which one, so that rows cannot be swapped.
     pub(crate) fn wrap(
         &self,
-        package: &str,
+        place: Place<'_>,
         kid: &KeyId,
         role: Role,
         secret: &[u8],
     ) -> Result<Vec<u8>, KeysError> {
-        self.seal(&associated(package, kid, role), secret)
+        let sealed = self.seal(&place.associated(kid, role), secret)?;
+        Ok([&[BOUND_TO_TENANT], sealed.as_slice()].concat())
     }
 
     fn seal(&self, aad: &[u8], secret: &[u8]) -> Result<Vec<u8>, KeysError> {
@@ -216,26 +220,22 @@ impl Keys {
         Ok(())
     }
 
-    /// The same secret under the first key; `None` when it is under that already.
+    /// The same secret under the first key, and in the newest form; `None` when it is so already.
     pub(crate) fn rewrap(
         &self,
-        package: &str,
+        place: Place<'_>,
         kid: &KeyId,
         role: Role,
         wrapped: &[u8],
     ) -> Result<Option<Vec<u8>>, KeysError> {
-        let aad = associated(package, kid, role);
+        let aad = place.associated(kid, role);
         let ring = self.newest();
-        if ring
-            .keys
-            .first()
-            .and_then(|key| key.open(&aad, wrapped))
-            .is_some()
-        {
+        let as_now = |sealed| ring.keys.first()?.open(&aad, sealed);
+        if bound_to_tenant(wrapped).and_then(as_now).is_some() {
             return Ok(None);
         }
-        let secret = self.open_sealed(&aad, wrapped)?;
-        self.seal(&aad, &secret).map(Some)
+        let secret = self.unwrap(place, kid, role, wrapped)?;
+        self.wrap(place, kid, role, &secret).map(Some)
     }
 
     /// The signature of a text (HMAC-SHA-256).
@@ -255,15 +255,21 @@ impl Keys {
         self.ring().keys.iter().any(verifies) || self.newest().keys.iter().any(verifies)
     }
 
-    /// Decrypts what [`Keys::wrap`] made for the same package, KID and role.
+    /// Decrypts what [`Keys::wrap`] made for the same place, KID and role, now or before there were tenants.
     pub(crate) fn unwrap(
         &self,
-        package: &str,
+        place: Place<'_>,
         kid: &KeyId,
         role: Role,
         wrapped: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, KeysError> {
-        self.open_sealed(&associated(package, kid, role), wrapped)
+        let aad = place.associated(kid, role);
+        let bound = bound_to_tenant(wrapped).map(|sealed| self.open_sealed(&aad, sealed));
+        match bound {
+            Some(Ok(secret)) => Ok(secret),
+            // The first byte of a nonce may be any: it is of the form that it opens in.
+            _ => self.open_sealed(&place.associated_before(kid, role), wrapped),
+        }
     }
 
     fn open_sealed(&self, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeysError> {
@@ -289,11 +295,11 @@ impl Keys {
     /// Decrypts a content key.
     pub(crate) fn content_key(
         &self,
-        package: &str,
+        place: Place<'_>,
         kid: KeyId,
         wrapped: &[u8],
     ) -> Result<ContentKey, KeysError> {
-        let secret = self.unwrap(package, &kid, Role::Value, wrapped)?;
+        let secret = self.unwrap(place, &kid, Role::Value, wrapped)?;
         let value = <[u8; 16]>::try_from(secret.as_slice()).map_err(|_| self.unwrap_error())?;
         Ok(ContentKey { kid, value })
     }
@@ -371,6 +377,31 @@ fn mac(key: &[u8; 32], text: &[u8]) -> Hmac<Sha256> {
     mac
 }
 
+/// To what a wrapped secret is bound: moved to another row, it does not open.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// Whose the asset is.
+    pub(crate) tenant: &'a Tenant,
+    /// Id of the asset.
+    pub(crate) asset: &'a str,
+    /// Id of the package.
+    pub(crate) package: &'a str,
+}
+
+impl Place<'_> {
+    fn associated(&self, kid: &KeyId, role: Role) -> Vec<u8> {
+        let (tenant, asset, package) = (self.tenant.as_str(), self.asset, self.package);
+        let (kid, role) = (kid.hex(), role.word());
+        format!("reelpack 2|{tenant}|{asset}|{package}|{kid}|{role}").into_bytes()
+    }
+
+    /// The same before there were tenants: a package had to do, whose id no other one has.
+    fn associated_before(&self, kid: &KeyId, role: Role) -> Vec<u8> {
+        let (package, kid, role) = (self.package, kid.hex(), role.word());
+        format!("reelpack 1|{package}|{kid}|{role}").into_bytes()
+    }
+}
+
 /// Which secret of a package is wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -378,6 +409,15 @@ pub(crate) enum Role {
     Value,
     /// The text in which the client gave it.
     GivenText,
+}
+
+impl Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::GivenText => "given",
+        }
+    }
 }
 
 impl std::fmt::Debug for Keys {
@@ -398,12 +438,9 @@ fn associated_answer(name: &str) -> Vec<u8> {
     format!("reelpack 1|answer|{name}").into_bytes()
 }
 
-fn associated(package: &str, kid: &KeyId, role: Role) -> Vec<u8> {
-    let role = match role {
-        Role::Value => "value",
-        Role::GivenText => "given",
-    };
-    format!("reelpack 1|{package}|{}|{role}", kid.hex()).into_bytes()
+/// What a wrapped secret of a package was sealed as, when it is of the form that is bound to the tenant.
+fn bound_to_tenant(wrapped: &[u8]) -> Option<&[u8]> {
+    wrapped.strip_prefix(&[BOUND_TO_TENANT])
 }
 
 /// Writes the key file whole or not at all: private from its first byte, linked to its name when durable.
@@ -472,136 +509,4 @@ fn decode_hex(text: &str) -> Option<Zeroizing<[u8; 32]>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys() -> (tempfile::TempDir, Keys) {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let keys = Keys::open_or_make(&dir.path().join(KEY_FILE)).expect("a new key file");
-        (dir, keys)
-    }
-
-    #[test]
-    fn a_key_comes_back_for_its_own_package_only() {
-        let (dir, keys) = keys();
-        let kid = KeyId([7; 16]);
-        let wrapped = keys
-            .wrap("pkg_a", &kid, Role::Value, &[9; 16])
-            .expect("wrap");
-        assert!(!wrapped.windows(4).any(|window| window == [9; 4]));
-        let again = Keys::open(&dir.path().join(KEY_FILE)).expect("the same key file");
-        let key = again.content_key("pkg_a", kid, &wrapped).expect("unwrap");
-        assert_eq!(key.value, [9; 16]);
-        assert!(again.content_key("pkg_b", kid, &wrapped).is_err());
-        assert!(
-            again
-                .content_key("pkg_a", KeyId([8; 16]), &wrapped)
-                .is_err()
-        );
-        assert!(
-            again
-                .unwrap("pkg_a", &kid, Role::GivenText, &wrapped)
-                .is_err()
-        );
-        assert!(again.content_key("pkg_a", kid, &wrapped[..5]).is_err());
-    }
-
-    #[test]
-    fn the_key_file_is_private_and_nothing_is_left_beside_it() {
-        let (dir, keys) = keys();
-        let mode = std::fs::metadata(dir.path().join(KEY_FILE)).expect("the file");
-        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
-        assert_eq!(
-            std::fs::read_dir(dir.path()).expect("the folder").count(),
-            1
-        );
-        assert_eq!(format!("{keys:?}"), "Keys(redacted)");
-    }
-
-    #[test]
-    fn sec_26_a_file_with_another_key_opens_what_the_old_one_wrapped() {
-        let (dir, keys) = keys();
-        let path = dir.path().join(KEY_FILE);
-        let kid = KeyId([7; 16]);
-        let running = Keys::open(&path).expect("another process");
-        let wrap = |keys: &Keys| {
-            keys.wrap("pkg_a", &kid, Role::Value, &[9; 16])
-                .expect("wrap")
-        };
-        let opens = |keys: &Keys, wrapped: &[u8]| keys.content_key("pkg_a", kid, wrapped).is_ok();
-        let (old, signature) = (wrap(&keys), keys.sign(b"text"));
-        keys.add().expect("another key");
-        assert_eq!((keys.count(), running.count()), (2, 2));
-        let new = wrap(&running);
-        assert!(
-            [&old, &new]
-                .iter()
-                .all(|wrapped| opens(&keys, wrapped) && opens(&running, wrapped))
-        );
-        assert!(running.has_signed(b"text", &signature));
-        let anew = keys
-            .rewrap("pkg_a", &kid, Role::Value, &old)
-            .expect("wrapped anew");
-        let anew = anew.expect("it was under the old key");
-        let again = keys
-            .rewrap("pkg_a", &kid, Role::Value, &anew)
-            .expect("looked at");
-        assert!(again.is_none());
-        keys.keep_first().expect("one key");
-        assert_eq!((keys.count(), running.count()), (1, 1));
-        assert!(opens(&running, &anew) && opens(&running, &new));
-        assert!(!opens(&running, &old), "the old key is gone");
-        assert!(!running.has_signed(b"text", &signature));
-        let left = std::fs::read_dir(dir.path()).expect("the folder").count();
-        assert_eq!(left, 1, "nothing beside the file");
-    }
-
-    #[test]
-    fn sec_24_a_key_that_was_moved_does_not_open() {
-        let (_dir, keys) = keys();
-        let kid = KeyId([7; 16]);
-        let wrapped = keys
-            .wrap("pkg_a", &kid, Role::Value, &[9; 16])
-            .expect("wrap");
-        assert!(keys.content_key("pkg_b", kid, &wrapped).is_err());
-        let given = keys
-            .wrap("pkg_a", &kid, Role::GivenText, &[9; 16])
-            .expect("wrap");
-        assert!(keys.content_key("pkg_a", kid, &given).is_err());
-    }
-
-    #[test]
-    fn sec_25_nonces_do_not_repeat() {
-        let (dir, keys) = keys();
-        let clone = Keys::open(&dir.path().join(KEY_FILE)).expect("a clone");
-        let kid = KeyId([7; 16]);
-        let mut seen = std::collections::HashSet::new();
-        for keys in [&keys, &clone] {
-            for _ in 0..20_000 {
-                let wrapped = keys
-                    .wrap("pkg_a", &kid, Role::Value, &[9; 16])
-                    .expect("wrap");
-                assert!(seen.insert(wrapped[..NONCE_BYTES].to_vec()));
-            }
-        }
-        // They come of nothing but this, which a million times does not repeat.
-        let nonces: std::collections::HashSet<[u8; NONCE_BYTES]> = (0..1_000_000)
-            .map(|_| id::random().expect("randomness"))
-            .collect();
-        assert_eq!(nonces.len(), 1_000_000);
-    }
-
-    #[test]
-    fn a_key_file_that_is_open_or_broken_is_refused() {
-        let (dir, _keys) = keys();
-        let path = dir.path().join(KEY_FILE);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("chmod");
-        assert!(matches!(
-            Keys::open(&path),
-            Err(KeysError::Mode { mode: 0o644, .. })
-        ));
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("chmod");
-        std::fs::write(&path, "short").expect("write");
-        assert!(matches!(Keys::open(&path), Err(KeysError::Form(_))));
-    }
-}
+mod tests;

@@ -39,14 +39,15 @@ pub(crate) async fn keys(
     let mut seen = HashSet::new();
     let mut permitted = Vec::new();
     let mut signed = false;
-    for row in shared.db.wrapped_keys(&texts, code).await? {
+    let asset = claims.map(|claims| claims.asset.as_str());
+    for row in shared.db.wrapped_keys(&texts, code, asset).await? {
         let Ok(kid) = parse_key_id(&row.kid) else {
             continue;
         };
         if !seen.contains(&kid) && may_have(shared, &row, claims).await? {
             seen.insert(kid);
             signed |= row.playback == Policy::Signed;
-            permitted.push(shared.keys.content_key(&row.id, kid, &row.video_key)?);
+            permitted.push(shared.keys.content_key(row.place(), kid, &row.video_key)?);
         }
     }
     let counted = claims.and_then(|claims| claims.grant.as_deref());
@@ -73,7 +74,7 @@ async fn may_have(
     if claims.renditions.is_none() {
         return Ok(true);
     }
-    let package = shared.db.package(&row.id).await?;
+    let package = shared.db.package(&row.tenant_id, &row.id).await?;
     let renditions = package
         .map(|package| package.renditions)
         .unwrap_or_default();

@@ -140,7 +140,7 @@ impl Metrics {
 pub(crate) async fn text(shared: &Shared) -> Result<String, std::fmt::Error> {
     let metrics = &shared.metrics;
     let queue = async {
-        let queue = shared.db.queue().await?;
+        let queue = shared.db.queue(None).await?;
         Ok::<_, crate::db::Error>((queue, shared.db.oldest_waiting_ms().await?))
     };
     match queue.await {

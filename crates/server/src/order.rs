@@ -1,10 +1,11 @@
 //! An order for a package: ids, keys and the IV seed are made here, then the queue has it.
 
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db;
 use crate::db::packages::{NewPackage, StoredKeys};
 use crate::id;
-use crate::keys::{Keys, KeysError, Role};
+use crate::keys::{Keys, KeysError, Place, Role};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use packager::{EncryptScope, KeyId, Scheme};
@@ -39,6 +40,14 @@ pub(crate) struct Order {
     pub(crate) extras: Vec<transcode::Extra>,
 }
 
+/// Of what asset a package is ordered, and whose that is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfAsset<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) id: &'a str,
+    pub(crate) number: i64,
+}
+
 /// A content key as a client gave it. It is wiped from memory when dropped, and not printed.
 pub(crate) struct GivenKey {
     /// The secret.
@@ -71,18 +80,18 @@ impl Shared {
     /// Returns the package's number; `None` when the asset is gone.
     pub(crate) async fn order(
         &self,
-        input_content_id: i64,
+        asset: OfAsset<'_>,
         order: Order,
     ) -> Result<Option<i64>, OrderError> {
-        if let Some(known) = self.known(input_content_id, &order).await? {
+        if let Some(known) = self.known(asset, &order).await? {
             return Ok(Some(known));
         }
-        let new = self.package_of(input_content_id, &order)?;
+        let new = self.package_of(asset, &order)?;
         crash_point!("order.made");
         let added = match self.db.add_package(&new).await {
             // The same order came at the same moment, and was first.
             Err(error) if order.unique_key.is_some() && db::is_taken(&error) => {
-                self.known(input_content_id, &order).await?
+                self.known(asset, &order).await?
             }
             added => added?,
         };
@@ -92,18 +101,25 @@ impl Shared {
     }
 
     /// The package that has the order's unique key already.
-    pub(crate) async fn known(&self, asset: i64, order: &Order) -> Result<Option<i64>, OrderError> {
+    pub(crate) async fn known(
+        &self,
+        asset: OfAsset<'_>,
+        order: &Order,
+    ) -> Result<Option<i64>, OrderError> {
         let Some(unique_key) = &order.unique_key else {
             return Ok(None);
         };
-        let Some(found) = self.db.package_of_key(unique_key).await? else {
+        let Some(found) = self.db.package_of_key(asset.tenant, unique_key).await? else {
             return Ok(None);
         };
         let replaced = match order.replaces {
-            Some(number) => self.db.package_by_number(number).await?.map(|old| old.id),
+            Some(number) => {
+                let old = self.db.package_by_number(asset.tenant, number).await?;
+                old.map(|old| old.id)
+            }
             None => None,
         };
-        let same = found.input_content_id == asset
+        let same = found.input_content_id == asset.number
             && found.replaces == replaced
             && found.engine_scheme() == order.scheme
             && found.engine_scope() == order.encrypt
@@ -122,12 +138,16 @@ impl Shared {
     }
 
     /// Makes what a new package needs.
-    fn package_of(&self, input_content_id: i64, order: &Order) -> Result<NewPackage, OrderError> {
+    fn package_of(&self, asset: OfAsset<'_>, order: &Order) -> Result<NewPackage, OrderError> {
         let id = id::tagged("pkg")?;
         let keys = match order.scheme {
             Some(_) => Some(seal(
                 &self.keys,
-                &id,
+                Place {
+                    tenant: asset.tenant,
+                    asset: asset.id,
+                    package: &id,
+                },
                 order.kid.as_ref(),
                 order.key.as_ref(),
             )?),
@@ -137,7 +157,8 @@ impl Shared {
             number: None,
             id,
             code: id::code()?,
-            input_content_id,
+            tenant: asset.tenant.clone(),
+            input_content_id: asset.number,
             scheme: order.scheme,
             encrypt: order.encrypt,
             keys,
@@ -159,7 +180,7 @@ impl Shared {
 /// Wraps the keys of a package; makes what was not given.
 pub(crate) fn seal(
     keys: &Keys,
-    package: &str,
+    place: Place<'_>,
     kid: Option<&(KeyId, String)>,
     key: Option<&GivenKey>,
 ) -> Result<StoredKeys, OrderError> {
@@ -172,9 +193,9 @@ pub(crate) fn seal(
     };
     let key = key.unwrap_or(&made_key);
     Ok(StoredKeys {
-        video_key: keys.wrap(package, kid, Role::Value, key.value.as_slice())?,
+        video_key: keys.wrap(place, kid, Role::Value, key.value.as_slice())?,
         kid: kid.hex(),
-        given_key: keys.wrap(package, kid, Role::GivenText, key.text.as_bytes())?,
+        given_key: keys.wrap(place, kid, Role::GivenText, key.text.as_bytes())?,
         given_kid: given_kid.clone(),
     })
 }

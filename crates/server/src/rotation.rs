@@ -98,7 +98,7 @@ async fn rewrap_all(db: &Database, keys: &Keys) -> Result<u64, ServeError> {
         for row in &rows {
             let kid = parse_key_id(&row.kid).map_err(text)?;
             let anew = |role, wrapped: &[u8]| {
-                let anew = keys.rewrap(&row.package, &kid, role, wrapped);
+                let anew = keys.rewrap(row.place(), &kid, role, wrapped);
                 anew.map_err(text)
             };
             let value = anew(Role::Value, &row.wrapped_key)?;

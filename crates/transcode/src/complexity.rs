@@ -1,4 +1,5 @@
-//! How hard a video is to code: a few seconds of it are encoded at two sizes, and their bytes counted.
+//! How hard a video is to code: a few seconds of it are encoded at two sizes, the larger one at two qualities, and their bytes
+//! counted.
 
 use crate::encode::before_scaling;
 use crate::encoding::PictureInput;
@@ -16,6 +17,10 @@ const SECONDS: f64 = 2.0;
 /// Short side of the larger of the two sizes, at most: larger ones take long and say little more.
 const LARGE: u32 = 720;
 
+/// The usual quality, and how much worse the second one is.
+const CRF: u8 = 23;
+const WORSE: u8 = 8;
+
 /// Measures a video that lasts `seconds` and is shown in `size`. `can_seek` tells whether any time of it is found at once.
 ///
 /// # Errors
@@ -32,13 +37,13 @@ pub(crate) fn measure(
     let short = size.0.min(size.1);
     let large = sized(size, short.min(LARGE));
     let small = sized(size, short.min(LARGE) / 2);
-    let (mut pictures_seen, mut bytes) = (0_u64, [0_u64; 2]);
+    let (mut pictures_seen, mut bytes) = (0_u64, [0_u64; 3]);
     for start in starts(seconds) {
         let counted = Counted {
             control,
             pictures: AtomicU64::new(0),
         };
-        let names = ["large.h264", "small.h264"];
+        let names = ["large.h264", "small.h264", "worse.h264"];
         let task = Task {
             program: Program::Ffmpeg,
             arguments: arguments(path, pictures, start, [large, small], names),
@@ -67,6 +72,7 @@ pub(crate) fn measure(
     let measured = Complexity {
         large: of(bytes[0], large),
         small: of(bytes[1], small),
+        halves: f64::from(WORSE) / (bytes[0] as f64 / bytes[2] as f64).log2(),
     };
     Ok(
         match pictures_seen > 0 && bytes.iter().all(|bytes| *bytes > 0) {
@@ -101,14 +107,14 @@ fn arguments(
     pictures: &PictureInput,
     start: f64,
     sizes: [(u32, u32); 2],
-    names: [&str; 2],
+    names: [&str; 3],
 ) -> Vec<OsString> {
     let seek = format!("-threads {} -ss {start:.3} -t {SECONDS}", pictures.threads);
     let mut words: Vec<OsString> = seek.split(' ').map(OsString::from).collect();
     words.extend(input(pictures.container, path));
     let [large, small] = sizes;
     let graph = format!(
-        "[0:{}]{}split=2[a][b];[a]scale={}:{},format=yuv420p[large];[b]scale={}:{},format=yuv420p[small]",
+        "[0:{}]{}split=2[a][b];[a]scale={}:{},format=yuv420p,split=2[large][worse];[b]scale={}:{},format=yuv420p[small]",
         pictures.track,
         before_scaling(pictures),
         large.0,
@@ -117,9 +123,10 @@ fn arguments(
         small.1
     );
     words.extend(["-filter_complex".into(), OsString::from(graph)]);
-    for (label, name) in ["[large]", "[small]"].iter().zip(names) {
+    let outputs = [("large", CRF), ("small", CRF), ("worse", CRF + WORSE)];
+    for ((label, crf), name) in outputs.into_iter().zip(names) {
         let options = format!(
-            "-map {label} -c:v libx264 -preset veryfast -crf 23 -g 9999 -fps_mode passthrough -f h264 {name}"
+            "-map [{label}] -c:v libx264 -preset veryfast -crf {crf} -g 9999 -fps_mode passthrough -f h264 {name}"
         );
         words.extend(options.split(' ').map(OsString::from));
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::encode::even_times;
 use crate::judge::{Complaints, Conversion, Treatment, Verdict, judge};
 use crate::probe::{Facts, Track, TrackKind, Video, input};
 use crate::run::{Control, Limits, Progress, Task};
@@ -337,13 +338,13 @@ fn key_pictures(number: usize) -> String {
 }
 
 /// Half pictures are made whole, odd sizes even, and broken times, where the rate is known, even.
-fn filters(number: usize, track: &Track, even_times: bool, format: &str) -> String {
+fn filters(number: usize, track: &Track, is_even: bool, format: &str) -> String {
     let (interlaced, rate) = match &track.kind {
         TrackKind::Video(video) => (video.interlaced, video.frame_rate),
         _ => (false, 0.0),
     };
-    let times = match even_times && rate > 0.0 {
-        true => format!("setpts=STARTPTS+N/{rate}/TB,"),
+    let times = match is_even && rate > 0.0 {
+        true => even_times(rate),
         false => String::new(),
     };
     let fields = if interlaced {

@@ -270,10 +270,16 @@ pub(crate) fn before_scaling(pictures: &PictureInput) -> String {
         true => "bwdif=mode=send_frame,",
         false => "",
     };
+    let even = pictures.even_rate.map(even_times).unwrap_or_default();
     let rate = pictures
         .rate
         .map(|(over, under)| format!("fps={over}/{under},"));
-    format!("{fields}{}", rate.unwrap_or_default())
+    format!("{even}{fields}{}", rate.unwrap_or_default())
+}
+
+/// Puts pictures at even distances, from the time of the first one on; ends with a comma.
+pub(crate) fn even_times(rate: f64) -> String {
+    format!("setpts=STARTPTS+N/{rate}/TB,")
 }
 
 /// HDR to SDR, at the size of a rung.

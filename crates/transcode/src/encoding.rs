@@ -47,6 +47,9 @@ pub struct PictureInput {
     pub clock: u32,
     /// Pictures a second that are made of what comes at about this rate; `None`: times stay as they are.
     pub rate: Option<(u32, u32)>,
+    /// Pictures a second at which they are put, from the first one on, because their own times stand still.
+    #[serde(default)]
+    pub even_rate: Option<f64>,
     /// Pictures between key pictures, where they are always as many.
     pub gop_pictures: Option<u32>,
     /// Most pictures a second.

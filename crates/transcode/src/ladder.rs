@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::profile::{AudioCodec, AudioWish, Profile, VideoCodec};
+use crate::profile::{AudioCodec, AudioWish, Profile, VideoCodec, VideoWish};
 use serde::{Deserialize, Serialize};
 
 /// Short sides that rungs have.
@@ -16,6 +16,21 @@ const LADDER_FROM: u32 = 720;
 const LEAST_RUNGS: usize = 3;
 /// A rung is left out when the next larger one costs less than this much more.
 const LEAST_STEP: f64 = 1.35;
+/// A rung is put between two of which the larger one costs more than this much more.
+const WIDEST_STEP: f64 = 2.5;
+/// Bits a second of a rung below which no smaller one is of use.
+const LEAST_RATE: f64 = 90_000.0;
+/// How much worse the quality of a rung may be for each halving of its sides: of pictures that are scaled up to the same size,
+/// the larger ones of lower quality are the better ones for the same bits (`scripts/bench.sh ladder`).
+const CRF_A_HALVING: f64 = 8.0;
+/// Worst quality (CRF) that a size is given.
+const WORST_CRF: f64 = 32.0;
+/// The same of one that fills a gap.
+const WORST_CRF_BETWEEN: f64 = 35.0;
+/// Bits of a pixel that no rung takes more of: what is noise alone could take any number of them.
+const MOST_BITS_PER_PIXEL: f64 = 0.35;
+/// Short side of screens that most videos are seen on: what a rung is scaled up to.
+const SCREEN: u32 = 1080;
 /// Bits a second at the peak, over those of the whole rung.
 const PEAK: f64 = 1.6;
 /// Least peak of a rung, in bits a second.
@@ -56,6 +71,8 @@ pub struct Complexity {
     pub small: Measured,
     /// At the larger one.
     pub large: Measured,
+    /// By how much the quality (CRF) gets worse with half of the bits.
+    pub halves: f64,
 }
 
 impl Complexity {
@@ -69,11 +86,12 @@ impl Complexity {
             pixels: 1280.0 * 720.0,
             bits_per_pixel: 0.075,
         },
+        halves: 5.5,
     };
 
-    /// Bits a second at the usual quality and another size. Bits of a pixel fall with the number of pixels as a power,
-    /// which the two measurements tell.
-    pub fn rate(&self, pixels: f64, frame_rate: f64) -> f64 {
+    /// Bits a second at another size, and a quality that is by `worse` (CRF) below the usual one. Bits of a pixel fall with the
+    /// number of pixels as a power, which the two measurements tell.
+    pub fn rate(&self, pixels: f64, frame_rate: f64, worse: f64) -> f64 {
         let (small, large) = (self.small, self.large);
         let sizes = (large.pixels / small.pixels).ln();
         let power = match sizes.abs() > 0.1 {
@@ -86,7 +104,17 @@ impl Complexity {
         } else {
             -0.25
         };
-        large.bits_per_pixel * (pixels / large.pixels).powf(power) * pixels * frame_rate
+        let usual =
+            large.bits_per_pixel * (pixels / large.pixels).powf(power) * pixels * frame_rate;
+        usual * (-worse / self.halves()).exp2()
+    }
+
+    /// As measured, where that can be.
+    fn halves(&self) -> f64 {
+        match self.halves.is_finite() {
+            true => self.halves.clamp(2.5, 9.0),
+            false => Self::TYPICAL.halves,
+        }
     }
 }
 
@@ -173,27 +201,109 @@ pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity) -> Ladder
         .into_iter()
         .filter(|side| f64::from(*side) < f64::from(short) * 0.85);
     let sides: Vec<u32> = std::iter::once(short).chain(smaller).collect();
-    let mut rungs: Vec<Rung> = Vec::new();
-    let mut last_peak = f64::INFINITY;
     let least = if short >= LADDER_FROM { LEAST_RUNGS } else { 1 };
+    let mut steps: Vec<Step> = Vec::new();
     for (number, side) in sides.iter().enumerate() {
-        let peak = peak_of(picture, sized(whole, *side), complexity);
-        let must = rungs.len() + (sides.len() - number) <= least;
-        if !must && last_peak / peak < LEAST_STEP {
-            continue;
+        let step = Step::of(picture, whole, *side, complexity);
+        let must = steps.len() + (sides.len() - number) <= least;
+        let is_near = |last: &Step| last.rate / step.rate < LEAST_STEP;
+        let is_needless = steps
+            .last()
+            .is_some_and(|last| is_near(last) || last.rate < LEAST_RATE);
+        if must || !is_needless {
+            steps.push(step);
         }
-        last_peak = peak;
+    }
+    let steps = without_gaps(&steps, complexity);
+    let share = share_of_source(picture, &steps);
+    let mut rungs: Vec<Rung> = Vec::new();
+    for step in steps {
         let rate = Rate::Quality {
-            crf: VideoCodec::H264.usual_crf(),
-            peak: Some(peak as u64),
+            crf: step.crf.round() as u8,
+            peak: Some(peak(picture, step.rate * share)),
         };
-        rungs.push(rung(picture, whole, *side, VideoCodec::H264, rate, None));
+        let mut rung = rung(picture, whole, step.side, VideoCodec::H264, rate, None);
+        name_apart(&mut rung, &rungs);
+        rungs.push(rung);
     }
     LadderPlan {
         gop_seconds: 2.0,
         source: false,
         rungs,
         sounds: usual_sounds(channels),
+    }
+}
+
+/// A rung of `auto` before it is one.
+#[derive(Clone, Copy)]
+struct Step {
+    side: u32,
+    crf: f64,
+    /// Bits a second.
+    rate: f64,
+}
+
+impl Step {
+    /// The rung of a size, at the quality at which no other size is better for its bits.
+    fn of(picture: &Picture, whole: (u32, u32), side: u32, complexity: &Complexity) -> Self {
+        let seen_at = f64::from(whole.0.min(whole.1).min(SCREEN));
+        let halvings = (seen_at / f64::from(side)).log2().max(0.0);
+        let usual = f64::from(VideoCodec::H264.usual_crf());
+        let crf = (usual + CRF_A_HALVING * halvings).min(WORST_CRF);
+        let size = sized(whole, side);
+        let rate = rate_of(picture, size, complexity, crf - usual);
+        let most = f64::from(size.0)
+            * f64::from(size.1)
+            * picture.frame_rate.clamp(1.0, 240.0)
+            * MOST_BITS_PER_PIXEL;
+        let octaves = (rate / most).log2().max(0.0);
+        let worst = crf.max(WORST_CRF);
+        Self {
+            side,
+            crf: (crf + complexity.halves() * octaves).min(worst),
+            rate: rate.min(most),
+        }
+    }
+}
+
+/// Puts rungs of the larger size and worse quality where a step is too wide.
+fn without_gaps(steps: &[Step], complexity: &Complexity) -> Vec<Step> {
+    let mut all: Vec<Step> = Vec::new();
+    for (number, step) in steps.iter().enumerate() {
+        all.push(*step);
+        let Some(next) = steps.get(number + 1) else {
+            break;
+        };
+        let between = ((step.rate / next.rate).ln() / WIDEST_STEP.ln()).ceil() as i32 - 1;
+        for place in 1..=between {
+            let octaves =
+                (step.rate / next.rate).log2() * f64::from(place) / f64::from(between + 1);
+            let crf = step.crf + complexity.halves() * octaves;
+            let rate = step.rate * (-octaves).exp2();
+            if crf <= WORST_CRF_BETWEEN && rate >= LEAST_RATE {
+                all.push(Step { crf, rate, ..*step });
+            }
+        }
+    }
+    all
+}
+
+/// A source that has fewer bits than its size would take has lost what they would be for: all rungs shrink as it did.
+fn share_of_source(picture: &Picture, steps: &[Step]) -> f64 {
+    match (picture.bit_rate, steps.first()) {
+        (1.., Some(first)) => (picture.bit_rate as f64 / (first.rate * PEAK)).min(1.0),
+        _ => 1.0,
+    }
+}
+
+/// Gives a rung a name that none before it has.
+fn name_apart(rung: &mut Rung, before: &[Rung]) {
+    let alike = |other: &&Rung| {
+        (other.width, other.height, other.codec) == (rung.width, rung.height, rung.codec)
+    };
+    match before.iter().filter(alike).count() {
+        0 => {}
+        more => rung.name = format!("{}-{}", rung.name, more + 1),
     }
 }
 
@@ -230,20 +340,20 @@ pub fn of_profile(
                 crf: wish.crf.unwrap_or(wish.codec.usual_crf()),
                 peak: Some(match wish.max_bitrate {
                     Some(rate) => at_most(picture, rate),
-                    None => peak_of(picture, sized(whole, side), complexity) as u64,
+                    None => peak(
+                        picture,
+                        rate_of(picture, sized(whole, side), complexity, worse(wish)),
+                    ),
                 }),
             },
         };
         let preset = wish.preset.as_deref();
         let mut rung = rung(picture, whole, side, wish.codec, rate, preset);
-        let alike = rungs.iter().filter(|other| {
-            (other.width, other.height, other.codec) == (rung.width, rung.height, rung.codec)
-        });
+        let plain = rung.name.clone();
+        name_apart(&mut rung, &rungs);
         // Two rungs of one size are wanted now and then; two that shrank to one size are not.
-        match alike.count() {
-            0 => {}
-            _ if wish.short_side > short => continue,
-            more => rung.name = format!("{}-{}", rung.name, more + 1),
+        if wish.short_side > short && rung.name != plain {
+            continue;
         }
         rungs.push(rung);
     }
@@ -301,11 +411,24 @@ fn even(pixels: f64) -> u32 {
     ((pixels.round() as u32) & !1).max(2)
 }
 
-fn peak_of(picture: &Picture, size: (u32, u32), complexity: &Complexity) -> f64 {
+/// By how much (CRF) a wish is worse than the usual quality, of the codecs whose scale is that of the measurement.
+fn worse(wish: &VideoWish) -> f64 {
+    let usual = wish.codec.usual_crf();
+    match wish.codec {
+        VideoCodec::H264 | VideoCodec::Hevc => {
+            f64::from(wish.crf.unwrap_or(usual)) - f64::from(usual)
+        }
+        VideoCodec::Av1 | VideoCodec::Vp9 => 0.0,
+    }
+}
+
+fn rate_of(picture: &Picture, size: (u32, u32), complexity: &Complexity, worse: f64) -> f64 {
     let pixels = f64::from(size.0) * f64::from(size.1);
-    let rate = complexity.rate(pixels, picture.frame_rate.clamp(1.0, 240.0));
-    let peak = (rate * PEAK).max(LEAST_PEAK);
-    at_most(picture, peak as u64) as f64
+    complexity.rate(pixels, picture.frame_rate.clamp(1.0, 240.0), worse)
+}
+
+fn peak(picture: &Picture, rate: f64) -> u64 {
+    at_most(picture, (rate * PEAK).max(LEAST_PEAK) as u64)
 }
 
 /// No rung spends more than its source.

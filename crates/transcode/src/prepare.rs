@@ -1,24 +1,29 @@
 //! The first look at a video of which a ladder is ordered: what is copied out of it, how hard it is to code, and with that
 //! all that is decided before encoding begins.
 
-use crate::captions;
+mod sounds;
+mod texts;
+mod times;
+
 use crate::complexity::measure;
-use crate::convert::{Subtitles, beside, webvtt};
+use crate::convert::{Subtitles, beside};
 use crate::encode::{Look, Pictures};
-use crate::encoding::{Encoding, Origin, PictureInput, SoundOutput};
+use crate::encoding::{Encoding, Origin, PictureInput};
 use crate::grid;
 use crate::judge::{Complaints, Treatment, judge};
 use crate::ladder::{self, LadderPlan, Picture};
 use crate::order::Order;
-use crate::probe::{Facts, Text, Track, TrackKind, Video, input};
-use crate::profile::{Profile, VideoCodec};
+use crate::probe::{Facts, Track, TrackKind, Video, input};
+use crate::profile::VideoCodec;
 use crate::repeats;
 use crate::run::{Control, Limits, Task};
 use crate::sniff::Container;
 use crate::tools::{Program, Tools};
 use crate::{Error, Result};
+use sounds::channels;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use times::{Times, countable};
 
 /// Most sounds of a file that are encoded.
 const MAX_SOUNDS: usize = 8;
@@ -137,15 +142,6 @@ struct Work<'a> {
     control: &'a dyn Control,
 }
 
-/// What is known of when pictures are.
-struct Times {
-    clock: u32,
-    start: i64,
-    end: i64,
-    /// Ticks of a picture, when all last as long.
-    step: Option<i64>,
-}
-
 impl<'a> Work<'a> {
     fn main_picture(&self) -> Option<(&'a Track, &'a Video)> {
         self.facts
@@ -163,43 +159,6 @@ impl<'a> Work<'a> {
         match self.order {
             Order::Profile(profile) => profile.gop_seconds,
             Order::None | Order::Auto => 2.0,
-        }
-    }
-
-    /// Text of other containers than MP4, which the engine does not read, as WebVTT.
-    fn subtitles(&self) -> Result<Vec<Subtitles>> {
-        let is_text = |track: &&Track| track.kind == TrackKind::Text(Text::Characters);
-        let tracks: Vec<_> = self.facts.tracks.iter().filter(is_text).collect();
-        if tracks.is_empty() || self.facts.container == Container::Mp4 {
-            return Ok(Vec::new());
-        }
-        let mut arguments = input(self.facts.container, &self.path);
-        let mut subtitles = Vec::new();
-        for track in tracks {
-            let (words, text) = webvtt(track, &self.folder);
-            arguments.extend(words);
-            subtitles.push(text);
-        }
-        self.run(arguments)?;
-        Ok(subtitles)
-    }
-
-    /// Closed captions within the picture, as WebVTT; or why they are left out.
-    fn captions(&self) -> Result<(Option<Subtitles>, Vec<String>)> {
-        let found = captions::write(
-            self.tools,
-            &self.path,
-            self.facts,
-            &self.folder,
-            self.control,
-        );
-        match found {
-            Ok(found) => Ok((found, Vec::new())),
-            Err(error @ (Error::InvalidInput(_) | Error::Unsupported(_) | Error::Tool(_))) => {
-                let note = format!("closed captions within the picture are left out: {error}");
-                Ok((None, vec![note]))
-            }
-            Err(error) => Err(error),
         }
     }
 
@@ -275,12 +234,16 @@ impl<'a> Work<'a> {
         let (grid, why_not) = self.source_grid(video, seen.as_ref(), &times);
         let source = grid.is_some();
         let mut pictures = self.picture_input(track, video, copy, &times);
+        pictures.even_rate = self.even_rate(video);
         // The times of a source that is a rung are the times of all.
-        if source || self.facts.container == Container::Mp4 {
+        if source || self.facts.container == Container::Mp4 || pictures.even_rate.is_some() {
             pictures.rate = None;
         }
         let keys = grid.unwrap_or_else(|| self.regular_grid(video, &times));
-        pictures.gop_pictures = countable(&keys, &times);
+        pictures.gop_pictures = match pictures.even_rate {
+            Some(rate) => Some(self.gop_of(rate)),
+            None => countable(&keys, &times),
+        };
 
         let picture = self.picture(track, video, seen.as_ref());
         let mut ladder = self.ladder(read, &pictures, &picture, sounds)?;
@@ -295,98 +258,29 @@ impl<'a> Work<'a> {
         let each = by_counting && pictures.gop_pictures.is_none();
         let rate = video.frame_rate.clamp(0.1, DENSEST);
         let mut chunks = grid::chunks(&keys, times.end, times.clock, rate, each);
-        if !can_seek(pictures.container) && chunks.len() > 1 {
+        // New times are counted from the first picture on.
+        let is_whole = !can_seek(pictures.container) || pictures.even_rate.is_some();
+        if is_whole && chunks.len() > 1 {
             chunks = vec![grid::whole(&chunks)];
         }
         if ladder.rungs.is_empty() {
             chunks.clear();
         }
         pictures.threads = self.share.threads(chunks.len());
-        let notes = notes(&ladder, why_not);
+        let mut notes = notes(&ladder, why_not);
+        if let (Some(_), Some(why)) = (pictures.even_rate, &self.complaints.times) {
+            notes.push(format!(
+                "track {} {why}: its pictures were put at even distances",
+                track.index
+            ));
+        }
         Ok(self.encoding(ladder, Some(pictures), chunks, notes))
     }
 
-    fn times(&self, track: &Track, video: &Video, seen: Option<&Pictures>) -> Times {
-        let rate = video.rate.filter(|(over, _)| *over <= 1_000_000);
-        if let Some(seen) = seen {
-            let clock = grid::clock(seen.timescale);
-            let factor = i64::from(clock / seen.timescale.max(1));
-            let start = seen.keys.first().copied().unwrap_or(0) * factor;
-            let end = seen.end * factor;
-            let step = rate.and_then(|rate| exact_step(clock, rate));
-            // The file says that the rate is constant; all of its pictures must have room in it.
-            let fits = |step: &i64| ((end - start) - step * seen.count as i64).abs() <= *step;
-            return Times {
-                clock,
-                start,
-                end,
-                step: step.filter(fits),
-            };
-        }
-        let clock = rate.map_or(USUAL_CLOCK, |(over, _)| grid::clock(over));
-        let ticks = |seconds: f64| (seconds * f64::from(clock)).round() as i64;
-        let begins = self.facts.tracks.iter().map(|track| track.start);
-        let zero = match self.facts.container {
-            Container::Mp4 => 0.0,
-            _ => begins.fold(f64::INFINITY, f64::min),
-        };
-        let start = ticks((track.start - zero).max(0.0));
-        Times {
-            clock,
-            start,
-            end: ticks(self.facts.seconds).max(start + 1),
-            step: rate.and_then(|rate| exact_step(clock, rate)),
-        }
-    }
-
-    /// The key pictures of the source when it can be a rung as it is; else why not, when that is worth a word.
-    fn source_grid(
-        &self,
-        video: &Video,
-        seen: Option<&Pictures>,
-        times: &Times,
-    ) -> (Option<Vec<i64>>, Option<String>) {
-        let wanted = match self.order {
-            Order::Profile(profile) => profile.source,
-            Order::None | Order::Auto => true,
-        };
-        let Some(seen) = seen.filter(|_| wanted) else {
-            return (None, None);
-        };
-        let no = |why: &str| (None, Some(format!("the source itself is no rung: {why}")));
-        if video.interlaced {
-            return no("its half pictures are made whole");
-        }
-        if video.rotation != 0 || (video.pixel_aspect - 1.0).abs() > 0.001 {
-            return no("it is turned, or its pixels are not square, which the other rungs are not");
-        }
-        if !seen.closed {
-            return no("pictures behind its key pictures need what is before them");
-        }
-        let factor = i64::from(times.clock / seen.timescale.max(1));
-        let keys: Vec<i64> = seen.keys.iter().map(|key| key * factor).collect();
-        let second = f64::from(times.clock);
-        let gop = self.gop_seconds() * second;
-        let longest = gop * LONGEST_GOPS;
-        match grid::of_source(&keys, times.end, gop as i64, longest as i64) {
-            Some(grid) => (Some(grid), None),
-            None => no(&format!(
-                "its key pictures are further apart than {:.1} s",
-                longest / second
-            )),
-        }
-    }
-
-    fn regular_grid(&self, video: &Video, times: &Times) -> Vec<i64> {
-        let gop = self.gop_seconds();
-        let step = match (times.step, video.rate) {
-            (Some(step), Some((over, under))) => {
-                let pictures = (gop * f64::from(over) / f64::from(under)).round().max(1.0);
-                step * pictures as i64
-            }
-            _ => (gop * f64::from(times.clock)) as i64,
-        };
-        grid::regular(times.start, times.end, step)
+    /// The rate at which pictures are put whose times stand still.
+    fn even_rate(&self, video: &Video) -> Option<f64> {
+        let is_broken = self.complaints.times.is_some();
+        (is_broken && video.frame_rate > 0.0).then_some(video.frame_rate)
     }
 
     fn picture_input(
@@ -414,6 +308,7 @@ impl<'a> Work<'a> {
             from_zero: container != Container::Mp4,
             clock: times.clock,
             rate: exact,
+            even_rate: None,
             gop_pictures: None,
             densest: exact.map_or(DENSEST, |(over, under)| f64::from(over) / f64::from(under)),
             deinterlace: video.interlaced,
@@ -489,84 +384,11 @@ impl<'a> Work<'a> {
             notes,
         }
     }
-
-    /// Every sound of the source in every form that is wanted and that it has.
-    fn sounds(&self, ladder: &LadderPlan, notes: &mut Vec<String>) -> Vec<SoundOutput> {
-        let tracks = self.facts.tracks.iter();
-        let tracks: Vec<_> = tracks
-            .filter_map(|track| Some((track, channels(track)?)))
-            .collect();
-        if let Some((first, _)) = tracks.get(MAX_SOUNDS) {
-            notes.push(format!(
-                "the file has more than {MAX_SOUNDS} sounds: those from track {} on are left out",
-                first.index
-            ));
-        }
-        let mut outputs: Vec<SoundOutput> = Vec::new();
-        for (track, has) in tracks.into_iter().take(MAX_SOUNDS) {
-            let fits = |wish: &&ladder::Sound| wish.channels <= 2 || wish.channels <= has;
-            let mut wishes: Vec<_> = ladder.sounds.iter().filter(fits).collect();
-            if wishes.is_empty() {
-                wishes.extend(ladder.sounds.last());
-            }
-            for wish in wishes {
-                let made = wish.channels.min(if has >= 6 { has } else { has.min(2) });
-                let loudness = self.complaints.loudness;
-                let as_it_is = *self.order == Order::Auto
-                    && loudness.is_none()
-                    && track.codec == "aac"
-                    && has == made
-                    && (1..=wish.bitrate + wish.bitrate / 4).contains(&track.bit_rate);
-                outputs.push(SoundOutput {
-                    track: track.index,
-                    language: track.language.clone(),
-                    codec: (!as_it_is).then_some(wish.codec),
-                    channels: made,
-                    bitrate: wish.bitrate,
-                    loudness,
-                });
-            }
-        }
-        outputs
-    }
-}
-
-impl Order {
-    fn sounds(&self, channels: u32) -> Vec<ladder::Sound> {
-        match self {
-            Self::Profile(Profile { audio, .. }) => ladder::sounds_of_profile(audio, channels),
-            Self::None | Self::Auto => ladder::usual_sounds(channels),
-        }
-    }
-}
-
-fn channels(track: &Track) -> Option<u32> {
-    match &track.kind {
-        TrackKind::Audio(audio) if audio.channels > 0 => Some(audio.channels),
-        _ => None,
-    }
 }
 
 /// Whether any time of a file is found at once, at the key picture before it.
 fn can_seek(container: Container) -> bool {
     matches!(container, Container::Mp4 | Container::Matroska)
-}
-
-/// Ticks of a picture when they are a whole number.
-fn exact_step(clock: u32, (over, under): (u32, u32)) -> Option<i64> {
-    let ticks = u64::from(clock) * u64::from(under);
-    let over = u64::from(over.max(1));
-    (ticks.is_multiple_of(over)).then(|| (ticks / over) as i64)
-}
-
-/// Pictures between key pictures when that is one number.
-fn countable(keys: &[i64], times: &Times) -> Option<u32> {
-    let step = times.step?;
-    let first = keys
-        .get(1)
-        .map_or(times.end - times.start, |second| second - keys[0]);
-    let same = keys.windows(2).all(|pair| pair[1] - pair[0] == first);
-    (same && first > 0 && first % step == 0).then(|| u32::try_from(first / step).ok())?
 }
 
 fn codec(name: &str) -> Option<VideoCodec> {

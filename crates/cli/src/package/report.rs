@@ -9,6 +9,7 @@ use packager::{FileLayout, LabelledKey, Options, Plan};
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use transcode::Rate;
 
 /// The facts of a finished package.
 pub struct Report<'a> {
@@ -62,7 +63,7 @@ struct Json<'a> {
     extras: &'a [&'static str],
 }
 
-/// A rung that was encoded.
+/// A rung that was encoded, in the words of a profile.
 #[derive(Serialize)]
 struct Rung<'a> {
     name: &'a str,
@@ -70,6 +71,32 @@ struct Rung<'a> {
     height: u32,
     /// `h264`, `hevc`, `av1` or `vp9`.
     codec: &'static str,
+    preset: &'a str,
+    /// Constant quality, or null.
+    crf: Option<u8>,
+    /// Bits a second that constant quality does not exceed for long.
+    max_bitrate: Option<u64>,
+    /// Bits a second on average, or null.
+    bitrate: Option<u64>,
+}
+
+impl<'a> Rung<'a> {
+    fn of(rung: &'a transcode::Rung) -> Self {
+        let (crf, max_bitrate, bitrate) = match rung.rate {
+            Rate::Quality { crf, peak } => (Some(crf), peak, None),
+            Rate::Average(rate) => (None, None, Some(rate)),
+        };
+        Self {
+            name: &rung.name,
+            width: rung.width,
+            height: rung.height,
+            codec: rung.codec.name(),
+            preset: &rung.preset,
+            crf,
+            max_bitrate,
+            bitrate,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -181,13 +208,8 @@ fn json<'a>(report: &Report<'a>, dash: &Path, hls: Option<&Path>) -> Json<'a> {
             .collect(),
         conversions: conversions.collect(),
         ladder: report.prepared.ladder.as_ref().map(|ladder| {
-            let rungs = ladder.rungs.iter().map(|rung| Rung {
-                name: &rung.name,
-                width: rung.width,
-                height: rung.height,
-                codec: rung.codec.name(),
-            });
-            rungs.collect()
+            let rungs = ladder.rungs.iter();
+            rungs.map(Rung::of).collect()
         }),
         extras: report.extras,
     }

@@ -48,14 +48,14 @@ fn the_source_is_a_rung_where_its_key_pictures_allow() {
         notes(&report).contains("the source is a rung as it is"),
         "{report}"
     );
-    assert_eq!(segments(&report, "avc1"), [2, 2, 2], "{report}");
+    assert_eq!(segments(&report, "avc1"), [2, 2, 2, 2], "{report}");
     let far = [&PICTURE[..], &["-t", "9"], &X264, &["-g", "999"]];
     let report = ladder(&scratch, "far.mp4", &far, "auto");
     assert!(
         notes(&report).contains("further apart than 6.0 s"),
         "{report}"
     );
-    assert_eq!(segments(&report, "avc1"), [2, 2, 2], "{report}");
+    assert_eq!(segments(&report, "avc1"), [2, 2, 2, 2], "{report}");
 }
 
 #[test]
@@ -78,21 +78,7 @@ fn every_frame_of_the_source_is_in_every_rung_once_and_in_its_place() {
     assert_eq!(of_source.len(), 719);
     for rung in ["180p", "90p"] {
         let folder = scratch.path().join(format!("counted.mp4.out/video-{rung}"));
-        let mut files: Vec<_> = std::fs::read_dir(&folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
-        files.retain(|path| path.extension().is_some_and(|kind| kind == "m4s"));
-        files.sort();
-        let mut whole = std::fs::read(folder.join("init.mp4")).unwrap();
-        for file in files {
-            whole.extend(std::fs::read(file).unwrap());
-        }
-        std::fs::write(scratch.path().join("sealed.mp4"), whole).unwrap();
-        scratch
-            .words("decrypt sealed.mp4 -o clear.mp4 --force --key-file counted.mp4.out.key")
-            .ok();
-        let found = brightness(&scratch.path().join("clear.mp4"));
+        let found = brightness(&clear(&scratch, "counted.mp4", &folder));
         assert_eq!(found.len(), of_source.len(), "{rung}");
         for (number, (found, expect)) in found.iter().zip(&of_source).enumerate() {
             assert!(
@@ -254,6 +240,94 @@ fn codecs_of_a_profile_share_one_grid_and_hdr_is_kept_or_mapped() {
         (1, 1),
         "{report}"
     );
+}
+
+#[test]
+fn times_that_stand_still_are_spread_in_every_rung() {
+    let scratch = Scratch::new();
+    let even = scratch.path().join("even.mp4");
+    let made = [&PICTURE[..], &X264, &["-bf", "2", "-t", "9"]].concat();
+    media::ffmpeg(&[&made[..], &[even.to_str().unwrap()]].concat());
+    // Five pictures at a time.
+    let still = "setts=ts=floor(N/5)*5*512+mod(N\\,5)";
+    let words = ["-i", even.to_str().unwrap(), "-c", "copy", "-bsf:v", still];
+    let report = ladder(&scratch, "still.mp4", &[&words], "auto");
+    assert!(notes(&report).contains("put at even distances"), "{report}");
+    assert!(segments(&report, "avc1").len() >= 2, "{report}");
+    let rung = report["renditions"][0]["name"].as_str().unwrap();
+    let folder = scratch.path().join("still.mp4.out").join(rung);
+    let times = times(&clear(&scratch, "still.mp4", &folder));
+    assert_eq!(times.len(), 225, "{report}");
+    for pair in times.windows(2) {
+        let lasts = pair[1] - pair[0];
+        assert!((lasts - 0.04).abs() < 0.001, "{pair:?} of {times:?}");
+    }
+}
+
+#[test]
+fn av1_of_variable_rate_has_the_key_pictures_of_the_others() {
+    let scratch = Scratch::new();
+    let profile = "source = false\n[[video]]\nshort_side = 180\n[[video]]\nshort_side = 180\ncodec = \"av1\"\npreset = \"12\"\n";
+    scratch.write("p.toml", profile);
+    // Now slow, now fast, with a pause in which a group of pictures has few.
+    let uneven = "setpts='(N/25+0.2*sin(N/7)+if(gt(N,100),1.5,0))/TB'";
+    let words = ["-vf", uneven, "-fps_mode", "vfr", "-t", "11"];
+    let timescale = ["-video_track_timescale", "90000"];
+    let small = ["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25"];
+    let input: [&[&str]; 4] = [&small, &words, &X264, &timescale];
+    let report = ladder(&scratch, "uneven.mp4", &input, "p.toml");
+    let (h264, av1) = (segments(&report, "avc1"), segments(&report, "av01"));
+    assert!(h264.len() == 1 && h264[0] >= 3, "{report}");
+    assert_eq!(h264, av1, "{report}");
+    let of_source = times(&scratch.path().join("uneven.mp4"));
+    assert!(of_source.len() > 150, "{}", of_source.len());
+    for rendition in report["renditions"].as_array().unwrap() {
+        let name = rendition["name"].as_str().unwrap();
+        let folder = scratch.path().join("uneven.mp4.out").join(name);
+        let found = times(&clear(&scratch, "uneven.mp4", &folder));
+        assert_eq!(found.len(), of_source.len(), "{name}");
+        for (found, expect) in found.iter().zip(&of_source) {
+            let expect = expect - of_source[0];
+            assert!(
+                (found - expect).abs() < 0.002,
+                "{name}: {found}, not {expect}"
+            );
+        }
+    }
+}
+
+/// A rendition of a package, decrypted, as one file.
+fn clear(scratch: &Scratch, package: &str, folder: &Path) -> std::path::PathBuf {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|kind| kind == "m4s"));
+    files.sort();
+    let mut whole = std::fs::read(folder.join("init.mp4")).unwrap();
+    for file in files {
+        whole.extend(std::fs::read(file).unwrap());
+    }
+    std::fs::write(scratch.path().join("sealed.mp4"), whole).unwrap();
+    let line = format!("decrypt sealed.mp4 -o clear.mp4 --force --key-file {package}.out.key");
+    scratch.words(&line).ok();
+    scratch.path().join("clear.mp4")
+}
+
+/// When the pictures of a file are shown, in seconds, in order.
+fn times(file: &Path) -> Vec<f64> {
+    let words = "-v error -select_streams v:0 -show_entries packet=pts_time -of csv=p=0";
+    let run = Command::new("ffprobe")
+        .args(words.split(' '))
+        .arg(file)
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let text = String::from_utf8(run.stdout).unwrap();
+    let values = text.lines().map(|line| line.trim_end_matches(','));
+    let mut times: Vec<f64> = values.map(|value| value.parse().unwrap()).collect();
+    times.sort_by(f64::total_cmp);
+    times
 }
 
 #[test]

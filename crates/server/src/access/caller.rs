@@ -1,6 +1,6 @@
 //! Who asks, once that is known.
 
-use super::Scope;
+use super::{Scope, Tenant};
 
 /// Who sent a request that was let in.
 #[derive(Debug, Clone)]
@@ -9,11 +9,15 @@ pub(crate) enum Caller {
     Anyone,
     /// A program, by a token.
     Token {
+        /// Whose.
+        tenant: Tenant,
         /// What it allows.
         scopes: Vec<Scope>,
     },
     /// A person, by a session.
     Account {
+        /// Whose.
+        tenant: Tenant,
         /// Under which it logs in.
         name: String,
     },
@@ -32,5 +36,13 @@ impl Caller {
     pub(crate) fn scopes(&self) -> Vec<Scope> {
         let all = Scope::ALL.into_iter();
         all.filter(|scope| self.may(*scope)).collect()
+    }
+
+    /// Whose things it sees and changes.
+    pub(crate) fn tenant(&self) -> Tenant {
+        match self {
+            Self::Anyone => Tenant::first(),
+            Self::Token { tenant, .. } | Self::Account { tenant, .. } => tenant.clone(),
+        }
     }
 }

@@ -7,9 +7,11 @@ pub(crate) mod playback;
 mod policies;
 mod scope;
 pub(crate) mod secret;
+mod tenant;
 
 pub(crate) use caller::Caller;
 pub(crate) use scope::Scope;
+pub(crate) use tenant::Tenant;
 
 use crate::config::Config;
 use crate::db::{self, Database};

@@ -1,12 +1,15 @@
 //! Accounts of people, and their sessions.
 
 use super::{Database, Error, Result, Transaction, query};
+use crate::access::Tenant;
 use crate::{clock, id};
 
 /// An account that logs in.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Account {
     pub(crate) account_id: i64,
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) name: String,
     /// Argon2id, in the form of the PHC.
     pub(crate) password_hash: String,
@@ -21,7 +24,8 @@ impl Database {
 
     /// The account of a name.
     pub(crate) async fn account_of_name(&self, name: &str) -> Result<Option<Account>> {
-        let found = query("SELECT account_id, name, password_hash FROM accounts WHERE name = ?");
+        let found =
+            query("SELECT account_id, tenant_id, name, password_hash FROM accounts WHERE name = ?");
         self.optional(found.bind(name)).await
     }
 
@@ -73,7 +77,7 @@ impl Database {
     /// The account of a session that has not run out.
     pub(crate) async fn account_of_session(&self, secret_sha256: &str) -> Result<Option<Account>> {
         let found = query(
-            "SELECT a.account_id, a.name, a.password_hash FROM sessions s \
+            "SELECT a.account_id, a.tenant_id, a.name, a.password_hash FROM sessions s \
              JOIN accounts a ON a.account_id = s.account_id \
              WHERE s.secret_sha256 = ? AND s.expires_at_ms > ?",
         );

@@ -1,7 +1,7 @@
 //! Tokens of programs: what they allow, and for how long.
 
-use super::{Database, Page, Result, query};
-use crate::access::Scope;
+use super::{Database, Page, Result, query, tenants};
+use crate::access::{Scope, Tenant};
 use crate::clock;
 
 /// Uses of a token are noted to the minute.
@@ -12,6 +12,8 @@ const USE_MS: i64 = 60_000;
 pub(crate) struct ApiToken {
     pub(crate) api_token_id: i64,
     pub(crate) id: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) name: String,
     /// Words, with a space between them.
     scopes: String,
@@ -32,6 +34,8 @@ impl ApiToken {
 #[derive(Debug)]
 pub(crate) struct NewApiToken<'a> {
     pub(crate) id: &'a str,
+    /// Whose things it opens.
+    pub(crate) tenant: &'a Tenant,
     pub(crate) name: &'a str,
     pub(crate) secret_sha256: &'a str,
     pub(crate) scopes: &'a [Scope],
@@ -41,7 +45,7 @@ pub(crate) struct NewApiToken<'a> {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT api_token_id, id, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms \
+            "SELECT api_token_id, id, tenant_id, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms \
              FROM api_tokens ",
             $tail
         )
@@ -49,33 +53,39 @@ macro_rules! select {
 }
 
 impl Database {
-    /// Adds a token.
-    pub(crate) async fn add_api_token(&self, new: &NewApiToken<'_>) -> Result<()> {
+    /// Adds a token; `false` when its tenant is gone.
+    pub(crate) async fn add_api_token(&self, new: &NewApiToken<'_>) -> Result<bool> {
         let scopes: Vec<&str> = new.scopes.iter().map(|scope| scope.as_str()).collect();
         let scopes = &scopes.join(" ");
         self.durable(|tx| async move {
+            if tenants::hold(&tx, new.tenant).await?.is_none() {
+                return Ok(false);
+            }
             let token = query(
-                "INSERT INTO api_tokens (id, name, secret_sha256, scopes, created_at_ms, expires_at_ms) \
-                 VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO api_tokens (id, tenant_id, name, secret_sha256, scopes, created_at_ms, expires_at_ms) \
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
             );
-            let token = token.bind(new.id).bind(new.name).bind(new.secret_sha256);
+            let token = token.bind(new.id).bind(new.tenant).bind(new.name).bind(new.secret_sha256);
             let token = token.bind(scopes.as_str()).bind(clock::now_ms());
-            tx.execute(token.bind(new.expires_at_ms)).await.map(drop)
+            tx.execute(token.bind(new.expires_at_ms)).await?;
+            Ok(true)
         })
         .await
     }
 
-    /// A page of all tokens, newest first.
-    pub(crate) async fn api_tokens(&self, page: Page) -> Result<Vec<ApiToken>> {
+    /// A page of a tenant's tokens, newest first.
+    pub(crate) async fn api_tokens(&self, tenant: &Tenant, page: Page) -> Result<Vec<ApiToken>> {
         let found = query(select!(
-            "WHERE api_token_id < ? ORDER BY api_token_id DESC LIMIT ?"
+            "WHERE tenant_id = ? AND api_token_id < ? ORDER BY api_token_id DESC LIMIT ?"
         ));
-        self.all(found.bind(page.before).bind(page.limit)).await
+        self.all(found.bind(tenant).bind(page.before).bind(page.limit))
+            .await
     }
 
-    /// A token by its id.
-    pub(crate) async fn api_token(&self, id: &str) -> Result<Option<ApiToken>> {
-        self.optional(query(select!("WHERE id = ?")).bind(id)).await
+    /// A token of a tenant by its id.
+    pub(crate) async fn api_token(&self, tenant: &Tenant, id: &str) -> Result<Option<ApiToken>> {
+        let found = query(select!("WHERE tenant_id = ? AND id = ?"));
+        self.optional(found.bind(tenant).bind(id)).await
     }
 
     /// The token of a secret, if it is valid at this moment; notes that it was used.
@@ -101,10 +111,13 @@ impl Database {
     }
 
     /// Revokes a token, at once and for good; `false` when there is none.
-    pub(crate) async fn revoke_api_token(&self, id: &str) -> Result<bool> {
+    pub(crate) async fn revoke_api_token(&self, tenant: &Tenant, id: &str) -> Result<bool> {
         self.durable(|tx| async move {
-            let known = query("SELECT api_token_id FROM api_tokens WHERE id = ? {for_update}");
-            if tx.optional::<(i64,)>(known.bind(id)).await?.is_none() {
+            let known = query(
+                "SELECT api_token_id FROM api_tokens WHERE tenant_id = ? AND id = ? {for_update}",
+            );
+            let known = known.bind(tenant).bind(id);
+            if tx.optional::<(i64,)>(known).await?.is_none() {
                 return Ok(false);
             }
             let revoked = query(

@@ -5,7 +5,9 @@ use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::{Conversion, Probe};
 use super::{Database, Page, Result, Transaction, count_on, number, paging, query};
+use crate::access::Tenant;
 use crate::clock;
+use crate::order::OfAsset;
 use sqlx::types::Json;
 use std::collections::HashSet;
 
@@ -14,6 +16,8 @@ use std::collections::HashSet;
 pub(crate) struct Asset {
     pub(crate) input_content_id: i64,
     pub(crate) id: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) name: String,
     /// Path of the file below the data folder.
     pub(crate) input_content_origin: String,
@@ -34,6 +38,8 @@ pub(crate) struct Asset {
 pub(crate) struct NewAsset {
     /// The number that it must have, which is free; else the next.
     pub(crate) number: Option<i64>,
+    /// Whose it is.
+    pub(crate) tenant: Tenant,
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) input_content_origin: String,
@@ -66,10 +72,21 @@ pub(crate) struct AssetFiles {
     pub(crate) codes: Vec<String>,
 }
 
+impl Asset {
+    /// What is ordered is of this asset.
+    pub(crate) fn named(&self) -> OfAsset<'_> {
+        OfAsset {
+            tenant: &self.tenant_id,
+            id: &self.id,
+            number: self.input_content_id,
+        }
+    }
+}
+
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT input_content_id, id, name, input_content_origin, sha256, size, container, brand, \
+            "SELECT input_content_id, id, tenant_id, name, input_content_origin, sha256, size, container, brand, \
              fragmented, duration_seconds, probe, created_at_ms, updated_at_ms FROM assets ",
             $tail
         )
@@ -86,14 +103,15 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
         0
     };
     let row = query(concat!(
-        "INSERT INTO assets (input_content_id, id, name, input_content_origin, sha256, size, container, brand, \
+        "INSERT INTO assets (input_content_id, id, tenant_id, name, input_content_origin, sha256, size, container, brand, \
          fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
          created_at_ms, updated_at_ms) VALUES (",
         number!("assets", "input_content_id"),
-        ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ))
     .bind(new.number)
     .bind(&new.id)
+    .bind(&new.tenant)
     .bind(&new.name)
     .bind(&new.input_content_origin)
     .bind(&new.sha256)
@@ -124,7 +142,7 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     .bind(now)
     .bind(now);
     tx.execute(source).await?;
-    events::note(tx, EventKind::AssetCreated, &new.id, None).await
+    events::note(tx, &new.tenant, EventKind::AssetCreated, &new.id, None).await
 }
 
 impl Database {
@@ -137,15 +155,32 @@ impl Database {
         .await
     }
 
-    /// An asset by its id.
-    pub(crate) async fn asset(&self, id: &str) -> Result<Option<Asset>> {
-        self.optional(query(select!("WHERE id = ?")).bind(id)).await
+    /// An asset of a tenant by its id.
+    pub(crate) async fn asset(&self, tenant: &Tenant, id: &str) -> Result<Option<Asset>> {
+        let found = query(select!("WHERE tenant_id = ? AND id = ?"));
+        self.optional(found.bind(tenant).bind(id)).await
     }
 
-    /// An asset by its number.
-    pub(crate) async fn asset_by_number(&self, number: i64) -> Result<Option<Asset>> {
+    /// An asset of a tenant by its number.
+    pub(crate) async fn asset_by_number(
+        &self,
+        tenant: &Tenant,
+        number: i64,
+    ) -> Result<Option<Asset>> {
+        let found = query(select!("WHERE tenant_id = ? AND input_content_id = ?"));
+        self.optional(found.bind(tenant).bind(number)).await
+    }
+
+    /// An asset by its number, whoever's it is: for workers.
+    pub(crate) async fn any_asset(&self, number: i64) -> Result<Option<Asset>> {
         self.optional(query(select!("WHERE input_content_id = ?")).bind(number))
             .await
+    }
+
+    /// Whether there is an asset of this id, whoever's it is: for who looks after the storage.
+    pub(crate) async fn is_any_asset(&self, id: &str) -> Result<bool> {
+        let found = query("SELECT input_content_id FROM assets WHERE id = ?");
+        Ok(self.optional::<(i64,)>(found.bind(id)).await?.is_some())
     }
 
     /// Notes what was done with a delivered file, as long as the claim holds. An asset that is gone meanwhile is no error.
@@ -176,31 +211,42 @@ impl Database {
         .await
     }
 
-    /// A page of all assets, or of those whose name holds a text, newest first.
-    pub(crate) async fn assets(&self, search: Option<&str>, page: Page) -> Result<Vec<Asset>> {
+    /// A page of a tenant's assets, or of those whose name holds a text, newest first.
+    pub(crate) async fn assets(
+        &self,
+        tenant: &Tenant,
+        search: Option<&str>,
+        page: Page,
+    ) -> Result<Vec<Asset>> {
         let found = match page.backwards {
             false => query(select!(
-                "WHERE input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
+                "WHERE tenant_id = ? AND input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
                  ORDER BY input_content_id DESC LIMIT ?"
             )),
             true => query(select!(
-                "WHERE input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
+                "WHERE tenant_id = ? AND input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
                  ORDER BY input_content_id LIMIT ?"
             )),
         };
         let search = search.map(paging::anywhere);
-        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(tenant).bind(page.before).bind(page.after);
         let found = found.bind(search.clone()).bind(search);
         self.all(found.bind(page.limit)).await
     }
 
-    /// Numbers of the assets of a name that are older than `before`, oldest first.
-    pub(crate) async fn earlier_of_name(&self, name: &str, before: i64) -> Result<Vec<i64>> {
+    /// Numbers of a tenant's assets of a name that are older than `before`, oldest first.
+    pub(crate) async fn earlier_of_name(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        before: i64,
+    ) -> Result<Vec<i64>> {
         let found = query(
-            "SELECT input_content_id FROM assets WHERE name = ? AND input_content_id < ? \
+            "SELECT input_content_id FROM assets WHERE tenant_id = ? AND name = ? AND input_content_id < ? \
              ORDER BY input_content_id",
         );
-        let numbers = self.all::<(i64,)>(found.bind(name).bind(before)).await?;
+        let found = found.bind(tenant).bind(name).bind(before);
+        let numbers = self.all::<(i64,)>(found).await?;
         Ok(numbers.into_iter().map(|(number,)| number).collect())
     }
 
@@ -211,10 +257,17 @@ impl Database {
     }
 
     /// Deletes an asset with its packages and jobs, durably, unless one of the jobs runs.
-    pub(crate) async fn delete_asset(&self, id: &str) -> Result<Deleted<AssetFiles>> {
+    pub(crate) async fn delete_asset(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Deleted<AssetFiles>> {
         self.durable(|tx| async move {
-            let found = query("SELECT input_content_id, input_content_origin FROM assets WHERE id = ?");
-            let Some((number, origin)) = tx.optional::<(i64, String)>(found.bind(id)).await? else {
+            let found = query(
+                "SELECT input_content_id, input_content_origin FROM assets WHERE tenant_id = ? AND id = ?",
+            );
+            let found = found.bind(tenant).bind(id);
+            let Some((number, origin)) = tx.optional::<(i64, String)>(found).await? else {
                 return Ok(Deleted::Unknown);
             };
             let jobs = query(
@@ -229,7 +282,7 @@ impl Database {
             let codes: Vec<(String,)> = tx.all(codes.bind(number)).await?;
             let gone = query("DELETE FROM assets WHERE input_content_id = ?");
             tx.execute(gone.bind(number)).await?;
-            events::note(&tx, EventKind::AssetDeleted, id, None).await?;
+            events::note(&tx, tenant, EventKind::AssetDeleted, id, None).await?;
             Ok(Deleted::Done(AssetFiles {
                 origin,
                 codes: codes.into_iter().map(|(code,)| code).collect(),

@@ -1,7 +1,9 @@
 //! Content keys as they are stored, all of them: to be wrapped anew.
 
 use super::{Database, Result, query};
+use crate::access::Tenant;
 use crate::clock;
+use crate::keys::Place;
 
 /// A row of `content_keys`, with the id of its package.
 #[derive(sqlx::FromRow)]
@@ -9,9 +11,25 @@ pub(crate) struct StoredContentKey {
     pub(crate) content_key_id: i64,
     /// The package to which it is bound.
     pub(crate) package: String,
+    /// The package's asset.
+    pub(crate) asset: String,
+    /// Whose that is.
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) kid: String,
     pub(crate) wrapped_key: Vec<u8>,
     pub(crate) given_key: Vec<u8>,
+}
+
+impl StoredContentKey {
+    /// To what it is bound.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            tenant: &self.tenant_id,
+            asset: &self.asset,
+            package: &self.package,
+        }
+    }
 }
 
 impl Database {
@@ -22,8 +40,9 @@ impl Database {
         limit: i64,
     ) -> Result<Vec<StoredContentKey>> {
         let found = query(
-            "SELECT k.content_key_id, p.id AS package, k.kid, k.wrapped_key, k.given_key FROM content_keys k \
+            "SELECT k.content_key_id, p.id AS package, a.id AS asset, a.tenant_id, k.kid, k.wrapped_key, k.given_key FROM content_keys k \
              JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
+             JOIN assets a ON a.input_content_id = p.input_content_id \
              WHERE k.content_key_id > ? ORDER BY k.content_key_id LIMIT ?",
         );
         self.all(found.bind(after).bind(limit)).await

@@ -1,6 +1,7 @@
 //! Events: what happened to the things of the catalogue, written in the transaction that made it happen.
 
 use super::{Database, Error, Page, Result, Transaction, idempotency, query};
+use crate::access::Tenant;
 use crate::{clock, id};
 
 /// How long a transaction may take from an event's number to the moment at which others see it, on engines that
@@ -48,17 +49,19 @@ impl EventKind {
     }
 }
 
-/// Notes that something happened to `subject`, an id; `detail` is for people.
+/// Notes that something happened to `subject`, an id of a thing of this tenant; `detail` is for people.
 pub(super) async fn note(
     tx: &Transaction,
+    tenant: &Tenant,
     kind: EventKind,
     subject: &str,
     detail: Option<&str>,
 ) -> Result<()> {
     let event = query(
-        "INSERT INTO events (id, kind, subject, detail, created_at_ms) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO events (id, tenant_id, kind, subject, detail, created_at_ms) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(id::tagged("evt").map_err(Error::Io)?)
+    .bind(tenant)
     .bind(kind.as_str())
     .bind(subject)
     .bind(detail)
@@ -80,43 +83,51 @@ macro_rules! select {
 }
 
 impl Database {
-    /// A page of all events, or of those of a kind or about a thing, newest first.
+    /// A page of a tenant's events, or of those of a kind or about a thing, newest first.
     pub(crate) async fn events(
         &self,
+        tenant: &Tenant,
         kind: Option<&str>,
         subject: Option<&str>,
         page: Page,
     ) -> Result<Vec<Event>> {
         let found = match page.backwards {
             false => select!(
-                "WHERE event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
+                "WHERE tenant_id = ? AND event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
                  ORDER BY event_id DESC LIMIT ?"
             ),
             true => select!(
-                "WHERE event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
+                "WHERE tenant_id = ? AND event_id < ? AND event_id > ? AND (? IS NULL OR kind = ?) AND (? IS NULL OR subject = ?) \
                  ORDER BY event_id LIMIT ?"
             ),
         };
-        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(tenant).bind(page.before).bind(page.after);
         let found = found.bind(kind).bind(kind).bind(subject).bind(subject);
         self.all(found.bind(page.limit)).await
     }
 
-    /// The next events behind a number, oldest first.
-    pub(crate) async fn events_after(&self, number: i64, limit: i64) -> Result<Vec<Event>> {
+    /// A tenant's next events behind a number, oldest first.
+    pub(crate) async fn events_after(
+        &self,
+        tenant: &Tenant,
+        number: i64,
+        limit: i64,
+    ) -> Result<Vec<Event>> {
         let settled = match self.is_embedded() {
             true => i64::MAX,
             false => clock::now_ms() - SETTLED_AFTER_MS,
         };
-        let found = select!("WHERE event_id > ? AND created_at_ms <= ? ORDER BY event_id LIMIT ?");
-        let found = found.bind(number).bind(settled);
+        let found = select!(
+            "WHERE tenant_id = ? AND event_id > ? AND created_at_ms <= ? ORDER BY event_id LIMIT ?"
+        );
+        let found = found.bind(tenant).bind(number).bind(settled);
         self.all(found.bind(limit)).await
     }
 
-    /// The number of the newest event; 0 when there is none.
-    pub(crate) async fn newest_event(&self) -> Result<i64> {
-        let newest = query("SELECT COALESCE(MAX(event_id), 0) FROM events");
-        let newest = self.optional::<(i64,)>(newest).await?;
+    /// The number of a tenant's newest event; 0 when there is none.
+    pub(crate) async fn newest_event(&self, tenant: &Tenant) -> Result<i64> {
+        let newest = query("SELECT COALESCE(MAX(event_id), 0) FROM events WHERE tenant_id = ?");
+        let newest = self.optional::<(i64,)>(newest.bind(tenant)).await?;
         Ok(newest.map_or(0, |(number,)| number))
     }
 

@@ -2,6 +2,7 @@
 
 use super::events::{self, EventKind};
 use super::{Database, Page, Result, Transaction, parts, query, words};
+use crate::access::Tenant;
 use crate::clock;
 
 /// Where a job is.
@@ -149,33 +150,38 @@ macro_rules! select {
 
 /// What clients ask about jobs.
 impl Database {
-    /// A job by its id.
-    pub(crate) async fn job(&self, id: &str) -> Result<Option<Job>> {
-        self.optional(query(select!("WHERE j.id = ? AND j.part = 0")).bind(id))
-            .await
+    /// A job of a tenant by its id.
+    pub(crate) async fn job(&self, tenant: &Tenant, id: &str) -> Result<Option<Job>> {
+        let found = query(select!("WHERE j.tenant_id = ? AND j.id = ? AND j.part = 0"));
+        self.optional(found.bind(tenant).bind(id)).await
     }
 
-    /// A page of the jobs, of all or of one state, newest first.
-    pub(crate) async fn jobs(&self, state: Option<JobState>, page: Page) -> Result<Vec<Job>> {
+    /// A page of a tenant's jobs, of all or of one state, newest first.
+    pub(crate) async fn jobs(
+        &self,
+        tenant: &Tenant,
+        state: Option<JobState>,
+        page: Page,
+    ) -> Result<Vec<Job>> {
         let found = match page.backwards {
             false => query(select!(
-                "WHERE j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
+                "WHERE j.tenant_id = ? AND j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
                  ORDER BY j.seq DESC LIMIT ?"
             )),
             true => query(select!(
-                "WHERE j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
+                "WHERE j.tenant_id = ? AND j.part = 0 AND j.seq < ? AND j.seq > ? AND (? IS NULL OR j.state = ?) \
                  ORDER BY j.seq LIMIT ?"
             )),
         };
-        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(tenant).bind(page.before).bind(page.after);
         let found = found.bind(state).bind(state);
         self.all(found.bind(page.limit)).await
     }
 
     /// Stops a job: at once when it waits, by a flag for its worker when it runs.
-    pub(crate) async fn cancel_job(&self, id: &str) -> Result<Wish> {
+    pub(crate) async fn cancel_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
         self.durable(|tx| async move {
-            match state_of(&tx, id).await? {
+            match state_of(&tx, tenant, id).await? {
                 None => return Ok(Wish::Unknown),
                 Some((seq, JobState::Queued | JobState::Paused | JobState::Waiting)) => {
                     end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
@@ -192,9 +198,9 @@ impl Database {
     }
 
     /// Lets a job wait: at once when it waits already, by a flag for its worker when it runs.
-    pub(crate) async fn pause_job(&self, id: &str) -> Result<Wish> {
+    pub(crate) async fn pause_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
         self.durable(|tx| async move {
-            let change = match state_of(&tx, id).await? {
+            let change = match state_of(&tx, tenant, id).await? {
                 None => return Ok(Wish::Unknown),
                 Some((seq, JobState::Queued)) => {
                     query("UPDATE jobs SET state = 'paused' WHERE seq = ?").bind(seq)
@@ -216,9 +222,9 @@ impl Database {
     }
 
     /// Lets a paused job go on; one that was to pause and still runs goes on running.
-    pub(crate) async fn resume_job(&self, id: &str) -> Result<Wish> {
+    pub(crate) async fn resume_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
         self.durable(|tx| async move {
-            let change = match state_of(&tx, id).await? {
+            let change = match state_of(&tx, tenant, id).await? {
                 None => return Ok(Wish::Unknown),
                 Some((seq, JobState::Paused)) => {
                     parts::resume(&tx, seq).await?;
@@ -240,9 +246,9 @@ impl Database {
     ///
     /// Its package gets a new code: under the old one somebody may still be deleting what was written, or a worker that
     /// was paused and does not know yet that the job is not its own.
-    pub(crate) async fn retry_job(&self, id: &str, code: &str) -> Result<Wish> {
+    pub(crate) async fn retry_job(&self, tenant: &Tenant, id: &str, code: &str) -> Result<Wish> {
         self.durable(|tx| async move {
-            let seq = match state_of(&tx, id).await? {
+            let seq = match state_of(&tx, tenant, id).await? {
                 None => return Ok(Wish::Unknown),
                 Some((seq, JobState::Failed | JobState::Cancelled | JobState::Dead)) => seq,
                 Some((_, state)) => return Ok(Wish::Refused(state)),
@@ -260,27 +266,27 @@ impl Database {
             );
             let package = package.bind(code).bind(clock::now_ms());
             tx.execute(package.bind(seq)).await?;
-            events::note(&tx, EventKind::JobRetried, id, None).await?;
+            events::note(&tx, tenant, EventKind::JobRetried, id, None).await?;
             Ok(Wish::Granted)
         })
         .await
     }
 
     /// The code of a cancelled job's package, for as long as nobody retries it.
-    pub(crate) async fn cancelled_code(&self, id: &str) -> Result<Option<String>> {
+    pub(crate) async fn cancelled_code(&self, tenant: &Tenant, id: &str) -> Result<Option<String>> {
         let found = query(
             "SELECT p.code FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
-             WHERE j.id = ? AND j.state = 'cancelled'",
+             WHERE j.tenant_id = ? AND j.id = ? AND j.state = 'cancelled'",
         );
-        let found: Option<(String,)> = self.optional(found.bind(id)).await?;
+        let found: Option<(String,)> = self.optional(found.bind(tenant).bind(id)).await?;
         Ok(found.map(|(code,)| code))
     }
 
     /// Deletes the record of a job that has ended; its package stays.
-    pub(crate) async fn delete_job(&self, id: &str) -> Result<Wish> {
+    pub(crate) async fn delete_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
         self.durable(|tx| async move {
-            match state_of(&tx, id).await? {
+            match state_of(&tx, tenant, id).await? {
                 None => Ok(Wish::Unknown),
                 Some((_, state)) if !state.is_final() => Ok(Wish::Refused(state)),
                 Some((seq, _)) => {
@@ -298,9 +304,11 @@ impl Database {
 /// Why a package of a cancelled job failed.
 pub(super) const CANCELLED: &str = "the packaging was cancelled";
 
-async fn state_of(tx: &Transaction, id: &str) -> Result<Option<(i64, JobState)>> {
-    let found = query("SELECT seq, state FROM jobs WHERE id = ? AND part = 0 {for_update}");
-    tx.optional(found.bind(id)).await
+async fn state_of(tx: &Transaction, tenant: &Tenant, id: &str) -> Result<Option<(i64, JobState)>> {
+    let found = query(
+        "SELECT seq, state FROM jobs WHERE tenant_id = ? AND id = ? AND part = 0 {for_update}",
+    );
+    tx.optional(found.bind(tenant).bind(id)).await
 }
 
 /// Ends a job; its package counts as failed, for there will be none. What fails a part fails the whole.
@@ -341,7 +349,10 @@ pub(super) async fn note_package(
     number: i64,
     detail: Option<&str>,
 ) -> Result<()> {
-    let id = query("SELECT id FROM packages WHERE packaged_content_id = ?");
-    let (id,): (String,) = tx.one(id.bind(number)).await?;
-    events::note(tx, kind, &id, detail).await
+    let whose = query(
+        "SELECT p.id, a.tenant_id FROM packages p \
+         JOIN assets a ON a.input_content_id = p.input_content_id WHERE p.packaged_content_id = ?",
+    );
+    let (id, tenant): (String, String) = tx.one(whose.bind(number)).await?;
+    events::note(tx, &tenant.into(), kind, &id, detail).await
 }

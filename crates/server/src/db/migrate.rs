@@ -37,6 +37,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0050", "idempotency"),
     file!("0051", "extras"),
     file!("0052", "playback"),
+    file!("0060", "tenants"),
 ];
 
 /// The migrations as an engine reads them.

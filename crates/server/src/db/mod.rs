@@ -85,16 +85,19 @@ pub(crate) mod rescue;
 #[path = "../../tests/it/support/engines.rs"]
 mod servers;
 pub(crate) mod storage;
+pub(crate) mod tenants;
 pub(crate) mod uploads;
 mod url;
+mod version;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};
 pub(crate) use error::{is_disk_full, is_passing, is_taken};
 pub(crate) use open::DATABASE_FILE;
 pub(crate) use paging::Page;
-pub(crate) use query::{Query, query};
+pub(crate) use query::{Query, Value, query};
 pub use url::DatabaseUrl;
+pub(crate) use version::Wanted;
 pub(crate) use words::words;
 
 /// In an INSERT, the number of a new row: one that is bound (and free), or, for NULL, the next.

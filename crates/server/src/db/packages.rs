@@ -6,7 +6,10 @@ use super::extras;
 use super::jobs::{Job, JobState, pictures_done, progress};
 use super::playback::Policy;
 use super::{Database, Page, Result, Transaction, count_on, number, query, words};
+use crate::access::Tenant;
 use crate::clock;
+use crate::keys::Place;
+use crate::order::OfAsset;
 use packager::{EncryptScope, Scheme};
 use sqlx::types::Json;
 use std::collections::HashMap;
@@ -57,6 +60,9 @@ pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) input_content_id: i64,
     pub(crate) asset_id: String,
+    /// Whose the asset is.
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) code: String,
     pub(crate) status: Status,
     pub(crate) error: Option<String>,
@@ -119,6 +125,24 @@ struct JobColumns {
 }
 
 impl Package {
+    /// To what its keys are bound.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            tenant: &self.tenant_id,
+            asset: &self.asset_id,
+            package: &self.id,
+        }
+    }
+
+    /// The asset that it is made of.
+    pub(crate) fn asset(&self) -> OfAsset<'_> {
+        OfAsset {
+            tenant: &self.tenant_id,
+            id: &self.asset_id,
+            number: self.input_content_id,
+        }
+    }
+
     /// The job that makes it, or made it; `None` once that was deleted.
     pub(crate) fn job(&self) -> Option<Job> {
         let columns = self.job.clone();
@@ -163,6 +187,8 @@ pub(crate) struct NewPackage {
     pub(crate) number: Option<i64>,
     pub(crate) id: String,
     pub(crate) code: String,
+    /// Whose the asset is.
+    pub(crate) tenant: Tenant,
     pub(crate) input_content_id: i64,
     pub(crate) scheme: Option<Scheme>,
     pub(crate) encrypt: EncryptScope,
@@ -204,13 +230,27 @@ pub(crate) struct WrappedKey {
     pub(crate) kid: String,
     pub(crate) video_key: Vec<u8>,
     pub(crate) asset_id: String,
+    /// Whose the asset is.
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) playback: Policy,
+}
+
+impl WrappedKey {
+    /// To what it is bound.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            tenant: &self.tenant_id,
+            asset: &self.asset_id,
+            package: &self.id,
+        }
+    }
 }
 
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, p.code, \
+            "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, a.tenant_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
              k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.loudness_lufs, p.extras, p.extras_made, p.warnings, p.size, p.url, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
@@ -245,7 +285,7 @@ impl Database {
                  SELECT ",
                 number!("packages", "packaged_content_id"),
                 ", ?, input_content_id, ?, 'Ingested', ?, ?, ?, ?, ?, ?, ?, ?, ?, ? \
-                 FROM assets WHERE input_content_id = ?"
+                 FROM assets WHERE input_content_id = ? AND tenant_id = ?"
             ))
             .bind(new.number)
             .bind(&new.id)
@@ -260,7 +300,8 @@ impl Database {
             .bind(new.replaces.map(|(_, after)| after))
             .bind(now)
             .bind(now)
-            .bind(new.input_content_id);
+            .bind(new.input_content_id)
+            .bind(&new.tenant);
             let Some(number) = tx.insert("packaged_content_id", package).await? else {
                 return Ok(None);
             };
@@ -272,12 +313,12 @@ impl Database {
             if let Some(keys) = &new.keys {
                 add_keys(&tx, number, keys, now).await?;
             }
-            events::note(&tx, EventKind::PackageOrdered, &new.id, None).await?;
+            events::note(&tx, &new.tenant, EventKind::PackageOrdered, &new.id, None).await?;
             let job = query(
-                "INSERT INTO jobs (id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
-                 created_at_ms) VALUES (?, 'package', ?, 'queued', ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, tenant_id, kind, packaged_content_id, state, turn, unique_key, iv_seed, \
+                 created_at_ms) VALUES (?, ?, 'package', ?, 'queued', ?, ?, ?, ?)",
             );
-            let job = job.bind(&new.job_id).bind(number).bind(-new.priority);
+            let job = job.bind(&new.job_id).bind(&new.tenant).bind(number).bind(-new.priority);
             let job = job.bind(new.unique_key.as_ref()).bind(&new.iv_seed[..]);
             tx.execute(job.bind(now)).await?;
             crash_point!("order.written");
@@ -286,55 +327,76 @@ impl Database {
         .await
     }
 
-    /// The package whose job has a unique key.
-    pub(crate) async fn package_of_key(&self, unique_key: &str) -> Result<Option<Package>> {
-        let found = query(select!("WHERE j.unique_key = ?"));
-        self.optional(found.bind(unique_key)).await
+    /// The package whose job has a unique key of this tenant.
+    pub(crate) async fn package_of_key(
+        &self,
+        tenant: &Tenant,
+        unique_key: &str,
+    ) -> Result<Option<Package>> {
+        let found = query(select!("WHERE j.tenant_id = ? AND j.unique_key = ?"));
+        self.optional(found.bind(tenant).bind(unique_key)).await
     }
 
-    /// A package by its id.
-    pub(crate) async fn package(&self, id: &str) -> Result<Option<Package>> {
-        let found = self.optional(query(select!("WHERE p.id = ?")).bind(id));
+    /// A package of a tenant by its id.
+    pub(crate) async fn package(&self, tenant: &Tenant, id: &str) -> Result<Option<Package>> {
+        let found = query(select!("WHERE a.tenant_id = ? AND p.id = ?"));
+        let found = self.optional(found.bind(tenant).bind(id));
         self.whole(found.await?).await
     }
 
-    /// A package by its number.
-    pub(crate) async fn package_by_number(&self, number: i64) -> Result<Option<Package>> {
+    /// A package of a tenant by its number.
+    pub(crate) async fn package_by_number(
+        &self,
+        tenant: &Tenant,
+        number: i64,
+    ) -> Result<Option<Package>> {
+        let found = query(select!(
+            "WHERE a.tenant_id = ? AND p.packaged_content_id = ?"
+        ));
+        let found = self.optional(found.bind(tenant).bind(number));
+        self.whole(found.await?).await
+    }
+
+    /// A package by its number, whoever's it is: for workers, and for who may play it.
+    pub(crate) async fn any_package(&self, number: i64) -> Result<Option<Package>> {
         let found = query(select!("WHERE p.packaged_content_id = ?")).bind(number);
         self.whole(self.optional(found).await?).await
     }
 
-    /// A page of all packages, or of one asset's, newest first.
+    /// A page of a tenant's packages, or of one asset's, newest first.
     pub(crate) async fn packages(
         &self,
+        tenant: &Tenant,
         asset: Option<&str>,
         status: Option<Status>,
         page: Page,
     ) -> Result<Vec<Package>> {
         let found = match page.backwards {
             false => query(select!(
-                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                "WHERE a.tenant_id = ? AND p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
                  AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id DESC LIMIT ?"
             )),
             true => query(select!(
-                "WHERE p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
+                "WHERE a.tenant_id = ? AND p.packaged_content_id < ? AND p.packaged_content_id > ? AND (? IS NULL OR a.id = ?) \
                  AND (? IS NULL OR p.status = ?) ORDER BY p.packaged_content_id LIMIT ?"
             )),
         };
-        let found = found.bind(page.before).bind(page.after);
+        let found = found.bind(tenant).bind(page.before).bind(page.after);
         let found = found.bind(asset).bind(asset).bind(status).bind(status);
         self.whole(self.all(found.bind(page.limit)).await?).await
     }
 
-    /// All packages of these assets, newest first.
+    /// All packages of these assets of a tenant, newest first.
     pub(crate) async fn packages_of(
         &self,
+        tenant: &Tenant,
         assets: impl Iterator<Item = i64>,
     ) -> Result<Vec<Package>> {
         let found = query(select!(
-            "WHERE p.input_content_id IN ({list}) ORDER BY p.packaged_content_id DESC"
+            "WHERE a.tenant_id = ? AND p.input_content_id IN ({list}) ORDER BY p.packaged_content_id DESC"
         ));
-        self.whole(self.all(found.bind_list(assets)).await?).await
+        let found = found.bind(tenant).bind_list(assets);
+        self.whole(self.all(found).await?).await
     }
 
     /// Adds their renditions to packages.
@@ -370,20 +432,24 @@ impl Database {
 
     /// The wrapped keys of published packages for some KIDs (hex digits), newest first.
     ///
-    /// With a code, of the package of that code alone.
+    /// With a code, of the package of that code alone. Without one, of the first tenant's packages, and of one asset, whoever's
+    /// that is: no tenant's KID stands in the way of another's.
     pub(crate) async fn wrapped_keys(
         &self,
         kids: &[String],
         code: Option<&str>,
+        asset: Option<&str>,
     ) -> Result<Vec<WrappedKey>> {
         let found = query(
-            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.playback FROM content_keys k \
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.tenant_id, a.playback FROM content_keys k \
              JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
              JOIN assets a ON a.input_content_id = p.input_content_id \
-             WHERE k.kid IN ({list}) AND (? IS NULL OR p.code = ?) AND p.status = 'Ready' \
+             WHERE k.kid IN ({list}) AND p.status = 'Ready' \
+             AND (p.code = ? OR (? IS NULL AND (a.tenant_id = ? OR a.id = ?))) \
              ORDER BY p.packaged_content_id DESC",
         );
-        self.all(found.bind_list(kids).bind(code).bind(code)).await
+        let found = found.bind_list(kids).bind(code).bind(code);
+        self.all(found.bind(&Tenant::first()).bind(asset)).await
     }
 
     /// Whether the catalogue holds any wrapped key, which the key file alone can open.
@@ -393,23 +459,31 @@ impl Database {
     }
 
     /// Deletes a package and its job, durably, unless the job runs. Returns the package's code.
-    pub(crate) async fn delete_package(&self, id: &str) -> Result<Deleted<String>> {
+    pub(crate) async fn delete_package(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Deleted<String>> {
         self.durable(|tx| async move {
             let jobs = query(
-                "SELECT state FROM jobs WHERE packaged_content_id = \
+                "SELECT state FROM jobs WHERE tenant_id = ? AND packaged_content_id = \
                  (SELECT packaged_content_id FROM packages WHERE id = ?) {for_update}",
             );
-            let jobs: Vec<(JobState,)> = tx.all(jobs.bind(id)).await?;
+            let jobs: Vec<(JobState,)> = tx.all(jobs.bind(tenant).bind(id)).await?;
             if jobs.contains(&(JobState::Running,)) {
                 return Ok(Deleted::Busy);
             }
-            let code = query("SELECT code FROM packages WHERE id = ? {for_update}");
-            let Some((code,)) = tx.optional::<(String,)>(code.bind(id)).await? else {
+            let code = query(
+                "SELECT code FROM packages WHERE id = ? AND input_content_id IN \
+                 (SELECT input_content_id FROM assets WHERE tenant_id = ?) {for_update}",
+            );
+            let code = code.bind(id).bind(tenant);
+            let Some((code,)) = tx.optional::<(String,)>(code).await? else {
                 return Ok(Deleted::Unknown);
             };
             tx.execute(query("DELETE FROM packages WHERE id = ?").bind(id))
                 .await?;
-            events::note(&tx, EventKind::PackageDeleted, id, None).await?;
+            events::note(&tx, tenant, EventKind::PackageDeleted, id, None).await?;
             Ok(Deleted::Done(code))
         })
         .await

@@ -1,6 +1,7 @@
 //! Pages of lists, newest first.
 
 use super::{Database, Result, query};
+use crate::access::Tenant;
 
 /// A page: at most `limit` rows between two numbers, those nearest to the one that was asked from.
 #[derive(Debug, Clone, Copy)]
@@ -38,16 +39,26 @@ impl Page {
 }
 
 impl Database {
-    /// The number by which a thing is sorted among others.
-    pub(crate) async fn number_of(&self, listed: Listed, id: &str) -> Result<Option<i64>> {
+    /// The number by which a thing of a tenant is sorted among others.
+    pub(crate) async fn number_of(
+        &self,
+        tenant: &Tenant,
+        listed: Listed,
+        id: &str,
+    ) -> Result<Option<i64>> {
         let found = match listed {
-            Listed::Assets => query("SELECT input_content_id FROM assets WHERE id = ?"),
-            Listed::Packages => query("SELECT packaged_content_id FROM packages WHERE id = ?"),
-            Listed::Jobs => query("SELECT seq FROM jobs WHERE id = ?"),
-            Listed::Uploads => query("SELECT seq FROM uploads WHERE id = ?"),
-            Listed::Events => query("SELECT event_id FROM events WHERE id = ?"),
+            Listed::Assets => {
+                query("SELECT input_content_id FROM assets WHERE id = ? AND tenant_id = ?")
+            }
+            Listed::Packages => query(
+                "SELECT packaged_content_id FROM packages WHERE id = ? AND input_content_id IN \
+                 (SELECT input_content_id FROM assets WHERE tenant_id = ?)",
+            ),
+            Listed::Jobs => query("SELECT seq FROM jobs WHERE id = ? AND tenant_id = ?"),
+            Listed::Uploads => query("SELECT seq FROM uploads WHERE id = ? AND tenant_id = ?"),
+            Listed::Events => query("SELECT event_id FROM events WHERE id = ? AND tenant_id = ?"),
         };
-        let found = self.optional::<(i64,)>(found.bind(id)).await?;
+        let found = self.optional::<(i64,)>(found.bind(id).bind(tenant)).await?;
         Ok(found.map(|(number,)| number))
     }
 }

@@ -57,9 +57,9 @@ impl Database {
             let last = tx.one::<(i64,)>(last).await?.0;
             for (part, new) in (last + 1..).zip(parts) {
                 let job = query(
-                    "INSERT INTO jobs (id, kind, packaged_content_id, part, task, weight, state, turn, iv_seed, \
+                    "INSERT INTO jobs (id, tenant_id, kind, packaged_content_id, part, task, weight, state, turn, iv_seed, \
                      created_at_ms) \
-                     SELECT ?, 'part', packaged_content_id, ?, ?, ?, 'queued', turn, iv_seed, ? FROM jobs \
+                     SELECT ?, tenant_id, 'part', packaged_content_id, ?, ?, ?, 'queued', turn, iv_seed, ? FROM jobs \
                      WHERE seq = ?",
                 );
                 let job = job.bind(&new.id).bind(part).bind(&new.task);

@@ -1,6 +1,7 @@
 //! Who may play an asset, and how often.
 
 use super::{Database, Result, query, words};
+use crate::access::Tenant;
 use crate::clock;
 
 /// Who may play an asset.
@@ -45,18 +46,26 @@ impl Database {
         self.optional(found.bind(code)).await
     }
 
-    /// Who may play an asset.
-    pub(crate) async fn playback(&self, asset: &str) -> Result<Option<Policy>> {
-        let found = query("SELECT id, playback FROM assets WHERE id = ?").bind(asset);
-        let found: Option<Played> = self.optional(found).await?;
+    /// Who may play an asset of a tenant.
+    pub(crate) async fn playback(&self, tenant: &Tenant, asset: &str) -> Result<Option<Policy>> {
+        let found = query("SELECT id, playback FROM assets WHERE tenant_id = ? AND id = ?");
+        let found: Option<Played> = self.optional(found.bind(tenant).bind(asset)).await?;
         Ok(found.map(|played| played.playback))
     }
 
-    /// Says who may play an asset; `false` when there is none.
-    pub(crate) async fn set_playback(&self, asset: &str, policy: Policy) -> Result<bool> {
+    /// Says who may play an asset of a tenant; `false` when there is none.
+    pub(crate) async fn set_playback(
+        &self,
+        tenant: &Tenant,
+        asset: &str,
+        policy: Policy,
+    ) -> Result<bool> {
         self.durable(|tx| async move {
-            let known = query("SELECT input_content_id FROM assets WHERE id = ? {for_update}");
-            if tx.optional::<(i64,)>(known.bind(asset)).await?.is_none() {
+            let known = query(
+                "SELECT input_content_id FROM assets WHERE tenant_id = ? AND id = ? {for_update}",
+            );
+            let known = known.bind(tenant).bind(asset);
+            if tx.optional::<(i64,)>(known).await?.is_none() {
                 return Ok(false);
             }
             let set = query("UPDATE assets SET playback = ?, updated_at_ms = ? WHERE id = ?");

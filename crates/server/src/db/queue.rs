@@ -2,6 +2,7 @@
 
 use super::jobs::JobState;
 use super::{Database, Result, query};
+use crate::access::Tenant;
 use crate::clock;
 
 /// What the queue holds.
@@ -14,15 +15,18 @@ pub(crate) struct Queue {
 }
 
 impl Database {
-    /// The queue.
-    pub(crate) async fn queue(&self) -> Result<Queue> {
+    /// The queue, with the jobs of a tenant; of all, for who looks after the installation, where none is named.
+    pub(crate) async fn queue(&self, tenant: Option<&Tenant>) -> Result<Queue> {
         let paused: Option<(bool,)> = self
             .optional(query("SELECT paused FROM queue WHERE id = 1"))
             .await?;
-        let jobs = query("SELECT state, COUNT(*) FROM jobs WHERE part = 0 GROUP BY state");
+        let jobs = query(
+            "SELECT state, COUNT(*) FROM jobs WHERE part = 0 AND (? IS NULL OR tenant_id = ?) GROUP BY state",
+        );
+        let tenant = tenant.map(Tenant::as_str);
         Ok(Queue {
             paused: paused.is_some_and(|(paused,)| paused),
-            jobs: self.all(jobs).await?,
+            jobs: self.all(jobs.bind(tenant).bind(tenant)).await?,
         })
     }
 

@@ -128,7 +128,7 @@ impl Database {
     /// Any wrapped content key, to see whether the key file opens it.
     pub(crate) async fn some_wrapped_key(&self) -> Result<Option<WrappedKey>> {
         self.optional(query(
-            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.playback FROM content_keys k \
+            "SELECT p.id, k.kid, k.wrapped_key AS video_key, a.id AS asset_id, a.tenant_id, a.playback FROM content_keys k \
              JOIN packages p ON p.packaged_content_id = k.packaged_content_id \
              JOIN assets a ON a.input_content_id = p.input_content_id \
              ORDER BY k.content_key_id LIMIT 1",

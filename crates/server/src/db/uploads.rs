@@ -2,6 +2,7 @@
 
 use super::assets::NewAsset;
 use super::{Database, Page, Result, idempotency, query, words};
+use crate::access::Tenant;
 use crate::clock;
 
 /// A row of `uploads`.
@@ -9,6 +10,8 @@ use crate::clock;
 pub(crate) struct Upload {
     pub(crate) seq: i64,
     pub(crate) id: String,
+    #[sqlx(try_from = "String")]
+    pub(crate) tenant_id: Tenant,
     pub(crate) kind: Kind,
     pub(crate) name: String,
     /// `Upload-Metadata` of tus, as it came.
@@ -120,6 +123,7 @@ impl From<End> for State {
 #[derive(Debug)]
 pub(crate) struct NewUpload<'a> {
     pub(crate) id: &'a str,
+    pub(crate) tenant: &'a Tenant,
     pub(crate) kind: Kind,
     pub(crate) name: &'a str,
     pub(crate) metadata: &'a str,
@@ -162,7 +166,7 @@ impl Upload {
 macro_rules! select {
     ($tail:literal) => {
         query(concat!(
-            "SELECT seq, id, kind, name, metadata, url, validator, length, received, state, error, asset_id, \
+            "SELECT seq, id, tenant_id, kind, name, metadata, url, validator, length, received, state, error, asset_id, \
              expires_at_ms, created_at_ms, updated_at_ms FROM uploads ",
             $tail
         ))
@@ -193,11 +197,12 @@ impl Database {
                 _ => State::Receiving,
             };
             let insert = query(
-                "INSERT INTO uploads (id, kind, name, metadata, url, length, received, state, expires_at_ms, \
-                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                "INSERT INTO uploads (id, tenant_id, kind, name, metadata, url, length, received, state, expires_at_ms, \
+                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
             );
             let insert = insert
                 .bind(new.id)
+                .bind(new.tenant)
                 .bind(new.kind)
                 .bind(new.name)
                 .bind(new.metadata)
@@ -215,18 +220,26 @@ impl Database {
         .await
     }
 
-    /// An upload by its id.
-    pub(crate) async fn upload(&self, id: &str) -> Result<Option<Upload>> {
+    /// An upload of a tenant by its id.
+    pub(crate) async fn upload(&self, tenant: &Tenant, id: &str) -> Result<Option<Upload>> {
+        let found = select!("WHERE tenant_id = ? AND id = ?");
+        self.optional(found.bind(tenant).bind(id)).await
+    }
+
+    /// An upload by its id, whoever's it is: for what this server does by itself.
+    pub(crate) async fn any_upload(&self, id: &str) -> Result<Option<Upload>> {
         self.optional(select!("WHERE id = ?").bind(id)).await
     }
 
-    /// A page of all uploads, newest first.
-    pub(crate) async fn uploads(&self, page: Page) -> Result<Vec<Upload>> {
+    /// A page of a tenant's uploads, newest first.
+    pub(crate) async fn uploads(&self, tenant: &Tenant, page: Page) -> Result<Vec<Upload>> {
         let rows = match page.backwards {
-            false => select!("WHERE seq < ? AND seq > ? ORDER BY seq DESC LIMIT ?"),
-            true => select!("WHERE seq < ? AND seq > ? ORDER BY seq LIMIT ?"),
+            false => {
+                select!("WHERE tenant_id = ? AND seq < ? AND seq > ? ORDER BY seq DESC LIMIT ?")
+            }
+            true => select!("WHERE tenant_id = ? AND seq < ? AND seq > ? ORDER BY seq LIMIT ?"),
         };
-        let rows = rows.bind(page.before).bind(page.after);
+        let rows = rows.bind(tenant).bind(page.before).bind(page.after);
         self.all(rows.bind(page.limit)).await
     }
 
@@ -254,7 +267,7 @@ impl Database {
     }
 
     /// Notes the length of an upload whose length was not known, durably. False when it is known, or over.
-    pub(crate) async fn set_upload_length(&self, id: &str, length: u64) -> Result<bool> {
+    pub(crate) async fn set_upload_length(&self, row: &Upload, length: u64) -> Result<bool> {
         let length = i64::try_from(length).unwrap_or(i64::MAX);
         let now = clock::now_ms();
         self.durable(|tx| async move {
@@ -262,7 +275,7 @@ impl Database {
                 "UPDATE uploads SET length = ?, updated_at_ms = ? \
                  WHERE id = ? AND length IS NULL AND received <= ? AND state = 'receiving'",
             );
-            let update = update.bind(length).bind(now).bind(id).bind(length);
+            let update = update.bind(length).bind(now).bind(&row.id).bind(length);
             Ok(tx.execute(update).await? > 0)
         })
         .await
@@ -387,18 +400,18 @@ impl Database {
     }
 
     /// Forgets an upload, durably, unless it is just becoming an asset. False when there is none to forget.
-    pub(crate) async fn delete_upload(&self, id: &str) -> Result<bool> {
+    pub(crate) async fn delete_upload(&self, row: &Upload) -> Result<bool> {
         self.durable(|tx| async move {
             let delete = query("DELETE FROM uploads WHERE id = ? AND state <> 'finishing'");
-            Ok(tx.execute(delete.bind(id)).await? > 0)
+            Ok(tx.execute(delete.bind(&row.id)).await? > 0)
         })
         .await
     }
 
-    /// The oldest other asset that has the bytes of an asset, if that is older.
+    /// The oldest other asset of the same tenant that has the bytes of an asset, if that is older.
     pub(crate) async fn duplicate_of(&self, asset: &str) -> Result<Option<String>> {
         let of_one = query(
-            "SELECT older.id FROM assets later JOIN assets older ON older.sha256 = later.sha256 \
+            "SELECT older.id FROM assets later JOIN assets older ON older.sha256 = later.sha256 AND older.tenant_id = later.tenant_id \
              WHERE later.id = ? AND older.input_content_id < later.input_content_id \
              ORDER BY older.input_content_id LIMIT 1",
         );
@@ -413,7 +426,7 @@ impl Database {
     ) -> Result<Vec<(String, String)>> {
         let of_many = query(
             "SELECT later.id, older.id FROM (SELECT one.id AS id, MIN(other.input_content_id) AS first \
-             FROM assets one JOIN assets other ON other.sha256 = one.sha256 \
+             FROM assets one JOIN assets other ON other.sha256 = one.sha256 AND other.tenant_id = one.tenant_id \
              WHERE one.input_content_id IN ({list}) GROUP BY one.id) later \
              JOIN assets older ON older.input_content_id = later.first WHERE older.id <> later.id",
         );

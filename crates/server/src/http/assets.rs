@@ -7,6 +7,7 @@ use super::packages::Package;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use super::{upload, uploads};
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::assets::{self, Deleted};
 use crate::db::paging::Listed;
@@ -181,6 +182,7 @@ impl From<ProbedTrack> for Track {
     (status = 422, description = "no usable video or audio", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     request: Request,
 ) -> Result<Response> {
@@ -188,11 +190,11 @@ pub(super) async fn create(
     if kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json")) {
         let body = axum::body::to_bytes(request.into_body(), MAX_JSON).await;
         let body = body.map_err(|_| Problem::invalid("the body is cut off, or too long"))?;
-        return uploads::created_pull(&shared, &base, &body).await;
+        return uploads::created_pull(&shared, &tenant, &base, &body).await;
     }
     let form = Multipart::from_request(request, &()).await;
     let form = form.map_err(|error| Problem::field("file", format_args!("is missing: {error}")))?;
-    let row = upload::receive(&shared, form, Demand::AnyTrack).await?;
+    let row = upload::receive(&shared, &tenant, form, Demand::AnyTrack).await?;
     let location = format!("{}/api/v1/assets/{}", base.0, row.id);
     let duplicate_of = shared.db.duplicate_of(&row.id).await?;
     let asset = Asset::new(row, Vec::new(), duplicate_of);
@@ -218,14 +220,18 @@ pub(super) struct Filter {
 ), responses((status = 200, body = AssetList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Query(filter): Query<Filter>,
 ) -> Result<Json<AssetList>> {
-    let page = filter.paging.of(&shared.db, Listed::Assets).await?;
-    let mut rows = shared.db.assets(filter.q.as_deref(), page).await?;
+    let page = filter
+        .paging
+        .of(&shared.db, &tenant, Listed::Assets)
+        .await?;
+    let mut rows = shared.db.assets(&tenant, filter.q.as_deref(), page).await?;
     let ends = paging::ends(&mut rows, page, |row| row.input_content_id);
     Ok(Json(AssetList {
-        data: with_packages(&shared, &base, rows).await?,
+        data: with_packages(&shared, &tenant, &base, rows).await?,
         next_cursor: ends.next_cursor,
         has_more: ends.has_more,
     }))
@@ -236,11 +242,16 @@ pub(super) async fn list(
     responses((status = 200, body = Asset), (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
 ) -> Result<Json<Asset>> {
-    let row = shared.db.asset(&id).await?.ok_or_else(|| unknown(&id))?;
-    let mut assets = with_packages(&shared, &base, vec![row]).await?;
+    let row = shared
+        .db
+        .asset(&tenant, &id)
+        .await?
+        .ok_or_else(|| unknown(&id))?;
+    let mut assets = with_packages(&shared, &tenant, &base, vec![row]).await?;
     assets.pop().map(Json).ok_or_else(|| unknown(&id))
 }
 
@@ -250,9 +261,10 @@ pub(super) async fn get(
     (status = 409, description = "one of its jobs runs", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let files = match shared.db.delete_asset(&id).await? {
+    let files = match shared.db.delete_asset(&tenant, &id).await? {
         Deleted::Done(files) => files,
         Deleted::Unknown => return Err(unknown(&id)),
         Deleted::Busy => {
@@ -281,12 +293,13 @@ pub(super) async fn delete(
 
 async fn with_packages(
     shared: &Shared,
+    tenant: &Tenant,
     base: &BaseUrl,
     rows: Vec<assets::Asset>,
 ) -> Result<Vec<Asset>> {
     let found = shared
         .db
-        .packages_of(rows.iter().map(|row| row.input_content_id));
+        .packages_of(tenant, rows.iter().map(|row| row.input_content_id));
     let mut by_asset: HashMap<String, Vec<Package>> = HashMap::new();
     for row in found.await? {
         let package = Package::new(row, base);

@@ -6,7 +6,7 @@ use crate::app::Shared;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The cookie of a session: of this host alone, over TLS (or loopback), never for scripts or for other sites' requests.
-const COOKIE: &str = "__Host-reelpack-session";
+pub(super) const COOKIE: &str = "__Host-reelpack-session";
 /// A session ends after 12 hours.
 pub(super) const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
 
@@ -24,6 +24,7 @@ pub(super) async fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Calle
         let token = token.ok_or_else(Problem::wrong_token)?;
         return Ok(Caller::Token {
             scopes: token.scopes(),
+            tenant: token.tenant_id,
         });
     }
     let account = match session(headers).and_then(secret::hash) {
@@ -31,7 +32,10 @@ pub(super) async fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Calle
         None => None,
     };
     let account = account.ok_or_else(Problem::unauthorized)?;
-    Ok(Caller::Account { name: account.name })
+    Ok(Caller::Account {
+        tenant: account.tenant_id,
+        name: account.name,
+    })
 }
 
 /// The token of a request (RFC 6750, 2.1). In URLs and bodies there are none.

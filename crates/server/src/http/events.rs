@@ -4,6 +4,7 @@ use super::error::{Problem, ProblemBody, Result};
 use super::extract::Query;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::events;
 use crate::db::paging::Listed;
@@ -92,16 +93,20 @@ impl From<events::Event> for Event {
     (status = 429, description = "too many streams", body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Query(filter): Query<Filter>,
     headers: HeaderMap,
 ) -> Result<Response> {
     let accepts = headers.get(header::ACCEPT);
     if accepts.is_some_and(|accepts| accepts.as_bytes().starts_with(b"text/event-stream")) {
-        return follow(shared, filter, &headers).await;
+        return follow(shared, tenant, filter, &headers).await;
     }
-    let page = filter.paging.of(&shared.db, Listed::Events).await?;
+    let page = filter
+        .paging
+        .of(&shared.db, &tenant, Listed::Events)
+        .await?;
     let (kind, subject) = (filter.r#type.as_deref(), filter.subject.as_deref());
-    let mut rows = shared.db.events(kind, subject, page).await?;
+    let mut rows = shared.db.events(&tenant, kind, subject, page).await?;
     let ends = paging::ends(&mut rows, page, |row| row.event_id);
     let list = EventList {
         data: rows.into_iter().map(Event::from).collect(),
@@ -114,6 +119,7 @@ pub(super) async fn list(
 /// Somebody who follows the events.
 struct Follower {
     shared: Arc<Shared>,
+    tenant: Tenant,
     filter: Filter,
     /// Number of the last event that was looked at.
     last: i64,
@@ -121,14 +127,19 @@ struct Follower {
     _permit: SemaphorePermit<'static>,
 }
 
-async fn follow(shared: Arc<Shared>, filter: Filter, headers: &HeaderMap) -> Result<Response> {
+async fn follow(
+    shared: Arc<Shared>,
+    tenant: Tenant,
+    filter: Filter,
+    headers: &HeaderMap,
+) -> Result<Response> {
     let permit = STREAMS.try_acquire();
     let permit = permit.map_err(|_| Problem::too_many_streams(MAX_STREAMS))?;
     let last = match headers.get("last-event-id") {
-        None => shared.db.newest_event().await?,
+        None => shared.db.newest_event(&tenant).await?,
         Some(id) => {
             let id = id.to_str().unwrap_or_default();
-            let number = shared.db.number_of(Listed::Events, id).await?;
+            let number = shared.db.number_of(&tenant, Listed::Events, id).await?;
             let unknown = || {
                 let text =
                     "names no event of the last 90 days; ask for the list, and follow without it";
@@ -139,6 +150,7 @@ async fn follow(shared: Arc<Shared>, filter: Filter, headers: &HeaderMap) -> Res
     };
     let follower = Follower {
         shared,
+        tenant,
         filter,
         last,
         read: VecDeque::new(),
@@ -174,7 +186,8 @@ impl Follower {
                     return Some(row);
                 }
             }
-            match self.shared.db.events_after(self.last, BATCH).await {
+            let found = self.shared.db.events_after(&self.tenant, self.last, BATCH);
+            match found.await {
                 Ok(rows) if !rows.is_empty() => {
                     self.read = rows.into();
                     continue;

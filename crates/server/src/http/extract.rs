@@ -2,11 +2,13 @@
 
 use super::error::Problem;
 use super::slow::is_too_slow;
+use crate::access::{Caller, Tenant};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 /// The named parts of the address.
@@ -20,6 +22,20 @@ pub(super) struct Query<T>(pub(super) T);
 /// A whole body, of the framework's limit.
 #[derive(Debug)]
 pub(super) struct Body(pub(super) Bytes);
+
+/// Whose things a request may see and change: that is who was let in.
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
+        let caller = parts.extensions.get::<Caller>();
+        // Routes for players ask for nobody's things: there it is a fault of ours.
+        let nobody = || Problem::internal("somebody's things are asked for, and nobody was let in");
+        caller
+            .map(Caller::tenant)
+            .ok_or_else(|| nobody().into_response())
+    }
+}
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
     type Rejection = Problem;

@@ -82,6 +82,21 @@ impl Fields {
         number.ok_or_else(|| Problem::in_body(name, "must be a whole number"))
     }
 
+    /// A limit: a whole number from 0 on, or `null` for none; nothing when it is not there.
+    pub(super) fn limit(&self, name: &str) -> Result<Option<Option<i64>>> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(value) => match value.as_i64() {
+                Some(number) if number >= 0 => Ok(Some(Some(number))),
+                _ => Err(Problem::in_body(
+                    name,
+                    "must be a whole number from 0 on, or null",
+                )),
+            },
+        }
+    }
+
     /// A whole number between two bounds.
     pub(super) fn number(&self, name: &str, bounds: (i32, i32)) -> Result<Option<i32>> {
         let (from, to) = bounds;

@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::html;
 use super::packages::{encrypt, given_key, given_kid};
 use super::upload;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::packages::{Package, Status};
 use crate::keys::Role;
@@ -77,7 +78,8 @@ pub(super) struct PackagedContentStatus {
 }
 
 /// A form to upload a video with.
-#[utoipa::path(get, path = "/upload_input_content", tag = "first API", responses((status = 200)))]
+#[utoipa::path(get, path = "/upload_input_content", tag = "first API",
+    responses((status = 200, content_type = "text/html", body = String)))]
 pub(super) async fn form() -> Response {
     let body = "<form action=\"/success\" method=\"post\" enctype=\"multipart/form-data\">\n\
         <p><label>Video (MP4 or MOV): <input type=\"file\" name=\"file\" required \
@@ -90,20 +92,24 @@ pub(super) async fn form() -> Response {
 /// Takes a video in; the answer is a page with its `input_content_id`.
 #[utoipa::path(post, path = "/success", tag = "first API",
     request_body(content = super::assets::UploadForm, content_type = "multipart/form-data"),
-    responses((status = 200, content_type = "text/html", body = String), (status = 400), (status = 422)))]
+    responses((status = 200, content_type = "text/html", body = String), (status = 400, content_type = "text/html", body = String),
+    (status = 422, content_type = "text/html", body = String), (status = 413, content_type = "text/html", body = String),
+    (status = 408, content_type = "text/html", body = String), (status = 500, content_type = "text/html", body = String),
+    (status = 503, content_type = "text/html", body = String), (status = 507, content_type = "text/html", body = String)))]
 pub(super) async fn success(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     form: std::result::Result<Multipart, MultipartRejection>,
 ) -> Response {
     let received = match form {
-        Ok(form) => upload::receive(&shared, form, Demand::Video).await,
+        Ok(form) => upload::receive(&shared, &tenant, form, Demand::Video).await,
         Err(error) => Err(Problem::field("file", format_args!("is missing: {error}"))),
     };
     let written = match received {
         Ok(asset) => {
             let earlier = shared
                 .db
-                .earlier_of_name(&asset.name, asset.input_content_id);
+                .earlier_of_name(&tenant, &asset.name, asset.input_content_id);
             earlier.await.map(|earlier| {
                 let body = success_body(&asset.name, asset.input_content_id, &earlier);
                 html::page(StatusCode::OK, "The video is stored", &body)
@@ -138,12 +144,14 @@ fn refusal(problem: &Problem) -> Response {
 
 /// Packages a video with a given key and waits until it is ready, unless `Prefer: respond-async`.
 #[utoipa::path(post, path = "/packaged_content", tag = "first API",
+    params(("Prefer" = Option<String>, Header, description = "`respond-async`: the answer does not wait for the package")),
     request_body = PackagedContentRequest,
     responses((status = 200, body = PackagedContent), (status = 202, body = PackagedContent),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 422, body = ProblemBody)))]
 pub(super) async fn package(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     headers: HeaderMap,
     Body(body): Body,
@@ -166,13 +174,13 @@ pub(super) async fn package(
         extras: Vec::new(),
     };
     let unknown = || Problem::not_found(format_args!("input_content_id {number}"));
-    let asset = shared.db.asset_by_number(number).await?;
+    let asset = shared.db.asset_by_number(&tenant, number).await?;
     let asset = asset.ok_or_else(unknown)?;
     if asset.probe.video_track().is_none() {
         let text = "the asset has no video track; package it through /api/v1";
         return Err(Problem::unusable_media(text));
     }
-    let ordered = shared.order(asset.input_content_id, order).await?;
+    let ordered = shared.order(asset.named(), order).await?;
     let packaged = ordered.ok_or_else(unknown)?;
     if prefers_async(&headers) {
         let location = format!("{}/packaged_content/{packaged}", base.0);
@@ -186,7 +194,7 @@ pub(super) async fn package(
         });
         return Ok((StatusCode::ACCEPTED, headers, body).into_response());
     }
-    let url = wait(&shared, packaged).await?;
+    let url = wait(&shared, &tenant, packaged).await?;
     let body = PackagedContent {
         packaged_content_id: [packaged],
         url: Some([format!("{}{url}", base.0)]),
@@ -195,11 +203,11 @@ pub(super) async fn package(
 }
 
 /// Waits until a packaging has ended; returns the path of its MPD.
-async fn wait(shared: &Shared, packaged: i64) -> Result<String> {
+async fn wait(shared: &Shared, tenant: &Tenant, packaged: i64) -> Result<String> {
     let mut ended = shared.ended();
     let mut stopping = shared.stopping();
     loop {
-        let package = find(shared, packaged).await?;
+        let package = find(shared, tenant, packaged).await?;
         match (package.status, package.url) {
             (Status::Ready, Some(url)) => return Ok(url),
             (Status::Failed, _) => {
@@ -234,10 +242,11 @@ fn prefers_async(headers: &HeaderMap) -> bool {
     responses((status = 200, body = UrlAndKeys), (status = 404, body = ProblemBody)))]
 pub(super) async fn url_and_keys(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(number): Path<String>,
 ) -> Result<Response> {
-    let package = find_text(&shared, &number).await?;
+    let package = find_text(&shared, &tenant, &number).await?;
     let headers = [(header::CACHE_CONTROL, "no-store")];
     let Some(url) = ready_url(&package, &base) else {
         let mut text = package.status.as_str().to_owned();
@@ -262,10 +271,11 @@ pub(super) async fn url_and_keys(
     responses((status = 200, body = PackagedContentStatus), (status = 404, body = ProblemBody)))]
 pub(super) async fn status(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(number): Path<String>,
 ) -> Result<Json<PackagedContentStatus>> {
-    let package = find_text(&shared, &number).await?;
+    let package = find_text(&shared, &tenant, &number).await?;
     Ok(Json(PackagedContentStatus {
         packaged_content_id: number.parse().unwrap_or(package.packaged_content_id),
         status: package.status.as_str(),
@@ -286,23 +296,23 @@ fn given_text(shared: &Shared, package: &Package) -> Result<Option<String>> {
     let kid = parse_key_id(kid).map_err(Problem::internal)?;
     let text = shared
         .keys
-        .unwrap(&package.id, &kid, Role::GivenText, wrapped)?;
+        .unwrap(package.place(), &kid, Role::GivenText, wrapped)?;
     let text = std::str::from_utf8(&text).map_err(Problem::internal)?;
     Ok(Some(text.to_owned()))
 }
 
-async fn find_text(shared: &Shared, number: &str) -> Result<Package> {
+async fn find_text(shared: &Shared, tenant: &Tenant, number: &str) -> Result<Package> {
     match number.parse() {
-        Ok(number) => find(shared, number).await,
+        Ok(number) => find(shared, tenant, number).await,
         Err(_) => Err(unknown(number)),
     }
 }
 
 /// The package of a number; that which replaced it, if one did.
-async fn find(shared: &Shared, number: i64) -> Result<Package> {
+async fn find(shared: &Shared, tenant: &Tenant, number: i64) -> Result<Package> {
     let newest = shared.db.newest(number).await?;
     let newest = newest.map_or(number, |(newest, _)| newest);
-    let package = shared.db.package_by_number(newest).await?;
+    let package = shared.db.package_by_number(tenant, newest).await?;
     package.ok_or_else(|| unknown(number))
 }
 

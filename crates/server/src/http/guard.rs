@@ -75,11 +75,16 @@ async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
     match need {
         Need::Nothing | Need::SetUp | Need::Login | Need::Playback(_) => Ok(Caller::Anyone),
         Need::Known => credentials::caller(shared, headers).await,
-        Need::Allowed(scope) => {
+        Need::Allowed(scope) | Need::Installation(scope) => {
             let caller = credentials::caller(shared, headers).await?;
-            match caller.may(scope) {
-                true => Ok(caller),
-                false => Err(Problem::missing_scope(scope)),
+            if !caller.may(scope) {
+                return Err(Problem::missing_scope(scope));
+            }
+            match need {
+                Need::Installation(_) if !caller.tenant().is_first() => {
+                    Err(Problem::installation_only())
+                }
+                _ => Ok(caller),
             }
         }
     }

@@ -7,6 +7,7 @@ use super::extract::Path;
 use super::request_id::REQUEST_ID;
 use super::uploads::resource;
 use super::{assets, packages};
+use crate::access::{Caller, Tenant};
 use crate::app::Shared;
 use crate::db::idempotency::{Begun, Ticket};
 use crate::id;
@@ -26,7 +27,7 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says of an answer that it is that of an earlier request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest name, in characters.
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 /// Longest body that is compared, and longest answer that is kept, in bytes.
 const MAX_COMPARED: usize = 1 << 20;
 /// Requests with passwords in them: not even their hash is kept.
@@ -48,10 +49,7 @@ pub(super) async fn watch(
     request: Request,
     next: Next,
 ) -> Response {
-    let path = request.uri().path();
-    let named = request.method() == Method::POST
-        && path.starts_with("/api/v1/")
-        && !PASSWORDS.contains(&path);
+    let named = takes_names(request.method(), request.uri().path());
     match request.headers().get(KEY).filter(|_| named).map(name) {
         None => next.run(request).await,
         Some(Err(problem)) => problem.into_response(),
@@ -60,6 +58,11 @@ pub(super) async fn watch(
             answer.unwrap_or_else(IntoResponse::into_response)
         }
     }
+}
+
+/// Whether requests to an address may have a name.
+pub(super) fn takes_names(method: &Method, path: &str) -> bool {
+    method == Method::POST && path.starts_with("/api/v1/") && !PASSWORDS.contains(&path)
 }
 
 /// Reads a name: as the draft has it, in quotes, or as most clients send it, without.
@@ -83,7 +86,9 @@ async fn once(
     request: Request,
     next: Next,
 ) -> Result<Response> {
-    let scope = scope(request.headers());
+    let caller = request.extensions().get::<Caller>();
+    let tenant = caller.map_or_else(Tenant::first, Caller::tenant);
+    let scope = scope(&tenant, request.headers());
     let (request, fingerprint) = fingerprint(request).await?;
     let ticket = Ticket {
         scope,
@@ -104,7 +109,7 @@ async fn once(
     };
     let response = match earlier {
         // A process that died had made it, and could not say so.
-        Some(made) => answer_about(shared, request, &made).await?,
+        Some(made) => answer_about(shared, tenant, request, &made).await?,
         None => run(shared, &ticket, request, next).await,
     };
     keep(held, response).await
@@ -127,7 +132,12 @@ async fn run(shared: &Arc<Shared>, ticket: &Ticket, request: Request, next: Next
 }
 
 /// The answer about something that is made already.
-async fn answer_about(shared: &Arc<Shared>, request: Request, made: &str) -> Result<Response> {
+async fn answer_about(
+    shared: &Arc<Shared>,
+    tenant: Tenant,
+    request: Request,
+    made: &str,
+) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
     let base = BaseUrl::from_request_parts(&mut parts, shared).await?;
     let (state, path) = (State(shared.clone()), Path(made.to_owned()));
@@ -138,9 +148,13 @@ async fn answer_about(shared: &Arc<Shared>, request: Request, made: &str) -> Res
     };
     let location = format!("{}/api/v1/{kind}/{made}", base.0);
     let found = match kind {
-        "packages" => packages::get(state, base, path).await?.into_response(),
-        "assets" => assets::get(state, base, path).await?.into_response(),
-        _ => resource::get(state, path).await?.into_response(),
+        "packages" => packages::get(state, tenant, base, path)
+            .await?
+            .into_response(),
+        "assets" => assets::get(state, tenant, base, path)
+            .await?
+            .into_response(),
+        _ => resource::get(state, tenant, path).await?.into_response(),
     };
     Ok((status, [(header::LOCATION, location)], found).into_response())
 }
@@ -236,12 +250,13 @@ async fn fingerprint(request: Request) -> Result<(Request, String)> {
     Ok((Request::from_parts(parts, body), digits(hash)))
 }
 
-/// Whose name it is: that of whoever has the same token, or of all who have none.
-fn scope(headers: &HeaderMap) -> String {
-    let token = headers.get(header::AUTHORIZATION);
-    token.map_or_else(String::new, |token| {
-        digits(Sha256::new_with_prefix(token.as_bytes()))
-    })
+/// Whose name it is: that of whoever has the same token, or of all of a tenant who have none.
+fn scope(tenant: &Tenant, headers: &HeaderMap) -> String {
+    match headers.get(header::AUTHORIZATION) {
+        Some(token) => digits(Sha256::new_with_prefix(token.as_bytes())),
+        None if tenant.is_first() => String::new(),
+        None => tenant.as_str().to_owned(),
+    }
 }
 
 fn digits(hash: Sha256) -> String {

@@ -4,6 +4,7 @@ use super::error::{Problem, ProblemBody, Result};
 use super::extract::{Path, Query};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::jobs::{self, JobState, Wish};
 use crate::db::paging::Listed;
@@ -152,11 +153,12 @@ pub(super) struct Filter {
 ), responses((status = 200, body = JobList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Query(filter): Query<Filter>,
 ) -> Result<Json<JobList>> {
     let state = filter.state.as_deref().map(parse_state).transpose()?;
-    let page = filter.paging.of(&shared.db, Listed::Jobs).await?;
-    let mut rows = shared.db.jobs(state, page).await?;
+    let page = filter.paging.of(&shared.db, &tenant, Listed::Jobs).await?;
+    let mut rows = shared.db.jobs(&tenant, state, page).await?;
     let ends = paging::ends(&mut rows, page, |row| row.seq);
     Ok(Json(JobList {
         data: rows.into_iter().map(Job::from).collect(),
@@ -170,9 +172,10 @@ pub(super) async fn list(
     responses((status = 200, body = Job), (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
-    find(&shared, &id).await.map(Json)
+    find(&shared, &tenant, &id).await.map(Json)
 }
 
 /// Cancels a job that waits or runs; what it wrote is deleted. Waits up to 2 s for its worker.
@@ -181,15 +184,16 @@ pub(super) async fn get(
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
     let mut ended = shared.ended();
-    let wish = shared.db.cancel_job(&id).await?;
+    let wish = shared.db.cancel_job(&tenant, &id).await?;
     granted(wish, &id, "cancelled")?;
     shared.wake_heartbeats();
     let settled = async {
         loop {
-            let row = shared.db.job(&id).await?;
+            let row = shared.db.job(&tenant, &id).await?;
             if row.is_none_or(|row| row.state.is_final()) {
                 return Ok::<(), Problem>(());
             }
@@ -201,7 +205,7 @@ pub(super) async fn cancel(
         settled?;
     }
     shared.announce();
-    if let Some(code) = shared.db.cancelled_code(&id).await? {
+    if let Some(code) = shared.db.cancelled_code(&tenant, &id).await? {
         let storage = shared.clone();
         super::blocking(move || {
             storage.storage.package(&code).remove()?;
@@ -209,7 +213,7 @@ pub(super) async fn cancel(
         })
         .await?;
     }
-    find(&shared, &id).await.map(Json)
+    find(&shared, &tenant, &id).await.map(Json)
 }
 
 /// Lets a job wait until it is resumed. One that runs puts itself back, and goes on later from what it has written.
@@ -218,12 +222,13 @@ pub(super) async fn cancel(
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn pause(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
-    let wish = shared.db.pause_job(&id).await?;
+    let wish = shared.db.pause_job(&tenant, &id).await?;
     granted(wish, &id, "paused")?;
     shared.wake_heartbeats();
-    find(&shared, &id).await.map(Json)
+    find(&shared, &tenant, &id).await.map(Json)
 }
 
 /// Lets a paused job go on.
@@ -232,12 +237,13 @@ pub(super) async fn pause(
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn resume(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
-    let wish = shared.db.resume_job(&id).await?;
+    let wish = shared.db.resume_job(&tenant, &id).await?;
     granted(wish, &id, "resumed")?;
     shared.wake_workers();
-    find(&shared, &id).await.map(Json)
+    find(&shared, &tenant, &id).await.map(Json)
 }
 
 /// Puts a job that failed, was cancelled or is dead back into the queue; it keeps its IV seed and its keys.
@@ -246,12 +252,13 @@ pub(super) async fn resume(
     (status = 409, description = "the job waits, runs, is paused or done", body = ProblemBody)))]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Job>> {
-    let wish = shared.db.retry_job(&id, &id::code()?).await?;
+    let wish = shared.db.retry_job(&tenant, &id, &id::code()?).await?;
     granted(wish, &id, "retried")?;
     shared.wake_workers();
-    find(&shared, &id).await.map(Json)
+    find(&shared, &tenant, &id).await.map(Json)
 }
 
 /// Deletes the record of a job that has ended; its package stays.
@@ -260,15 +267,16 @@ pub(super) async fn retry(
     (status = 409, description = "the job waits or runs", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let wish = shared.db.delete_job(&id).await?;
+    let wish = shared.db.delete_job(&tenant, &id).await?;
     granted(wish, &id, "deleted")?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(shared: &Shared, id: &str) -> Result<Job> {
-    let row = shared.db.job(id).await?;
+async fn find(shared: &Shared, tenant: &Tenant, id: &str) -> Result<Job> {
+    let row = shared.db.job(tenant, id).await?;
     row.map(Job::from).ok_or_else(|| unknown(id))
 }
 

@@ -5,6 +5,7 @@ use super::extract::Query;
 use super::html;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::db::packages::{Package, Status};
@@ -22,14 +23,15 @@ use std::sync::Arc;
     responses((status = 200, content_type = "text/html", body = String)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Query(paging): Query<Paging>,
 ) -> Result<Response> {
     let page = paging.page()?;
-    let mut assets = shared.db.assets(None, page).await?;
+    let mut assets = shared.db.assets(&tenant, None, page).await?;
     let next = paging::cut(&mut assets, page, |asset| asset.input_content_id);
     let numbers = assets.iter().map(|asset| asset.input_content_id);
     let mut packages: HashMap<i64, Vec<Package>> = HashMap::new();
-    for package in shared.db.packages_of(numbers).await? {
+    for package in shared.db.packages_of(&tenant, numbers).await? {
         let of_asset = packages.entry(package.input_content_id).or_default();
         of_asset.push(package);
     }

@@ -72,7 +72,14 @@ impl Kind {
 #[utoipa::path(get, path = "/videos/{code}/dash/{path}", tag = "media",
     params(("code" = String, Path), ("path" = String, Path, description =
     "stream.mpd, master.m3u8, <rendition>/playlist.m3u8, <rendition>/init.mp4, <rendition>/N.m4s, <rendition>/subtitles.vtt, <rendition>/N.vtt, poster.jpg, storyboard.vtt, storyboard.jpg, preview.mp4, chapters.vtt")),
-    responses((status = 200), (status = 206), (status = 304), (status = 404), (status = 412), (status = 416)))]
+    responses((status = 200, description = "the file", headers(("ETag" = String), ("Cache-Control" = String), ("Accept-Ranges" = String)),
+    content((String = "application/dash+xml"), (String = "application/vnd.apple.mpegurl"), (Vec<u8> = "video/mp4"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "application/mp4"), (String = "text/vtt"), (Vec<u8> = "image/jpeg"))),
+    (status = 206, description = "the parts that Range names", headers(("ETag" = String), ("Content-Range" = Option<String>)),
+    content((String = "application/dash+xml"), (String = "application/vnd.apple.mpegurl"), (Vec<u8> = "video/mp4"), (Vec<u8> = "audio/mp4"), (Vec<u8> = "application/mp4"), (String = "text/vtt"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "multipart/byteranges"))),
+    (status = 304, description = "it is as If-None-Match has it", headers(("ETag" = String))),
+    (status = 307, description = "the package was replaced: where the newer one begins", headers(("Location" = String))),
+    (status = 404), (status = 412, description = "it is not as If-Match has it"),
+    (status = 416, description = "the file has no such part", headers(("Content-Range" = String)))))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     base: BaseUrl,

@@ -17,11 +17,13 @@ pub(super) enum Need {
     Known,
     /// A scope.
     Allowed(Scope),
+    /// A scope of the first tenant: it concerns all.
+    Installation(Scope),
     /// It is for players, of any origin that the CORS setting allows.
     Playback(Kind),
 }
 
-use Need::{Allowed, Known, Login, Nothing, SetUp};
+use Need::{Allowed, Installation, Known, Login, Nothing, SetUp};
 
 const SEE: Need = Allowed(Scope::AssetsRead);
 const CHANGE: Need = Allowed(Scope::AssetsWrite);
@@ -30,6 +32,8 @@ const STEER: Need = Allowed(Scope::JobsWrite);
 const MEDIA: Need = Need::Playback(Kind::Media);
 const LICENSE: Need = Need::Playback(Kind::License);
 const ADMIN: Need = Allowed(Scope::Admin);
+const OPERATE: Need = Installation(Scope::Admin);
+const STEER_ALL: Need = Installation(Scope::JobsWrite);
 
 /// Methods, route, need. Routes are as the router has them; `HEAD` is as `GET`.
 const NEEDS: &[(&str, &str, Need)] = &[
@@ -51,6 +55,8 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/openapi.json", Known),
     ("GET POST", "/api/v1/tokens", ADMIN),
     ("DELETE", "/api/v1/tokens/{id}", ADMIN),
+    ("GET POST", "/api/v1/tenants", OPERATE),
+    ("GET PATCH DELETE", "/api/v1/tenants/{id}", OPERATE),
     ("GET", "/api/v1/assets", SEE),
     ("POST", "/api/v1/assets", CHANGE),
     ("GET", "/api/v1/assets/{id}", SEE),
@@ -80,8 +86,8 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("POST", "/api/v1/jobs/{id}/resume", STEER),
     ("POST", "/api/v1/jobs/{id}/retry", STEER),
     ("GET", "/api/v1/queue", SEE_JOBS),
-    ("POST", "/api/v1/queue/pause", STEER),
-    ("POST", "/api/v1/queue/resume", STEER),
+    ("POST", "/api/v1/queue/pause", STEER_ALL),
+    ("POST", "/api/v1/queue/resume", STEER_ALL),
     ("GET", "/upload_input_content", CHANGE),
     ("POST", "/success", CHANGE),
     ("POST", "/packaged_content", CHANGE),
@@ -105,7 +111,7 @@ const NEEDS: &[(&str, &str, Need)] = &[
 impl Need {
     /// Whether the answer is for nobody but the one who asks.
     pub(super) fn is_private(self) -> bool {
-        matches!(self, Login | Known | Allowed(_))
+        matches!(self, Login | Known | Allowed(_) | Installation(_))
     }
 
     /// Whether it is for players.

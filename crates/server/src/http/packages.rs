@@ -7,6 +7,7 @@ use super::fields::{Faults, Fields};
 use super::jobs::Job;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages::{self, Status};
@@ -218,13 +219,14 @@ fn sibling(url: &str, name: &str) -> String {
     (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
     let mut order = parse_order(&body, shared.ladder.as_deref())?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
-    let asset = shared.db.asset(&id).await?.ok_or_else(unknown)?;
+    let asset = shared.db.asset(&tenant, &id).await?.ok_or_else(unknown)?;
     let has_picture = asset.probe.0.video_track().is_some();
     if !has_picture && order.ladder == shared.ladder {
         order.ladder = None;
@@ -233,10 +235,10 @@ pub(super) async fn create(
         let what = "the asset has no picture of which renditions could be made; leave it out";
         return Err(Problem::in_body("ladder", what));
     }
-    let number = shared.order(asset.input_content_id, order).await?;
+    let number = shared.order(asset.named(), order).await?;
     let row = shared
         .db
-        .package_by_number(number.ok_or_else(unknown)?)
+        .package_by_number(&tenant, number.ok_or_else(unknown)?)
         .await?;
     let package = Package::new(row.ok_or_else(unknown)?, &base);
     let location = format!("{}/api/v1/packages/{}", base.0, package.id);
@@ -264,13 +266,17 @@ pub(super) struct Filter {
 ), responses((status = 200, body = PackageList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Query(filter): Query<Filter>,
 ) -> Result<Json<PackageList>> {
     let status = filter.status.as_deref().map(parse_status).transpose()?;
-    let page = filter.paging.of(&shared.db, Listed::Packages).await?;
+    let page = filter
+        .paging
+        .of(&shared.db, &tenant, Listed::Packages)
+        .await?;
     let asset = filter.asset_id.as_deref();
-    let mut rows = shared.db.packages(asset, status, page).await?;
+    let mut rows = shared.db.packages(&tenant, asset, status, page).await?;
     let ends = paging::ends(&mut rows, page, |row| row.packaged_content_id);
     let data = rows
         .into_iter()
@@ -303,10 +309,15 @@ fn parse_status(text: &str) -> Result<Status> {
     responses((status = 200, body = Package), (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
 ) -> Result<Json<Package>> {
-    let row = shared.db.package(&id).await?.ok_or_else(|| unknown(&id))?;
+    let row = shared
+        .db
+        .package(&tenant, &id)
+        .await?
+        .ok_or_else(|| unknown(&id))?;
     Ok(Json(Package::new(row, &base)))
 }
 
@@ -316,9 +327,10 @@ pub(super) async fn get(
     (status = 409, description = "its job runs", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<StatusCode> {
-    let code = match shared.db.delete_package(&id).await? {
+    let code = match shared.db.delete_package(&tenant, &id).await? {
         Deleted::Done(code) => code,
         Deleted::Unknown => return Err(unknown(&id)),
         Deleted::Busy => {

@@ -1,12 +1,15 @@
 //! Pages of lists: newest first, by ids or a cursor that stay right while things come and go.
 
 use super::error::{Problem, Result};
+use crate::access::Tenant;
 use crate::db::Database;
 use crate::db::paging::{Listed, Page};
 use serde::Deserialize;
 
-const DEFAULT_LIMIT: i64 = 50;
-const MAX_LIMIT: i64 = 200;
+/// Things of a page, unless somebody says.
+pub(super) const DEFAULT_LIMIT: i64 = 50;
+/// And at most.
+pub(super) const MAX_LIMIT: i64 = 200;
 
 /// The part of a query that every list has.
 #[derive(Debug, Default, Deserialize)]
@@ -41,7 +44,7 @@ impl Paging {
     }
 
     /// What to ask the catalogue for: one row more than the page has, to see whether there are more.
-    pub(super) async fn of(&self, db: &Database, listed: Listed) -> Result<Page> {
+    pub(super) async fn of(&self, db: &Database, tenant: &Tenant, listed: Listed) -> Result<Page> {
         let given = [&self.cursor, &self.starting_after, &self.ending_before];
         if given.into_iter().flatten().count() > 1 {
             let text = "goes with neither cursor nor starting_after: give one of them";
@@ -52,7 +55,7 @@ impl Paging {
             return Err(Problem::field(field, text));
         }
         if let Some(id) = &self.starting_after {
-            let before = number(db, listed, "starting_after", id).await?;
+            let before = number(db, tenant, listed, "starting_after", id).await?;
             return Ok(Page::before(before, self.limit()? + 1));
         }
         let Some(id) = &self.ending_before else {
@@ -60,7 +63,7 @@ impl Paging {
         };
         Ok(Page {
             before: i64::MAX,
-            after: number(db, listed, "ending_before", id).await?,
+            after: number(db, tenant, listed, "ending_before", id).await?,
             limit: self.limit()? + 1,
             backwards: true,
         })
@@ -78,8 +81,14 @@ impl Paging {
     }
 }
 
-async fn number(db: &Database, listed: Listed, field: &str, id: &str) -> Result<i64> {
-    let number = db.number_of(listed, id).await?;
+async fn number(
+    db: &Database,
+    tenant: &Tenant,
+    listed: Listed,
+    field: &str,
+    id: &str,
+) -> Result<i64> {
+    let number = db.number_of(tenant, listed, id).await?;
     number.ok_or_else(|| Problem::field(field, "names nothing of this list that is there"))
 }
 

@@ -5,6 +5,7 @@ use super::error::{Problem, ProblemBody, Result};
 use super::extract::{Body, Path};
 use super::fields::Fields;
 use super::time::rfc3339;
+use crate::access::Tenant;
 use crate::access::playback::{Claims, Kind};
 use crate::app::Shared;
 use crate::db::Page;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// The cookie that stands for a token in all of a package's folder.
-const COOKIE: &str = "reelpack-playback";
+pub(super) const COOKIE: &str = "reelpack-playback";
 /// Seconds for which tokens are good unless somebody says, and at most.
 const USUAL_SECONDS: i32 = 60 * 60;
 const MOST_SECONDS: i32 = 24 * 60 * 60;
@@ -218,9 +219,10 @@ pub(super) struct SignedPackage {
     responses((status = 200, body = Playback), (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Json<Playback>> {
-    let policy = shared.db.playback(&id).await?;
+    let policy = shared.db.playback(&tenant, &id).await?;
     let policy = policy.ok_or_else(|| Problem::not_found("this asset"))?;
     Ok(Json(Playback {
         policy: policy.as_str(),
@@ -234,6 +236,7 @@ pub(super) async fn get(
     (status = 422, body = ProblemBody)))]
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Json<Playback>> {
@@ -242,7 +245,7 @@ pub(super) async fn put(
     let words = Policy::ALL.map(|policy| (policy.as_str(), policy));
     let policy = fields.word("policy", &words)?;
     let policy = policy.ok_or_else(|| Problem::in_body("policy", "is missing"))?;
-    if !shared.db.set_playback(&id, policy).await? {
+    if !shared.db.set_playback(&tenant, &id, policy).await? {
         return Err(Problem::not_found("this asset"));
     }
     shared.access.policies.changed();
@@ -258,13 +261,14 @@ pub(super) async fn put(
     (status = 422, body = ProblemBody)))]
 pub(super) async fn sign(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, true)?;
     fields.only(&["expires_in", "starts_in", "renditions", "licenses"])?;
-    if shared.db.playback(&id).await?.is_none() {
+    if shared.db.playback(&tenant, &id).await?.is_none() {
         return Err(Problem::not_found("this asset"));
     }
     let seconds = fields.number("expires_in", (1, MOST_SECONDS))?;
@@ -292,7 +296,7 @@ pub(super) async fn sign(
     let license_token = claims.sign(&shared.keys).map_err(Problem::internal)?;
     let query = format!("?token={token}&license_token={license_token}");
     let body = Json(PlaybackTokens {
-        packages: packages(&shared, &base, &id, &query).await?,
+        packages: packages(&shared, &tenant, &base, &id, &query).await?,
         token,
         license_token,
         expires_at: rfc3339(until_ms),
@@ -303,12 +307,13 @@ pub(super) async fn sign(
 
 async fn packages(
     shared: &Shared,
+    tenant: &Tenant,
     base: &BaseUrl,
     asset: &str,
     query: &str,
 ) -> Result<Vec<SignedPackage>> {
     let page = Page::before(i64::MAX, 100);
-    let rows = shared.db.packages(Some(asset), None, page).await?;
+    let rows = shared.db.packages(tenant, Some(asset), None, page).await?;
     let ready = rows.into_iter().filter_map(|row| Some((row.id, row.url?)));
     let signed = ready.map(|(id, url)| {
         let hls = url.replace("stream.mpd", "master.m3u8");

@@ -4,6 +4,7 @@ use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::{Body, Path};
 use super::packages::{self, Package, PackageRequest};
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::packages::{Package as Row, Status};
 use crate::keys::Role;
@@ -26,16 +27,17 @@ use std::sync::Arc;
     (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
     let unknown = || packages::unknown(&id);
-    let old = shared.db.package(&id).await?.ok_or_else(unknown)?;
+    let old = shared.db.package(&tenant, &id).await?.ok_or_else(unknown)?;
     let order = order(&shared, &old, &body)?;
     // The same order, sent again, may come when what it ordered is there already.
-    if let Some(known) = shared.known(old.input_content_id, &order).await? {
-        return ordered(&shared, &base, known, &id).await;
+    if let Some(known) = shared.known(old.asset(), &order).await? {
+        return ordered(&shared, &tenant, &base, known, &id).await;
     }
     if let Some(successor) = &old.replaced_by {
         return Err(Problem::conflict(format!(
@@ -46,13 +48,19 @@ pub(super) async fn create(
         let text = "only a package that is ready can be replaced";
         return Err(Problem::conflict(text));
     }
-    let number = shared.order(old.input_content_id, order).await?;
-    ordered(&shared, &base, number.ok_or_else(unknown)?, &id).await
+    let number = shared.order(old.asset(), order).await?;
+    ordered(&shared, &tenant, &base, number.ok_or_else(unknown)?, &id).await
 }
 
 /// The answer about the package with this number, which replaces `id`.
-async fn ordered(shared: &Shared, base: &BaseUrl, number: i64, id: &str) -> Result<Response> {
-    let row = shared.db.package_by_number(number).await?;
+async fn ordered(
+    shared: &Shared,
+    tenant: &Tenant,
+    base: &BaseUrl,
+    number: i64,
+    id: &str,
+) -> Result<Response> {
+    let row = shared.db.package_by_number(tenant, number).await?;
     let package = Package::new(row.ok_or_else(|| packages::unknown(id))?, base);
     let location = format!("{}/api/v1/packages/{}", base.0, package.id());
     let headers = [(header::LOCATION, location)];
@@ -83,7 +91,7 @@ fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
         let kid = parse_key_id(kid).map_err(Problem::internal)?;
         let text = shared
             .keys
-            .unwrap(&old.id, &kid, Role::GivenText, wrapped)?;
+            .unwrap(old.place(), &kid, Role::GivenText, wrapped)?;
         let text = std::str::from_utf8(&text).map_err(Problem::internal)?;
         order.key = Some(GivenKey::parse(text).map_err(Problem::internal)?);
         order.kid = Some((kid, given_kid.clone()));

@@ -3,8 +3,9 @@
 use super::error::Problem;
 use super::uploads::resource;
 use super::{
-    assets, cors, events, first_api, guard, health, idempotency, jobs, library, license, media,
-    observe, packages, page, playback, queue, replace, request_id, session, slow, tokens, uploads,
+    assets, contract, cors, events, first_api, guard, health, idempotency, jobs, library, license,
+    media, observe, packages, page, playback, queue, replace, request_id, session, slow, tenants,
+    tokens, uploads,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -21,13 +22,24 @@ use utoipa_swagger_ui::SwaggerUi;
 const DOCUMENT: &str = "/api/v1/openapi.json";
 const DOCS: &str = "/api/v1/docs";
 
+/// The words above the reference, with the very files that the tests run (`examples/`).
+const INTRODUCTION: &str = concat!(
+    "Upload a video, package it encrypted as DASH and HLS, play it. Errors are application/problem+json (RFC 9457) with \
+     stable codes; times are RFC 3339, UTC.\n\n# The main way\n\n## curl\n\n```bash\n",
+    include_str!("../../examples/way.sh"),
+    "```\n\n## JavaScript\n\n```javascript\n",
+    include_str!("../../examples/way.mjs"),
+    "```\n\n## Python\n\n```python\n",
+    include_str!("../../examples/way.py"),
+    "```\n"
+);
+
 #[derive(OpenApi)]
 #[openapi(
     paths(media::get),
     info(
         title = "Reelpack",
-        description = "Upload a video, package it encrypted as DASH and HLS, play it. Errors are \
-                       application/problem+json (RFC 9457) with stable codes; times are RFC 3339, UTC.",
+        description = INTRODUCTION,
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
@@ -45,7 +57,10 @@ const DOCS: &str = "/api/v1/docs";
 struct Document;
 
 /// Everything: page, API, media, licences.
-pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
+///
+/// # Errors
+/// When the document cannot be written, which is a fault of this program.
+pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
     let uploads = OpenApiRouter::new()
         .routes(routes!(assets::list, assets::create))
         .routes(routes!(first_api::success))
@@ -84,13 +99,16 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
         .routes(routes!(playback::get, playback::put))
         .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
     let (router, mut document) = api.split_for_parts();
     let (licenses, of_licenses) = licenses(shared);
     document.merge(of_licenses);
-    let docs = SwaggerUi::new(DOCS).url(DOCUMENT, document);
+    let document = contract::complete(&document)?;
+    let docs = SwaggerUi::new(DOCS).external_url_unchecked(DOCUMENT, document);
     let page = Router::new()
         .route("/", get(page::index))
         .route("/library", get(page::index))
@@ -103,7 +121,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .route("/_app/{*path}", get(page::asset))
         .route("/videos", get(async || Redirect::permanent("/videos/")))
         .fallback(page::fallback);
-    router
+    Ok(router
         .merge(licenses)
         .merge(files(shared, "/videos/{code}/dash/{*path}"))
         .merge(page)
@@ -114,7 +132,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> Router {
         .layer(cors::no_sniffing())
         .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
-        .with_state(shared.clone())
+        .with_state(shared.clone()))
 }
 
 /// The media and their licences alone, with the addresses that old links have.

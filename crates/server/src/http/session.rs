@@ -6,7 +6,7 @@ use super::extract::Body;
 use super::fields::Fields;
 use super::peer::Client;
 use crate::access::secret::Secret;
-use crate::access::{Caller, password};
+use crate::access::{Caller, Tenant, password};
 use crate::app::Shared;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -56,6 +56,9 @@ pub(super) struct Session {
     open: bool,
     /// The name of the account that is logged in.
     account: Option<String>,
+    /// Whose things one sees.
+    #[schema(example = "ten_default")]
+    tenant_id: String,
     /// What is allowed.
     #[schema(example = json!(["assets:read", "assets:write"]))]
     scopes: Vec<&'static str>,
@@ -95,7 +98,13 @@ pub(super) async fn set_up(
     let made = shared.db.add_first_account(&name, &hash).await?;
     let account = made.ok_or_else(gone)?;
     tracing::info!("the first administrator was made");
-    begin(&shared, account, &name, StatusCode::CREATED).await
+    begin(
+        &shared,
+        account,
+        (Tenant::first(), &name),
+        StatusCode::CREATED,
+    )
+    .await
 }
 
 /// Logs an account in.
@@ -126,7 +135,8 @@ pub(super) async fn begin_session(
     let right = password::is_right(password, stored).await;
     match (right.map_err(Problem::internal)?, account) {
         (true, Some(account)) => {
-            begin(&shared, account.account_id, &account.name, StatusCode::OK).await
+            let whose = (account.tenant_id, account.name.as_str());
+            begin(&shared, account.account_id, whose, StatusCode::OK).await
         }
         _ => {
             tracing::warn!(%address, "somebody could not log in");
@@ -140,12 +150,13 @@ pub(super) async fn begin_session(
     responses((status = 200, body = Session), (status = 401, body = ProblemBody)))]
 pub(super) async fn get(Extension(caller): Extension<Caller>) -> Response {
     let account = match &caller {
-        Caller::Account { name } => Some(name.clone()),
+        Caller::Account { name, .. } => Some(name.clone()),
         _ => None,
     };
     let body = Json(Session {
         open: matches!(caller, Caller::Anyone),
         account,
+        tenant_id: caller.tenant().as_str().to_owned(),
         scopes: words(&caller),
     });
     (no_store(), body).into_response()
@@ -165,7 +176,7 @@ pub(super) async fn end(State(shared): State<Arc<Shared>>, headers: HeaderMap) -
 async fn begin(
     shared: &Shared,
     account_id: i64,
-    name: &str,
+    (tenant, name): (Tenant, &str),
     status: StatusCode,
 ) -> Result<Response> {
     let secret = Secret::make("rps").map_err(Problem::internal)?;
@@ -176,11 +187,13 @@ async fn begin(
         credentials::cookie(Some(secret.text()))?,
     )];
     let caller = Caller::Account {
+        tenant,
         name: name.to_owned(),
     };
     let body = Json(Session {
         open: false,
         account: Some(name.to_owned()),
+        tenant_id: caller.tenant().as_str().to_owned(),
         scopes: words(&caller),
     });
     Ok((status, cookie, no_store(), body).into_response())

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::access::secret::Secret;
-use crate::access::{Caller, Scope};
+use crate::access::{Caller, Scope, Tenant};
 use crate::app::Shared;
 use crate::db::api_tokens::{ApiToken, NewApiToken};
 use crate::{clock, id};
@@ -30,6 +30,9 @@ const LONGEST_NAME: usize = 100;
 pub(super) struct Token {
     #[schema(example = "tok_9f3k…")]
     id: String,
+    /// Whose things it opens.
+    #[schema(example = "ten_default")]
+    tenant_id: String,
     /// What it is for.
     #[schema(example = "nightly ingest")]
     name: String,
@@ -76,6 +79,8 @@ pub(super) struct TokenRequest {
     scopes: Vec<String>,
     /// Seconds; 90 days unless given, two years at most.
     expires_in: Option<i64>,
+    /// Whose things it is to open: for who looks after the installation; their own tenant's unless given.
+    tenant_id: Option<String>,
 }
 
 impl From<ApiToken> for Token {
@@ -83,6 +88,7 @@ impl From<ApiToken> for Token {
         Self {
             scopes: token.scopes().into_iter().map(Scope::as_str).collect(),
             id: token.id,
+            tenant_id: token.tenant_id.as_str().to_owned(),
             name: token.name,
             created_at: rfc3339(token.created_at_ms),
             expires_at: rfc3339(token.expires_at_ms),
@@ -92,16 +98,27 @@ impl From<ApiToken> for Token {
     }
 }
 
+/// Whose tokens are meant.
+#[derive(Debug, Deserialize)]
+pub(super) struct Filter {
+    tenant_id: Option<String>,
+    #[serde(flatten)]
+    paging: Paging,
+}
+
 /// The tokens, newest first, those that have run out among them.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(
-    ("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = TokenList), (status = 400, body = ProblemBody)))]
+    ("limit" = Option<i64>, Query), ("cursor" = Option<String>, Query),
+    ("tenant_id" = Option<String>, Query, description = "those of another tenant: for who looks after the installation")),
+    responses((status = 200, body = TokenList), (status = 400, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
-    Query(paging): Query<Paging>,
+    Extension(caller): Extension<Caller>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<TokenList>> {
-    let page = paging.page()?;
-    let mut rows = shared.db.api_tokens(page).await?;
+    let tenant = whose(&shared, &caller, filter.tenant_id).await?;
+    let page = filter.paging.page()?;
+    let mut rows = shared.db.api_tokens(&tenant, page).await?;
     let next_cursor = paging::cut(&mut rows, page, |token| token.api_token_id);
     Ok(Json(TokenList {
         data: rows.into_iter().map(Token::from).collect(),
@@ -112,13 +129,14 @@ pub(super) async fn list(
 /// Makes a token. Its secret is shown this once, and stored as a hash. Who asks by a token gives on what that allows, and no more.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "access", request_body = TokenRequest,
     responses((status = 201, body = NewToken), (status = 400, body = ProblemBody), (status = 422, body = ProblemBody),
-    (status = 403, description = "a scope that the caller has not", body = ProblemBody)))]
+    (status = 403, description = "a scope that the caller has not", body = ProblemBody),
+    (status = 404, description = "no such tenant", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
     Body(body): Body,
 ) -> Result<Response> {
-    Fields::parse(&body, false)?.only(&["name", "scopes", "expires_in"])?;
+    Fields::parse(&body, false)?.only(known(&caller))?;
     let request: TokenRequest = serde_json::from_slice(&body)
         .map_err(|error| Problem::invalid(format!("the body is not what it should be: {error}")))?;
     let name = request.name.trim();
@@ -135,18 +153,22 @@ pub(super) async fn create(
         let text = format!("must be a number of seconds from 1 to {MOST_SECONDS}");
         return Err(Problem::in_body("expires_in", text));
     }
+    let tenant = whose(&shared, &caller, request.tenant_id).await?;
     let secret = Secret::make("rpt").map_err(Problem::internal)?;
     let id = id::tagged("tok").map_err(Problem::internal)?;
     let new = NewApiToken {
         id: &id,
+        tenant: &tenant,
         name,
         secret_sha256: &secret.hash(),
         scopes: &scopes,
         expires_at_ms: clock::now_ms() + seconds * 1000,
     };
-    shared.db.add_api_token(&new).await?;
+    if !shared.db.add_api_token(&new).await? {
+        return Err(unknown(&tenant));
+    }
     tracing::info!(token = id, "a token was made");
-    let token = shared.db.api_token(&id).await?;
+    let token = shared.db.api_token(&tenant, &id).await?;
     let token = token.ok_or_else(|| Problem::internal("a new token is gone"))?;
     let body = Json(NewToken {
         token: token.into(),
@@ -157,18 +179,46 @@ pub(super) async fn create(
 }
 
 /// Revokes a token, at once and for good.
-#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path),
+    ("tenant_id" = Option<String>, Query, description = "one of another tenant: for who looks after the installation")),
     responses((status = 204), (status = 404, body = ProblemBody)))]
 pub(super) async fn revoke(
     State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
+    Query(filter): Query<Filter>,
 ) -> Result<StatusCode> {
-    match shared.db.revoke_api_token(&id).await? {
+    let tenant = whose(&shared, &caller, filter.tenant_id).await?;
+    match shared.db.revoke_api_token(&tenant, &id).await? {
         true => {
             tracing::info!(token = id, "a token was revoked");
             Ok(StatusCode::NO_CONTENT)
         }
         false => Err(Problem::not_found("this token")),
+    }
+}
+
+/// Whose tokens are meant: the caller's own tenant's, or for who looks after the installation, those of any.
+async fn whose(shared: &Shared, caller: &Caller, named: Option<String>) -> Result<Tenant> {
+    let own = caller.tenant();
+    let Some(named) = named.map(Tenant::from).filter(|named| *named != own) else {
+        return Ok(own);
+    };
+    match own.is_first() && shared.db.tenant(&named).await?.is_some() {
+        true => Ok(named),
+        false => Err(unknown(&named)),
+    }
+}
+
+fn unknown(tenant: &Tenant) -> Problem {
+    Problem::not_found(format_args!("the tenant {:?}", tenant.as_str()))
+}
+
+/// The fields that a caller may send.
+fn known(caller: &Caller) -> &'static [&'static str] {
+    match caller.tenant().is_first() {
+        true => &["name", "scopes", "expires_in", "tenant_id"],
+        false => &["name", "scopes", "expires_in"],
     }
 }
 

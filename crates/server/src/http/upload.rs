@@ -2,6 +2,7 @@
 
 use super::error::{Problem, Result};
 use super::slow;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::assets::Asset;
 use crate::id;
@@ -20,6 +21,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// is added all the same.
 pub(super) async fn receive(
     shared: &Arc<Shared>,
+    tenant: &Tenant,
     mut form: Multipart,
     demand: Demand,
 ) -> Result<Asset> {
@@ -32,9 +34,9 @@ pub(super) async fn receive(
             return Err(Problem::field(FIELD, text));
         };
         let upload = store(shared, field).await?;
-        let shared = shared.clone();
+        let (shared, tenant) = (shared.clone(), tenant.clone());
         // A task of its own, because the work of a request ends when its client goes away.
-        let added = tokio::spawn(async move { add(&shared, upload, name, demand).await });
+        let added = tokio::spawn(async move { add(&shared, tenant, upload, name, demand).await });
         return added.await.map_err(Problem::internal)?;
     }
     Err(Problem::field(
@@ -75,7 +77,13 @@ async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
 }
 
 /// Examines what was received, keeps it, and names it in the catalogue.
-async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand) -> Result<Asset> {
+async fn add(
+    shared: &Arc<Shared>,
+    tenant: Tenant,
+    upload: Upload,
+    name: String,
+    demand: Demand,
+) -> Result<Asset> {
     let storage = shared.clone();
     let (new, kept) = super::blocking(move || {
         let findings = examine_any(upload.file(), upload.path(), demand, &storage.tools)?;
@@ -83,6 +91,7 @@ async fn add(shared: &Arc<Shared>, upload: Upload, name: String, demand: Demand)
         let kept = upload.keep(&storage.storage)?;
         crash_point!("upload.kept");
         let new = findings.into_asset(Delivered {
+            tenant,
             id: id::tagged("ast")?,
             name,
             origin: kept.origin.clone(),

@@ -12,6 +12,7 @@ pub(super) use resource::created_pull;
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::Path;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::uploads::{self as rows, Kind, State as Stage};
 use crate::uploads::sum;
@@ -24,7 +25,8 @@ use headers::Tus;
 use receive::receive;
 use std::sync::Arc;
 
-const VERSION: &str = "1.0.0";
+/// The version of tus that is spoken.
+pub(super) const VERSION: &str = "1.0.0";
 const EXTENSIONS: &str =
     "creation,creation-with-upload,creation-defer-length,termination,expiration,checksum";
 /// Where uploads are.
@@ -65,6 +67,7 @@ pub(super) async fn options_of_one(shared: State<Arc<Shared>>) -> Response {
     (status = 507, description = "no room, or over the quota", body = ProblemBody)))]
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     base: BaseUrl,
     headers: HeaderMap,
     body: Body,
@@ -77,6 +80,7 @@ pub(super) async fn create(
         let sum = tus.sum()?;
         let name = metadata.name.as_deref().unwrap_or_default();
         let wanted = Wanted {
+            tenant: tenant.clone(),
             kind: Kind::Tus,
             name: examine::display_name(name),
             metadata: metadata.text,
@@ -89,7 +93,16 @@ pub(super) async fn create(
             format!("{}{COLLECTION}/{}", base.0, row.id),
         )];
         if with_bytes || row.state == Stage::Finishing {
-            let answer = receive(&shared, &row.id, 0, sum, tus.content_length(), body).await;
+            let answer = receive(
+                &shared,
+                &tenant,
+                &row.id,
+                0,
+                sum,
+                tus.content_length(),
+                body,
+            )
+            .await;
             // The upload has begun whatever became of the bytes: the client is told where it is.
             let mut answer = answer.map_or_else(IntoResponse::into_response, |row| answer_of(&row));
             if answer.status() == StatusCode::NO_CONTENT {
@@ -111,15 +124,16 @@ pub(super) async fn create(
     ("Reelpack-Asset" = String))), (status = 404), (status = 410)))]
 pub(super) async fn head(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
     with_version(&headers, async {
-        let mut row = find(&shared, &id).await?;
+        let mut row = find(&shared, &tenant, &id).await?;
         if row.state == Stage::Receiving && row.kind == Kind::Tus {
             // A holder that lost its client records what it has and lets go; one that is at work goes on.
             let _held = shared.uploads.slots.hold(&id).await;
-            row = find(&shared, &id).await?;
+            row = find(&shared, &tenant, &id).await?;
         }
         let mut answer = answer_of(&row);
         *answer.status_mut() = StatusCode::OK;
@@ -148,11 +162,12 @@ pub(super) async fn head(
     (status = 507, description = "the disk is full", body = ProblemBody)))]
 pub(super) async fn patch(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     headers: HeaderMap,
     Path(id): Path<String>,
     body: Body,
 ) -> Response {
-    with_version(&headers, append(&shared, &headers, &id, body)).await
+    with_version(&headers, append(&shared, &tenant, &headers, &id, body)).await
 }
 
 /// Ends an upload (tus *termination*): what came of it goes. An asset that it became stays.
@@ -160,12 +175,13 @@ pub(super) async fn patch(
     responses((status = 204), (status = 404, body = ProblemBody), (status = 423, body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Response {
     // Who speaks no tus may end an upload too, so the version is not asked for.
     let _ = headers;
-    finished(terminate(&shared, &id).await)
+    finished(terminate(&shared, &tenant, &id).await)
 }
 
 /// Any of the methods above, for those who can only POST (`X-HTTP-Method-Override`).
@@ -174,6 +190,7 @@ pub(super) async fn delete(
     responses((status = 204), (status = 405, body = ProblemBody)))]
 pub(super) async fn overridden(
     shared: State<Arc<Shared>>,
+    tenant: Tenant,
     headers: HeaderMap,
     id: Path<String>,
     body: Body,
@@ -182,15 +199,16 @@ pub(super) async fn overridden(
         .get("x-http-method-override")
         .map(|method| method.as_bytes().to_vec());
     match method.as_deref().map(Method::from_bytes) {
-        Some(Ok(Method::PATCH)) => patch(shared, headers, id, body).await,
-        Some(Ok(Method::DELETE)) => delete(shared, headers, id).await,
-        Some(Ok(Method::HEAD)) => head(shared, headers, id).await,
+        Some(Ok(Method::PATCH)) => patch(shared, tenant, headers, id, body).await,
+        Some(Ok(Method::DELETE)) => delete(shared, tenant, headers, id).await,
+        Some(Ok(Method::HEAD)) => head(shared, tenant, headers, id).await,
         _ => finished(Err(Problem::method_not_allowed())),
     }
 }
 
 async fn append(
     shared: &Arc<Shared>,
+    tenant: &Tenant,
     headers: &HeaderMap,
     id: &str,
     body: Body,
@@ -201,14 +219,14 @@ async fn append(
     }
     let offset = tus.offset()?;
     let sum = tus.sum()?;
-    let row = find(shared, id).await?;
+    let row = find(shared, tenant, id).await?;
     if row.kind != Kind::Tus {
         return Err(Problem::conflict("the server pulls this upload itself"));
     }
     if let Some(length) = tus.length()? {
         set_length(shared, &row, length).await?;
     }
-    let row = receive(shared, id, offset, sum, tus.content_length(), body).await?;
+    let row = receive(shared, tenant, id, offset, sum, tus.content_length(), body).await?;
     Ok(answer_of(&row))
 }
 
@@ -224,22 +242,23 @@ async fn set_length(shared: &Shared, row: &rows::Upload, length: u64) -> Result<
             "a file may have {most} bytes at most"
         )));
     }
-    if row.length.is_some() || !shared.db.set_upload_length(&row.id, length).await? {
+    if row.length.is_some() || !shared.db.set_upload_length(row, length).await? {
         let text = "is another one than was said before, or less than has come already";
         return Err(Problem::field("Upload-Length", text));
     }
     Ok(())
 }
 
-async fn terminate(shared: &Arc<Shared>, id: &str) -> Result<Response> {
-    let row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+async fn terminate(shared: &Arc<Shared>, tenant: &Tenant, id: &str) -> Result<Response> {
+    let row = shared.db.upload(tenant, id).await?;
+    let row = row.ok_or_else(|| unknown(id))?;
     let busy = |_| Problem::locked("the upload is just becoming an asset; ask again");
     let held = match row.state {
         Stage::Finishing => shared.uploads.slots.try_hold(id),
         _ => shared.uploads.slots.take(id).await,
     };
     let _held = held.map_err(busy)?;
-    if !shared.db.delete_upload(id).await? {
+    if !shared.db.delete_upload(&row).await? {
         return Err(Problem::locked(
             "the upload is just becoming an asset; ask again",
         ));
@@ -251,11 +270,15 @@ async fn terminate(shared: &Arc<Shared>, id: &str) -> Result<Response> {
 }
 
 /// Finds an upload that is not over its time.
-async fn find(shared: &Shared, id: &str) -> Result<rows::Upload> {
-    let mut row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+async fn find(shared: &Shared, tenant: &Tenant, id: &str) -> Result<rows::Upload> {
+    let named = async || {
+        let row = shared.db.upload(tenant, id).await?;
+        row.ok_or_else(|| unknown(id))
+    };
+    let mut row = named().await?;
     if row.state == Stage::Receiving && !shared.uploads.incoming.has(&row.id) {
         // It may have ended just now: its bytes go after its row has changed.
-        row = shared.db.upload(id).await?.ok_or_else(|| unknown(id))?;
+        row = named().await?;
     }
     let text = match row.state {
         Stage::Expired => "nothing came for too long, so the upload expired; begin a new one",

@@ -2,9 +2,11 @@
 
 use super::files::{code_of, find};
 use super::{ImportConfig, ImportedRow, Outcome, Target};
+use crate::access::Tenant;
 use crate::db::assets::NewAsset;
 use crate::db::old::OldVideo;
 use crate::db::packages::NewPackage;
+use crate::keys::Place;
 use crate::order::{self, GivenKey, SEGMENT_DURATION_MS};
 use crate::storage::{KeptSource, Recorded};
 use crate::uploads::examine::{Delivered, Demand, Fault, Findings, display_name, examine};
@@ -131,8 +133,10 @@ async fn take_asset(
     number: i64,
     found: Found,
 ) -> Result<Outcome, ServeError> {
-    match target.db.asset_by_number(number).await.map_err(database)? {
-        Some(asset) if asset.sha256 == found.recorded.sha256 => return Ok(Outcome::Already),
+    match target.db.any_asset(number).await.map_err(database)? {
+        Some(asset) if asset.tenant_id.is_first() && asset.sha256 == found.recorded.sha256 => {
+            return Ok(Outcome::Already);
+        }
         Some(asset) => {
             return Ok(Outcome::Refused(format!(
                 "the number is that of another video here, {}",
@@ -190,6 +194,7 @@ fn copy(target: &Target, found: Found) -> io::Result<Result<(NewAsset, KeptSourc
     }
     let name = found.path.file_name().unwrap_or_default();
     let new = found.findings.into_asset(Delivered {
+        tenant: Tenant::first(),
         id: id::tagged("ast")?,
         name: display_name(&name.to_string_lossy()),
         origin: kept.origin.clone(),
@@ -205,7 +210,7 @@ async fn take_package(
     packaging: Packaging,
 ) -> Result<Outcome, ServeError> {
     let number = packaging.number;
-    let there = target.db.package_by_number(number).await;
+    let there = target.db.any_package(number).await;
     if let Some(there) = there.map_err(database)? {
         let same = there.input_content_id == asset
             && there.kid.as_deref() == Some(packaging.kid.0.hex().as_str());
@@ -226,10 +231,20 @@ async fn take_package(
             }
         }
     }
+    let whose = Tenant::first();
+    let film = target.db.asset_by_number(&whose, asset).await;
+    let Some(film) = film.map_err(database)? else {
+        return Ok(Outcome::Refused("its video is gone".into()));
+    };
     let random = |error| ServeError(format!("no randomness: {error}"));
     let id = id::tagged("pkg").map_err(random)?;
     let (kid, key) = (Some(&packaging.kid), Some(&packaging.key));
-    let keys = order::seal(&target.keys, &id, kid, key);
+    let place = Place {
+        tenant: &whose,
+        asset: &film.id,
+        package: &id,
+    };
+    let keys = order::seal(&target.keys, place, kid, key);
     let new = NewPackage {
         number: Some(number),
         id,
@@ -237,6 +252,7 @@ async fn take_package(
             Some(code) => code,
             None => id::code().map_err(random)?,
         },
+        tenant: Tenant::first(),
         input_content_id: asset,
         scheme: Some(Scheme::Cbcs),
         // The old platform left sound in the clear, and its clients expect it.

@@ -177,12 +177,9 @@ pub(super) async fn remove_temporary(shared: &Arc<Shared>) {
 
 async fn load(shared: &Shared, claim: &Claim) -> Result<(Package, Asset), Failure> {
     let gone = || Failure::Permanent("the asset or the package was deleted".to_owned());
-    let package = shared
-        .db
-        .package_by_number(claim.packaged_content_id)
-        .await?;
+    let package = shared.db.any_package(claim.packaged_content_id).await?;
     let package = package.ok_or_else(gone)?;
-    let asset = shared.db.asset_by_number(package.input_content_id).await?;
+    let asset = shared.db.any_asset(package.input_content_id).await?;
     Ok((package, asset.ok_or_else(gone)?))
 }
 
@@ -191,7 +188,7 @@ fn options(shared: &Shared, package: &Package, claim: &Claim) -> Result<Options,
         (Some(kid), Some(wrapped)) => {
             let broken = || Failure::Permanent(format!("the stored KID {kid} is broken"));
             let kid: KeyId = packager::parse_key_id(kid).map_err(|_| broken())?;
-            let key = shared.keys.content_key(&package.id, kid, wrapped);
+            let key = shared.keys.content_key(package.place(), kid, wrapped);
             Some(key.map_err(|error| Failure::Permanent(error.to_string()))?)
         }
         _ => None,

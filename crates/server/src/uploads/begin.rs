@@ -1,6 +1,7 @@
 //! Begins uploads, within the limits.
 
 use super::Uploads;
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::uploads::{Admission, Kind, NewUpload, Upload};
 use crate::id;
@@ -9,6 +10,8 @@ use std::sync::Arc;
 /// What a client asks for.
 #[derive(Debug)]
 pub(crate) struct Wanted {
+    /// Whose it is.
+    pub(crate) tenant: Tenant,
     /// Who brings the bytes.
     pub(crate) kind: Kind,
     /// For people.
@@ -65,6 +68,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
     crash_point!("tus.made");
     let new = NewUpload {
         id: &id,
+        tenant: &wanted.tenant,
         kind: wanted.kind,
         name: &wanted.name,
         metadata: &wanted.metadata,

@@ -1,5 +1,6 @@
 //! Looks into a file that was delivered, before it becomes an asset.
 
+use crate::access::Tenant;
 use crate::db::assets::NewAsset;
 use crate::db::probe::{Probe, TEXT, VIDEO};
 use crate::foreign;
@@ -32,6 +33,8 @@ pub(crate) enum Fault {
 /// What the catalogue knows of a file besides its bytes.
 #[derive(Debug)]
 pub(crate) struct Delivered {
+    /// Whose it is.
+    pub(crate) tenant: Tenant,
     /// Id of the asset to be.
     pub(crate) id: String,
     /// For people.
@@ -111,6 +114,7 @@ impl Findings {
     pub(crate) fn into_asset(self, delivered: Delivered) -> NewAsset {
         NewAsset {
             number: None,
+            tenant: delivered.tenant,
             id: delivered.id,
             name: delivered.name,
             input_content_origin: delivered.origin,

@@ -32,6 +32,7 @@ pub(crate) async fn finish(
         Ok((findings, kept)) => {
             crash_point!("tus.placed");
             let new = findings.into_asset(Delivered {
+                tenant: row.tenant_id.clone(),
                 id: row.asset_to_be(),
                 name: row.name.clone(),
                 origin: kept.origin.clone(),

@@ -86,7 +86,7 @@ async fn remove_ended(shared: &Shared, id: &str) -> Result<(), Halt> {
     let Ok(_holding) = shared.uploads.slots.try_hold(id) else {
         return Ok(());
     };
-    let row = shared.db.upload(id).await?;
+    let row = shared.db.any_upload(id).await?;
     if row.is_none_or(|row| !matches!(row.state, State::Receiving | State::Finishing)) {
         shared.uploads.incoming.remove(id)?;
         shared.uploads.slots.forget(id);
@@ -100,7 +100,7 @@ async fn take_up(shared: &Arc<Shared>, row: Upload) -> bool {
         return true;
     };
     // The row may be older than the holding.
-    match shared.db.upload(&row.id).await {
+    match shared.db.any_upload(&row.id).await {
         Ok(Some(row)) if row.state == State::Finishing => {
             if let Err(error) = finish(shared, &row, holding).await {
                 tracing::error!(

@@ -4,6 +4,7 @@ mod access;
 mod assets;
 mod backup;
 mod catalogue;
+mod contract;
 mod convert;
 mod database_away;
 mod disk;

@@ -2,6 +2,7 @@ mod parts;
 mod queue;
 
 use super::*;
+use crate::access::Tenant;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::jobs::Wish;
@@ -24,6 +25,7 @@ async fn with_queued(engine: Engine, count: usize) -> (tempfile::TempDir, Databa
 /// Adds an asset and some queued packages of it.
 async fn fill(db: &Database, count: usize) {
     let asset = NewAsset {
+        tenant: Tenant::first(),
         number: None,
         id: "ast_1".into(),
         name: "x.mp4".into(),
@@ -42,6 +44,7 @@ async fn fill(db: &Database, count: usize) {
     let asset = db.add_asset(&asset).await.expect("an asset");
     for number in 0..count {
         let package = NewPackage {
+            tenant: Tenant::first(),
             number: None,
             id: format!("pkg_{number}"),
             code: format!("code{number}"),
@@ -118,7 +121,7 @@ async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
         assert_eq!(word.expect("an answer"), Settled::Refused);
     }
     let package = db
-        .package("pkg_0")
+        .package(&Tenant::first(), "pkg_0")
         .await
         .expect("an answer")
         .expect("there");
@@ -126,7 +129,7 @@ async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
     assert_eq!(publish(&db, &new).await, Settled::Yes);
     assert_eq!(publish(&db, &new).await, Settled::Refused, "published once");
     let package = db
-        .package("pkg_0")
+        .package(&Tenant::first(), "pkg_0")
         .await
         .expect("an answer")
         .expect("there");
@@ -136,13 +139,13 @@ async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
 async fn a_cancelled_job_is_not_published(engine: Engine) {
     let (_dir, db) = with_queued(engine, 1).await;
     let claim = claim(&db, LEASE_MS).await.expect("a job");
-    db.cancel_job("job_0").await.expect("an answer");
+    db.cancel_job(&Tenant::first(), "job_0").await.expect("an answer");
     let beat = db.heartbeat(&claim, LEASE_MS, 0.5, None).await;
     assert_eq!(beat.expect("an answer"), Beat::CancelRequested);
     assert_eq!(publish(&db, &claim).await, Settled::Refused);
     let settled = db.give_up(&claim, None).await;
     assert_eq!(settled.expect("an answer"), Settled::Yes);
-    let job = db.job("job_0").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!((job.state, job.error), (JobState::Cancelled, None));
 }
 
@@ -159,7 +162,7 @@ async fn a_job_that_is_put_back_counts_only_failures(engine: Engine) {
         claim(&db, LEASE_MS).await.is_none(),
         "its time has not come"
     );
-    let job = db.job("job_0").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!(job.error.as_deref(), Some("the disk is full"));
     db.begin_boot("another boot").await.expect("noted");
     let third = claim(&db, LEASE_MS).await.expect("at once after a reboot");
@@ -173,9 +176,9 @@ async fn a_job_that_is_put_back_counts_only_failures(engine: Engine) {
 async fn a_cancel_that_its_worker_did_not_live_to_see_counts(engine: Engine) {
     let (_dir, db) = with_queued(engine, 1).await;
     claim(&db, NO_LEASE_MS).await.expect("a job");
-    db.cancel_job("job_0").await.expect("an answer");
+    db.cancel_job(&Tenant::first(), "job_0").await.expect("an answer");
     assert_eq!(rescue(&db).await.ended, ["code0"]);
-    let job = db.job("job_0").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!(job.state, JobState::Cancelled);
     assert!(claim(&db, LEASE_MS).await.is_none());
 }
@@ -188,13 +191,13 @@ async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried(engine:
         let rescued = rescue(&db).await;
         assert_eq!(rescued.ended.len(), usize::from(death == 3));
     }
-    let job = db.job("job_0").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!((job.state, job.deaths), (JobState::Dead, 3));
     assert!(job.error.expect("a reason").contains("died three times"));
     let next = claim(&db, LEASE_MS).await.expect("the queue goes on");
     assert_eq!(next.id, "job_1");
     let wish = db
-        .retry_job("job_0", "another code")
+        .retry_job(&Tenant::first(), "job_0", "another code")
         .await
         .expect("an answer");
     assert_eq!(wish, Wish::Granted);
@@ -203,7 +206,7 @@ async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried(engine:
         (again.id.as_str(), again.code.as_str()),
         ("job_0", "another code")
     );
-    let job = db.job("job_0").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!((job.deaths, job.error), (0, None));
 }
 
@@ -238,24 +241,24 @@ async fn a_lease_of_a_clock_that_was_wrong_is_no_lease(engine: Engine) {
 async fn a_paused_job_waits_and_a_paused_queue_begins_nothing(engine: Engine) {
     let (_dir, db) = with_queued(engine, 2).await;
     assert_eq!(
-        db.pause_job("job_0").await.expect("an answer"),
+        db.pause_job(&Tenant::first(), "job_0").await.expect("an answer"),
         Wish::Granted
     );
     let running = claim(&db, LEASE_MS).await.expect("the other job");
     assert_eq!(running.id, "job_1");
     assert!(claim(&db, LEASE_MS).await.is_none());
-    db.pause_job("job_1").await.expect("an answer");
+    db.pause_job(&Tenant::first(), "job_1").await.expect("an answer");
     let beat = db.heartbeat(&running, LEASE_MS, 0.5, None).await;
     assert_eq!(beat.expect("an answer"), Beat::PauseRequested);
     db.release(&running, None).await.expect("put back");
-    let job = db.job("job_1").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_1").await.expect("an answer").expect("there");
     assert_eq!((job.state, job.attempts), (JobState::Paused, 0));
     db.pause_queue(true).await.expect("paused");
     for id in ["job_0", "job_1"] {
-        assert_eq!(db.resume_job(id).await.expect("an answer"), Wish::Granted);
+        assert_eq!(db.resume_job(&Tenant::first(), id).await.expect("an answer"), Wish::Granted);
     }
     assert!(claim(&db, LEASE_MS).await.is_none());
-    let queue = db.queue().await.expect("the queue");
+    let queue = db.queue(None).await.expect("the queue");
     assert_eq!(
         (queue.paused, queue.jobs),
         (true, vec![(JobState::Queued, 2)])

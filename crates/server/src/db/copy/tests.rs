@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Tenant;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::packages::{NewPackage, StoredKeys};
@@ -7,6 +8,7 @@ use crate::db::probe::Probe;
 /// Adds an asset, a package with a key, its job and what comes with them; returns the number of the package.
 async fn filled(db: &Database, name: &str) -> i64 {
     let asset = NewAsset {
+        tenant: Tenant::first(),
         number: None,
         id: format!("ast_{name}"),
         name: "ünï 'x'.mp4".into(),
@@ -24,6 +26,7 @@ async fn filled(db: &Database, name: &str) -> i64 {
     };
     let asset = db.add_asset(&asset).await.expect("an asset");
     let package = NewPackage {
+        tenant: Tenant::first(),
         number: None,
         id: format!("pkg_{name}"),
         code: format!("code{name}"),

@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Tenant;
 use crate::db::engines::{Engine, database, on_all_engines, open};
 use crate::db::packages::Status;
 use crate::db::{Database, Query, open::connect, query};
@@ -93,7 +94,7 @@ async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
     old.close().await;
 
     let db = Database::open(dir.path(), url.as_ref()).await.expect("the newest schema");
-    let package = db.package("pkg_1").await.expect("an answer").expect("there");
+    let package = db.package(&Tenant::first(), "pkg_1").await.expect("an answer").expect("there");
     assert_eq!((package.status, package.ready_at_ms), (Status::Ready, Some(12)));
     assert_eq!(package.video_key.as_deref(), Some(&[1, 2][..]));
     assert_eq!((package.kid.as_deref(), package.given_kid.as_deref()), (Some("abcd"), Some("q80")));
@@ -104,14 +105,14 @@ async fn a_database_of_the_first_schema_is_taken_over(engine: Engine) {
         .collect();
     assert_eq!(renditions, [("video", 1, 3, true), ("audio", 2, 4, false)]);
     assert_eq!(package.warnings.0, ["a warning"]);
-    let failed = db.package("pkg_2").await.expect("an answer").expect("there");
+    let failed = db.package(&Tenant::first(), "pkg_2").await.expect("an answer").expect("there");
     assert_eq!((failed.kid, failed.renditions.len()), (None, 0));
-    let keys = db.wrapped_keys(&["abcd".to_owned()], None).await.expect("keys");
+    let keys = db.wrapped_keys(&["abcd".to_owned()], None, None).await.expect("keys");
     assert_eq!(keys.len(), 1);
     let origins = db.origins().await.expect("sources");
     assert_eq!(origins.len(), 2);
     assert!(origins.contains("sources/2"));
-    let job = db.job("job_1").await.expect("an answer").expect("there");
+    let job = db.job(&Tenant::first(), "job_1").await.expect("an answer").expect("there");
     assert_eq!(job.package_id, "pkg_1");
 
     // Nine columns, the key redacted; one row a packaging, one for the asset without any.
@@ -146,9 +147,9 @@ async fn a_database_of_any_schema_that_landed_is_taken_over(engine: Engine) {
         let pools = connect(dir.path(), url.as_ref(), &FILES[..landed]).await;
         Database { pools: pools.expect("that schema") }.close().await;
         let db = Database::open(dir.path(), url.as_ref()).await.expect("the newest schema");
-        let job = db.job("job_1").await.expect("an answer").expect("there");
+        let job = db.job(&Tenant::first(), "job_1").await.expect("an answer").expect("there");
         assert_eq!((job.package_id.as_str(), job.seq), ("pkg_1", 1), "{landed}");
-        let package = db.package("pkg_1").await.expect("an answer").expect("there");
+        let package = db.package(&Tenant::first(), "pkg_1").await.expect("an answer").expect("there");
         assert_eq!((package.renditions.len(), package.kid.as_deref()), (2, Some("abcd")), "{landed}");
         db.close().await;
     }

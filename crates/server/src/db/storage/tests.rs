@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Tenant;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::packages::NewPackage;
@@ -9,6 +10,7 @@ const HOUR_MS: i64 = 3_600_000;
 
 async fn asset(db: &Database) -> i64 {
     let asset = NewAsset {
+        tenant: Tenant::first(),
         number: None,
         id: "ast_1".into(),
         name: "x.mp4".into(),
@@ -33,6 +35,7 @@ async fn asset(db: &Database) -> i64 {
 /// Orders a package and publishes it.
 async fn publish(db: &Database, asset: i64, name: &str, replaces: Option<(i64, i64)>) -> i64 {
     let package = NewPackage {
+        tenant: Tenant::first(),
         number: None,
         id: format!("pkg_{name}"),
         code: format!("code-{name}"),
@@ -97,7 +100,7 @@ on_all_engines! {
         let sources = db.kept_sources().await.expect("sources");
         assert_eq!((sources.len(), sources[0].size), (1, 7));
 
-        let longest = db.package("pkg_a").await.expect("an answer").expect("there");
+        let longest = db.package(&Tenant::first(), "pkg_a").await.expect("an answer").expect("there");
         assert_eq!(longest.replaced_by.as_deref(), Some("pkg_c"), "one step, not two");
 
         // Without its successor an address has what is its own.

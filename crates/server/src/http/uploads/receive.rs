@@ -1,5 +1,6 @@
 //! Takes the bytes of one request in.
 
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::uploads::{State, Upload};
 use crate::http::error::{Problem, Result};
@@ -37,6 +38,7 @@ enum Ended {
 /// The work goes on when the client goes away: what came before is recorded.
 pub(super) async fn receive(
     shared: &Arc<Shared>,
+    tenant: &Tenant,
     id: &str,
     offset: u64,
     sum: Option<Sum>,
@@ -44,22 +46,33 @@ pub(super) async fn receive(
     body: Body,
 ) -> Result<Upload> {
     let busy = |_| Problem::locked("another request appends to this upload; ask for its offset");
-    let (server, name) = (shared.clone(), id.to_owned());
+    let (server, tenant, name) = (shared.clone(), tenant.clone(), id.to_owned());
     let held = shared.uploads.slots.hold(id).await.map_err(busy)?;
-    let work = async move { append(&server, &name, held, offset, sum, content_length, body).await };
+    let work = async move {
+        append(
+            &server,
+            (&tenant, &name),
+            held,
+            offset,
+            sum,
+            content_length,
+            body,
+        )
+        .await
+    };
     tokio::spawn(work).await.map_err(Problem::internal)?
 }
 
 async fn append(
     shared: &Arc<Shared>,
-    id: &str,
+    (tenant, id): (&Tenant, &str),
     holding: Holding,
     offset: u64,
     sum: Option<Sum>,
     content_length: Option<u64>,
     body: Body,
 ) -> Result<Upload> {
-    let row = super::find(shared, id).await?;
+    let row = super::find(shared, tenant, id).await?;
     if offset != row.received() {
         let text = format!("the offset is {}, not {offset}", row.received);
         return Err(Problem::conflict(text));
@@ -100,7 +113,7 @@ async fn append(
         Ok(_) => writer.keep().await?,
     }
     let (whole, holding) = (writer.is_whole(), writer.into_holding());
-    let row = super::find(shared, id).await?;
+    let row = super::find(shared, tenant, id).await?;
     crash_point!("tus.kept");
     match ended {
         _ if whole => examined(shared, row, holding).await,
@@ -152,7 +165,7 @@ async fn copy(
 
 /// Finishes a whole upload and waits for that, but not for ever.
 async fn examined(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<Upload> {
-    let (server, id) = (shared.clone(), row.id.clone());
+    let (server, tenant, id) = (shared.clone(), row.tenant_id.clone(), row.id.clone());
     let work = tokio::spawn(async move {
         let done = finish(&server, &row, holding).await;
         if let Err(error) = &done {
@@ -166,7 +179,7 @@ async fn examined(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result
     });
     // Whoever asks is told how it stands; the rest is read later.
     let _ = tokio::time::timeout_at(Instant::now() + EXAMINING, work).await;
-    settled(super::find(shared, &id).await?)
+    settled(super::find(shared, &tenant, &id).await?)
 }
 
 fn settled(row: Upload) -> Result<Upload> {

@@ -1,6 +1,7 @@
 //! Uploads in JSON.
 
 use super::{COLLECTION, find};
+use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::paging::Listed;
 use crate::db::uploads::{self as rows, Kind};
@@ -87,10 +88,11 @@ impl Upload {
 ), responses((status = 200, body = UploadList), (status = 400, body = ProblemBody)))]
 pub(in crate::http) async fn list(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Query(paging): Query<Paging>,
 ) -> Result<Json<UploadList>> {
-    let page = paging.of(&shared.db, Listed::Uploads).await?;
-    let mut found = shared.db.uploads(page).await?;
+    let page = paging.of(&shared.db, &tenant, Listed::Uploads).await?;
+    let mut found = shared.db.uploads(&tenant, page).await?;
     let ends = paging::ends(&mut found, page, |row| row.seq);
     let mut data = Vec::with_capacity(found.len());
     for row in found {
@@ -109,9 +111,10 @@ pub(in crate::http) async fn list(
     (status = 410, description = "it expired", body = ProblemBody)))]
 pub(in crate::http) async fn get(
     State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
     Path(id): Path<String>,
 ) -> Result<Response> {
-    let row = find(&shared, &id).await?;
+    let row = find(&shared, &tenant, &id).await?;
     let upload = Upload::of(&shared, row).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(upload)).into_response())
 }
@@ -119,6 +122,7 @@ pub(in crate::http) async fn get(
 /// Begins to pull a file; the body names its `url`, and may name it for people (`name`).
 pub(in crate::http) async fn created_pull(
     shared: &Arc<Shared>,
+    tenant: &Tenant,
     base: &BaseUrl,
     body: &[u8],
 ) -> Result<Response> {
@@ -137,6 +141,7 @@ pub(in crate::http) async fn created_pull(
     let in_url = percent_encoding::percent_decode_str(in_url).decode_utf8_lossy();
     let name = name.unwrap_or(&in_url);
     let wanted = Wanted {
+        tenant: tenant.clone(),
         kind: Kind::Pull,
         name: examine::display_name(name),
         metadata: String::new(),

@@ -120,7 +120,7 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
     };
     let mut pause = FIRST_PAUSE;
     loop {
-        let Some(row) = shared.db.upload(id).await? else {
+        let Some(row) = shared.db.any_upload(id).await? else {
             return Ok(());
         };
         if row.state != State::Receiving {
@@ -134,7 +134,7 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
             }
             Attempt::Whole(held) => {
                 drop(turn);
-                let row = shared.db.upload(id).await?;
+                let row = shared.db.any_upload(id).await?;
                 return match row {
                     Some(row) if row.state == State::Finishing => finish(shared, &row, held).await,
                     _ => Ok(()),
@@ -153,7 +153,7 @@ async fn run(shared: &Arc<Shared>, id: &str, mut holding: Holding) -> Result<(),
         }
         let after = shared
             .db
-            .upload(id)
+            .any_upload(id)
             .await?
             .map_or(before, |row| row.received);
         pause = if after > before {
@@ -204,7 +204,7 @@ async fn attempt(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<
             "the answer holds another part of the file than was asked for".to_owned(),
         ));
     }
-    let Some(row) = shared.db.upload(&row.id).await? else {
+    let Some(row) = shared.db.any_upload(&row.id).await? else {
         return Ok(Attempt::LetGo);
     };
     receive(shared, &row, holding, answer).await
@@ -248,7 +248,7 @@ async fn receive(
         (Ok(Copied::All), Ok(())) => {
             let end = writer.recorded();
             if row.length().is_none() {
-                shared.db.set_upload_length(&row.id, end).await?;
+                shared.db.set_upload_length(row, end).await?;
                 writer.set_length(end);
                 writer.record().await?;
             }

@@ -1,7 +1,7 @@
 //! Every route of the document with every credential that must not do: nothing leaks (SEC-16).
 
 use super::routes;
-use crate::support::{TestApp, clips, sql, text};
+use crate::support::{SCOPES, TestApp, clips, sql, text};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -21,17 +21,6 @@ fn is_public(method: &Method, path: &str) -> bool {
         || path.contains("/dash/")
         || PUBLIC.contains(&(method.as_str(), path))
 }
-
-/// Scopes that are enough for nothing on a route, which is each that it does not need.
-const SCOPES: [&str; 7] = [
-    "assets:read",
-    "assets:write",
-    "jobs:read",
-    "jobs:write",
-    "keys:read",
-    "playback:sign",
-    "admin",
-];
 
 #[tokio::test]
 async fn sec_16_no_route_opens_to_a_credential_that_must_not_do() {

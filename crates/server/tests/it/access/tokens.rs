@@ -167,7 +167,7 @@ async fn sec_49_requests_for_tokens_hold_what_they_may() {
     ] {
         problem(make(&app, &cookie, &body).await, 400, "invalid_request").await;
     }
-    for field in ["id", "tenant_id", "secret", "revoked_at"] {
+    for field in ["id", "tenant", "secret", "revoked_at"] {
         let mut body = json!({"name": "x", "scopes": ["admin"]});
         body[field] = json!("mine");
         problem(make(&app, &cookie, &body).await, 422, "unknown_field").await;

@@ -102,6 +102,37 @@ impl TestApp {
         )
     }
 
+    /// Makes a tenant, as the administrator; returns its id, and a client with a token of it that allows everything.
+    pub async fn tenant(&self, name: &str, limits: Value) -> (String, Self) {
+        let mut body = json!({"name": name});
+        let limits = limits.as_object().cloned().unwrap_or_default();
+        body.as_object_mut().expect("an object").extend(limits);
+        let post = async |path: &str, body: &Value| {
+            let request = self.client.post(self.url(path)).json(body);
+            let request = request.header("cookie", self.log_in().await);
+            let answer = request.send().await.expect("an answer");
+            json_of(answer, StatusCode::CREATED).await
+        };
+        let tenant = post("/api/v1/tenants", &body).await;
+        let id = text(&tenant["id"]).to_owned();
+        let token = json!({"name": name, "scopes": SCOPES, "tenant_id": id});
+        let token = post("/api/v1/tokens", &token).await;
+        (id, self.program(text(&token["secret"])))
+    }
+
+    /// A client of the same server that sends a token with all that it asks.
+    pub fn program(&self, token: &str) -> Self {
+        let value = format!("Bearer {token}").parse().expect("a header");
+        let headers = [(reqwest::header::AUTHORIZATION, value)];
+        let client = Client::builder().default_headers(headers.into_iter().collect());
+        Self {
+            app: None,
+            dir: tempfile::tempdir().expect("a temporary folder"),
+            client: client.build().expect("a client"),
+            base: self.base.clone(),
+        }
+    }
+
     /// A client of a server in another process, and the folder that is that server's.
     pub fn of_process(base: &str, dir: TempDir) -> Self {
         Self {
@@ -271,6 +302,17 @@ impl TestApp {
 /// The name and the password of the administrator of closed apps.
 pub const ADMIN: &str = "ada";
 pub const PASSWORD: &str = "correct horse battery";
+
+/// All that a token may allow.
+pub const SCOPES: [&str; 7] = [
+    "assets:read",
+    "assets:write",
+    "jobs:read",
+    "jobs:write",
+    "keys:read",
+    "playback:sign",
+    "admin",
+];
 
 /// The cookie that an answer sets, as it is sent back.
 pub fn cookie(answer: &Response) -> String {

@@ -47,7 +47,7 @@ async fn every_job_takes_effect_once(engine: Engine) {
     for claim in stale {
         assert_eq!(publish(&db, &claim).await, Settled::Refused);
     }
-    let queue = db.queue().await.expect("an answer");
+    let queue = db.queue(None).await.expect("an answer");
     let all_done = vec![(JobState::Done, jobs as i64)];
     assert_eq!(queue, Queue { paused: false, jobs: all_done });
     let effects = query("SELECT subject FROM events WHERE kind = ?");

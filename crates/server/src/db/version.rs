@@ -1,0 +1,21 @@
+//! Versions of rows: who changes one may say which it has seen.
+
+/// Which versions of a thing a change is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// Whichever it is.
+    #[default]
+    Any,
+    /// One of these.
+    Versions(Vec<i64>),
+}
+
+impl Wanted {
+    /// Whether a version is one of them.
+    pub(crate) fn fits(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
+}
