@@ -42,12 +42,14 @@ mod tls;
 mod tokens;
 mod upload;
 mod uploads;
+mod webhooks;
 
 pub(crate) use listen::serve;
 pub(crate) use media::HotFiles;
 pub(crate) use observe::metrics_router;
 pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
+pub(crate) use time::rfc3339;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
 

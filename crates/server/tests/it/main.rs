@@ -33,4 +33,5 @@ mod scrub;
 mod secrets;
 mod support;
 mod uploads;
+mod webhooks;
 mod wrong_inputs;
