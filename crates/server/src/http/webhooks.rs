@@ -98,7 +98,7 @@ pub(super) struct WebhookRequest {
 /// What is to be different of a webhook; what is not there stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[allow(dead_code, reason = "it describes the body that Fields reads")]
-pub(super) struct WebhookPatch {
+pub(super) struct WebhookChangeRequest {
     #[schema(max_length = 2000)]
     url: Option<String>,
     events: Option<Vec<String>>,
@@ -194,7 +194,7 @@ pub(super) async fn create(
 
 /// Changes a webhook.
 #[utoipa::path(patch, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path)),
-    request_body = WebhookPatch, responses((status = 200, body = Webhook), (status = 400, body = ProblemBody),
+    request_body = WebhookChangeRequest, responses((status = 200, body = Webhook), (status = 400, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
