@@ -77,7 +77,8 @@ pub struct ServeError(pub String);
 /// # Errors
 /// When it cannot start, the text says what to do; or when a second signal came.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    telemetry::start(config.telemetry.log_format);
+    // Sends its last spans when all else has ended.
+    let _traces = telemetry::start(&config.telemetry)?;
     let _crash_points = crash::arm();
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()

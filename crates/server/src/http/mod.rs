@@ -19,6 +19,7 @@ mod idempotency;
 mod jobs;
 mod library;
 mod license;
+mod lines;
 mod listen;
 mod media;
 mod needs;
