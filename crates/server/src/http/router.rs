@@ -97,18 +97,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .routes(routes!(first_api::url_and_keys))
         .routes(routes!(first_api::status))
         .routes(routes!(library::list))
-        .routes(routes!(session::set_up))
-        .routes(routes!(session::get, session::begin_session, session::end))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
-        .routes(routes!(webhooks::list, webhooks::create))
-        .routes(routes!(webhooks::get, webhooks::change, webhooks::delete))
-        .routes(routes!(webhooks::rotate))
-        .routes(routes!(deliveries::test))
-        .routes(routes!(deliveries::list))
-        .routes(routes!(deliveries::resend))
+        .merge(admitted())
+        .merge(told())
         .routes(routes!(playback::get, playback::put))
         .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
@@ -142,6 +132,28 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone()))
+}
+
+/// Who may come in.
+fn admitted() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(session::set_up))
+        .routes(routes!(session::get, session::begin_session, session::end))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
+}
+
+/// Who is told what happened.
+fn told() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(deliveries::test))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::resend))
 }
 
 /// The media and their licences alone, with the addresses that old links have.
