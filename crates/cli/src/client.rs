@@ -2,11 +2,32 @@
 
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::http::{HeaderValue, Request, header};
+use ureq::middleware::MiddlewareNext;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
+use ureq::{Agent, SendBody};
 
 /// A client that follows no redirections by itself, takes any status for an answer, and gives a request up after a time.
 pub fn agent(with_tls: bool, patience: Duration) -> Agent {
+    config(with_tls, patience).build().into()
+}
+
+/// The same, showing who asks in each request, if that is given. All requests must go to one server.
+pub fn agent_of(with_tls: bool, patience: Duration, authorization: Option<HeaderValue>) -> Agent {
+    let Some(authorization) = authorization else {
+        return agent(with_tls, patience);
+    };
+    let show = move |mut request: Request<SendBody>, next: MiddlewareNext| {
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, authorization.clone());
+        next.handle(request)
+    };
+    config(with_tls, patience).middleware(show).build().into()
+}
+
+fn config(with_tls: bool, patience: Duration) -> ConfigBuilder<AgentScope> {
     let mut config = Agent::config_builder()
         .max_redirects(0)
         .max_redirects_will_error(false)
@@ -27,5 +48,5 @@ pub fn agent(with_tls: bool, patience: Duration) -> Agent {
             .root_certs(RootCerts::new_with_certs(&roots));
         config = config.tls_config(tls.build());
     }
-    config.build().into()
+    config
 }

@@ -1,7 +1,8 @@
 //! `reelpack jobs`: what the queue of a server holds, and words with it. Everything goes over the HTTP API.
 
-use crate::client::agent;
+use crate::client;
 use crate::failure::Failure;
+use crate::token_file::{TokenFileArgs, advice};
 use crate::{text, urls};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -39,6 +40,8 @@ pub struct JobsArgs {
         default_value = "http://127.0.0.1:5000"
     )]
     server: String,
+    #[command(flatten)]
+    token: TokenFileArgs,
     /// Print JSON, as the server sends it.
     #[arg(long, global = true)]
     json: bool,
@@ -90,7 +93,11 @@ enum Command {
 pub fn run(args: &JobsArgs) -> Result<(), Failure> {
     let base = urls::base("--server", &args.server)?;
     let server = Server {
-        agent: agent(base.starts_with("https"), PATIENCE),
+        agent: client::agent_of(
+            base.starts_with("https"),
+            PATIENCE,
+            args.token.authorization()?,
+        ),
         base,
     };
     let (answer, shown): (Value, fn(&Value) -> String) = match &args.command {
@@ -156,7 +163,7 @@ impl Server {
         match status {
             200..=299 if found.is_object() => Ok(found),
             404 => Err(Failure::Input(detail)),
-            400..=499 => Err(Failure::Usage(detail)),
+            400..=499 => Err(Failure::Usage(advice(status, &detail, &self.base))),
             _ => Err(Failure::Io(detail)),
         }
     }

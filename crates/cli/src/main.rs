@@ -29,6 +29,7 @@ mod settings;
 mod storage;
 mod telemetry;
 mod text;
+mod token_file;
 mod tools;
 mod urls;
 mod verify;

@@ -8,6 +8,7 @@ mod server;
 
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::token_file::TokenFileArgs;
 use crate::{text, urls};
 use bytesize::ByteSize;
 use clap::Args;
@@ -51,6 +52,8 @@ pub struct PushArgs {
     /// The server.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:5000")]
     server: String,
+    #[command(flatten)]
+    token: TokenFileArgs,
     /// The name that people see [default: that of the file].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -155,7 +158,7 @@ impl<'a> Push<'a> {
         let own_name = args.file.file_name().unwrap_or(args.file.as_os_str());
         Ok(Self {
             remembered: Remembered::of(&args.file, &metadata, &base),
-            server: Server::new(base),
+            server: Server::new(base, args.token.authorization()?),
             size: metadata.len(),
             name: args
                 .name

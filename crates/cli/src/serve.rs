@@ -3,6 +3,7 @@
 mod access;
 mod limits;
 mod serving;
+mod webhooks;
 
 use crate::database::DatabaseArgs;
 use crate::failure::Failure;
@@ -64,6 +65,8 @@ pub struct ServeArgs {
     #[command(flatten)]
     limits: limits::LimitArgs,
     #[command(flatten)]
+    webhooks: webhooks::WebhookArgs,
+    #[command(flatten)]
     serving: serving::ServingArgs,
 }
 
@@ -110,6 +113,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         names: args.access.names(),
         ladder: args.ladder.text()?,
         uploads: args.limits.limits(),
+        webhooks: args.webhooks.config(),
         serving: args.serving.config()?,
         ..args.place.config()?
     })
@@ -140,6 +144,7 @@ impl PlaceArgs {
             ladder: None,
             first_pause: Duration::from_secs(1),
             uploads: server::UploadLimits::default(),
+            webhooks: server::WebhookConfig::default(),
             serving: server::ServingConfig::default(),
             telemetry: self.telemetry.config(),
             tools: self.tools.tools()?,

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use server::{LogFormat, TelemetryConfig};
 use std::net::SocketAddr;
 
-/// Logs and metrics of a server or a worker.
+/// Logs, metrics and traces of a server or a worker.
 #[derive(Args)]
 #[command(next_help_heading = "Telemetry")]
 pub struct TelemetryArgs {
@@ -14,6 +14,10 @@ pub struct TelemetryArgs {
     /// Address on which Prometheus may ask for /metrics, such as 127.0.0.1:9500; off unless given.
     #[arg(long, value_name = "IP:PORT")]
     metrics: Option<SocketAddr>,
+    /// OpenTelemetry collector that is sent a span for each request and job, by OTLP over HTTP, such as http://127.0.0.1:4318; off unless
+    /// given.
+    #[arg(long, value_name = "URL")]
+    traces: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -33,6 +37,7 @@ impl TelemetryArgs {
                 Form::Json => LogFormat::Json,
             },
             metrics: self.metrics,
+            traces: self.traces.clone(),
         }
     }
 }

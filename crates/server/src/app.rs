@@ -11,6 +11,7 @@ use crate::published::Published;
 use crate::serving::ServingConfig;
 use crate::storage::{Storage, StorageConfig};
 use crate::uploads::{self, Uploads};
+use crate::webhooks::{self, Webhooks};
 use crate::{ServeError, clock, http, jobs, sweep};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
@@ -39,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) storage: Storage,
     /// Uploads that may be interrupted.
     pub(crate) uploads: Uploads,
+    /// Addresses that are told what happened.
+    pub(crate) webhooks: Webhooks,
     /// Opens content keys.
     pub(crate) keys: Keys,
     /// What converts files that the engine does not read.
@@ -175,6 +178,7 @@ impl App {
         let acceptor = tls.as_ref().map(|tls| tls.acceptor()).transpose()?;
         if let Some(listener) = main {
             workers.spawn(uploads::start(shared.clone()));
+            workers.spawn(webhooks::deliver(shared.clone()));
             sweeper = Some(tokio::spawn(sweep::repeat(shared.clone())));
             let unwritten = |error| {
                 ServeError(format!(
@@ -311,10 +315,13 @@ async fn open(config: &Config, public_url: Option<String>) -> Result<Shared, Ser
         .map_err(|error| ServeError(format!("no randomness: {error}")))?;
     let uploads = Uploads::open(storage.root(), config.uploads.clone())
         .map_err(|error| ServeError(format!("uploads cannot be taken: {error}")))?;
+    let webhooks = Webhooks::new(config.webhooks.clone())
+        .map_err(|error| ServeError(format!("webhooks cannot be told anything: {error}")))?;
     Ok(Shared {
         db,
         storage,
         uploads,
+        webhooks,
         keys,
         tools: config.tools.clone(),
         ladder: config.ladder.clone(),

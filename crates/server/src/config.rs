@@ -6,6 +6,7 @@ use crate::serving::ServingConfig;
 use crate::storage::StorageConfig;
 use crate::telemetry::TelemetryConfig;
 use crate::uploads::UploadLimits;
+use crate::webhooks::WebhookConfig;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct Config {
     pub first_pause: Duration,
     /// What uploads may take.
     pub uploads: UploadLimits,
+    /// How webhooks are delivered.
+    pub webhooks: WebhookConfig,
     /// The listeners, and how files of packages are served.
     pub serving: ServingConfig,
     /// What is told of the process while it runs.

@@ -238,6 +238,36 @@ impl Keys {
         self.wrap(place, kid, role, &secret).map(Some)
     }
 
+    /// Encrypts what signs the messages to a webhook.
+    pub(crate) fn wrap_signing(&self, webhook: &str, secret: &[u8]) -> Result<Vec<u8>, KeysError> {
+        self.seal(&associated_webhook(webhook), secret)
+    }
+
+    /// Decrypts what [`Keys::wrap_signing`] made for the same webhook.
+    pub(crate) fn unwrap_signing(
+        &self,
+        webhook: &str,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+        self.open_sealed(&associated_webhook(webhook), wrapped)
+    }
+
+    /// The same secret under the first key; `None` when it is under that already.
+    pub(crate) fn rewrap_signing(
+        &self,
+        webhook: &str,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, KeysError> {
+        let aad = associated_webhook(webhook);
+        let ring = self.newest();
+        let first = ring.keys.first();
+        if first.and_then(|key| key.open(&aad, wrapped)).is_some() {
+            return Ok(None);
+        }
+        let secret = self.open_sealed(&aad, wrapped)?;
+        self.seal(&aad, &secret).map(Some)
+    }
+
     /// The signature of a text (HMAC-SHA-256).
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 32] {
         let ring = self.newest();
@@ -436,6 +466,10 @@ pub(crate) fn generate() -> std::io::Result<ContentKey> {
 
 fn associated_answer(name: &str) -> Vec<u8> {
     format!("reelpack 1|answer|{name}").into_bytes()
+}
+
+fn associated_webhook(id: &str) -> Vec<u8> {
+    format!("reelpack 1|webhook|{id}").into_bytes()
 }
 
 /// What a wrapped secret of a package was sealed as, when it is of the form that is bound to the tenant.

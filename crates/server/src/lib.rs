@@ -28,6 +28,7 @@ mod license;
 mod links;
 mod metrics;
 mod order;
+mod outside;
 mod published;
 mod restore;
 mod rotation;
@@ -37,6 +38,7 @@ mod storage;
 mod sweep;
 mod telemetry;
 mod uploads;
+mod webhooks;
 
 pub use access::AccessControl;
 pub use app::App;
@@ -48,6 +50,7 @@ pub use foreign::{can_do_without, complaints, complaints_about_copy, pictures};
 pub use http::TlsFiles;
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
+pub use outside::Allowed;
 pub use restore::restore;
 pub use rotation::{RotationReport, rotate_key};
 pub use scrub::{ScrubReport, scrub};
@@ -55,7 +58,7 @@ pub use serving::ServingConfig;
 pub use storage::StorageConfig;
 pub use telemetry::{LogFormat, TelemetryConfig};
 pub use uploads::UploadLimits;
-pub use uploads::pull::Allowed;
+pub use webhooks::WebhookConfig;
 
 use rustix::process::Resource;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -74,7 +77,8 @@ pub struct ServeError(pub String);
 /// # Errors
 /// When it cannot start, the text says what to do; or when a second signal came.
 pub fn serve(config: Config) -> Result<(), ServeError> {
-    telemetry::start(config.telemetry.log_format);
+    // Sends its last spans when all else has ended.
+    let _traces = telemetry::start(&config.telemetry)?;
     let _crash_points = crash::arm();
     allow_many_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -21,7 +21,7 @@ const BATCH: i64 = 100;
 /// What a rotation did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationReport {
-    /// Content keys that were wrapped anew.
+    /// Content keys, and secrets of webhooks, that were wrapped anew.
     pub rewrapped: u64,
     /// Whether the file had one key only, so that another one was made.
     pub made: bool,
@@ -64,7 +64,7 @@ async fn rotate(
     crash_point!("rotate.added");
     let mut rewrapped = 0;
     loop {
-        let count = rewrap_all(db, &keys).await?;
+        let count = rewrap_all(db, &keys).await? + rewrap_webhooks(db, &keys).await?;
         rewrapped += count;
         if count == 0 {
             break;
@@ -113,6 +113,33 @@ async fn rewrap_all(db: &Database, keys: &Keys) -> Result<u64, ServeError> {
                 .map_err(database)?;
             count += 1;
             crash_point!("rotate.half");
+        }
+    }
+}
+
+/// The same for the secrets of webhooks.
+async fn rewrap_webhooks(db: &Database, keys: &Keys) -> Result<u64, ServeError> {
+    let (mut after, mut count) = (0, 0);
+    loop {
+        let rows = db.webhooks_after(after, BATCH).await.map_err(database)?;
+        let Some(last) = rows.last() else {
+            return Ok(count);
+        };
+        after = last.webhook_id;
+        for row in &rows {
+            let anew = |wrapped: &[u8]| keys.rewrap_signing(&row.id, wrapped).map_err(text);
+            let secret = anew(&row.secret)?;
+            let earlier = row.earlier_secret().map(anew).transpose()?.flatten();
+            if secret.is_none() && earlier.is_none() {
+                continue;
+            }
+            let secret = secret.unwrap_or_else(|| row.secret.clone());
+            // One that signs no more goes.
+            let earlier = earlier.as_deref().or(row.earlier_secret());
+            db.rewrap_webhook(row, &secret, earlier)
+                .await
+                .map_err(database)?;
+            count += 1;
         }
     }
 }

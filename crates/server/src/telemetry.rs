@@ -1,8 +1,16 @@
-//! Logs: one line an event, to standard error, never a secret.
+//! Logs: one line an event, to standard error, never a secret. Traces, where a collector is named.
 
+mod traces;
+
+pub(crate) use traces::{Traces, note_answer};
+
+use crate::ServeError;
 use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use tracing::Level;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,35 +29,50 @@ pub struct TelemetryConfig {
     pub log_format: LogFormat,
     /// Where Prometheus may ask for metrics: `http://ADDRESS/metrics`.
     pub metrics: Option<SocketAddr>,
+    /// The OpenTelemetry collector that is sent traces, such as `http://127.0.0.1:4318`.
+    pub traces: Option<String>,
 }
 
-/// Starts logging to standard error. A second call changes nothing.
+/// Starts logging to standard error, and sending traces for as long as what is returned is kept. A second call changes nothing.
+///
+/// # Errors
+/// When the URL of the collector cannot be used.
 ///
 /// The level comes from `REELPACK_LOG` (`error`, `warn`, `info`, `debug`); `info` unless set.
-pub(crate) fn start(format: LogFormat) {
+pub(crate) fn start(config: &TelemetryConfig) -> Result<Option<Traces>, ServeError> {
+    let format = config.log_format;
+    let traces = config.traces.as_deref().map(Traces::to).transpose();
+    let traces = traces.map_err(|error| {
+        let text = format!("traces cannot be sent: {error}; name a collector as http://HOST:4318");
+        ServeError(text)
+    })?;
     let wanted = std::env::var("REELPACK_LOG").ok();
     let level = wanted.as_deref().map(str::parse::<Level>);
     let colours = std::io::stderr().is_terminal() && format == LogFormat::Text;
-    let builder = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(move || OneLine {
             inner: io::stderr(),
             colours,
         })
-        .with_ansi(colours)
-        .with_max_level(match level {
-            Some(Ok(level)) => level,
-            _ => Level::INFO,
-        });
-    // Fails when a logger runs already, which then stays.
-    let first = match format {
-        LogFormat::Text => tracing::subscriber::set_global_default(builder.finish()),
-        LogFormat::Json => {
-            tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish())
-        }
+        .with_ansi(colours);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let most = match level {
+        Some(Ok(level)) => level,
+        _ => Level::INFO,
+    };
+    let all = tracing_subscriber::registry()
+        .with(LevelFilter::from_level(most))
+        .with(lines)
+        .with(traces.as_ref().map(Traces::layer));
+    // Fails when a logger runs already, which then stays.
+    let first = tracing::subscriber::set_global_default(all);
     if first.is_ok() && matches!(level, Some(Err(_))) {
         tracing::warn!("REELPACK_LOG is none of error, warn, info, debug, trace: info is used");
     }
+    Ok(traces)
 }
 
 /// Writes each event as one line: what a client sent cannot begin another one, nor speak to a terminal.

@@ -181,7 +181,7 @@ export function onUnauthorized(listener: (error: ApiError) => void): void {
   unauthorized = listener;
 }
 
-async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const request: RequestInit = { method, headers: { accept: "application/json" } };
   if (signal) request.signal = signal;
   if (body !== undefined) {
@@ -205,7 +205,7 @@ async function call<T>(method: string, path: string, body?: unknown, signal?: Ab
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 
-const at = (collection: string, id: string) => `/api/v1/${collection}/${encodeURIComponent(id)}`;
+export const at = (collection: string, id: string) => `/api/v1/${collection}/${encodeURIComponent(id)}`;
 
 export const listAssets = (cursor: string | null, limit: number, signal?: AbortSignal) =>
   call<AssetPage>(
@@ -258,6 +258,8 @@ export const SCOPES = [
   { word: "jobs:read", what: "see jobs and the queue" },
   { word: "jobs:write", what: "cancel, pause, resume, retry jobs" },
   { word: "keys:read", what: "read content keys in the clear" },
+  { word: "webhooks:read", what: "see webhooks and their deliveries" },
+  { word: "webhooks:write", what: "make, change, test and delete webhooks" },
   { word: "admin", what: "make and revoke tokens" },
 ];
 

@@ -6,6 +6,7 @@ export type Route =
   | { view: "asset"; id: string }
   | { view: "player" }
   | { view: "tokens" }
+  | { view: "webhooks" }
   | { view: "setup" }
   | { view: "unknown" };
 
@@ -16,6 +17,7 @@ export function parseRoute(path: string): Route {
   if (parts.length === 1 && parts[0] === "library") return { view: "library" };
   if (parts.length === 1 && parts[0] === "player") return { view: "player" };
   if (parts.length === 1 && parts[0] === "tokens") return { view: "tokens" };
+  if (parts.length === 1 && parts[0] === "webhooks") return { view: "webhooks" };
   if (parts.length === 1 && parts[0] === "setup") return { view: "setup" };
   if (parts.length === 2 && parts[0] === "assets" && parts[1]) {
     try {

@@ -10,6 +10,7 @@ describe("parseRoute", () => {
     ["/library/", { view: "library" }],
     ["/player", { view: "player" }],
     ["/tokens", { view: "tokens" }],
+    ["/webhooks", { view: "webhooks" }],
     ["/setup", { view: "setup" }],
     ["/assets/ast_1", { view: "asset", id: "ast_1" }],
     ["/assets/a%2Fb", { view: "asset", id: "a/b" }],

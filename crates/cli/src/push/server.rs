@@ -1,12 +1,13 @@
 //! The server that takes the file, spoken to by tus and in JSON.
 
 use crate::client;
+use crate::token_file::advice;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
-use ureq::http::{Request, Response, header};
+use ureq::http::{HeaderValue, Request, Response, header};
 use ureq::{Agent, AsSendBody, Body};
 
 /// How long one request may take: 8 MiB at 28 KB/s.
@@ -42,10 +43,10 @@ pub enum Trouble {
 }
 
 impl Server {
-    /// The server of a URL without a slash at its end.
-    pub fn new(base: String) -> Self {
+    /// The server of a URL without a slash at its end, and who asks it.
+    pub fn new(base: String, authorization: Option<HeaderValue>) -> Self {
         Self {
-            agent: client::agent(base.starts_with("https:"), PATIENCE),
+            agent: client::agent_of(base.starts_with("https:"), PATIENCE, authorization),
             base,
         }
     }
@@ -177,7 +178,7 @@ impl Server {
             422 => Trouble::Unusable(detail),
             // Locked, at another offset, too slow, damaged on the way, too many, no room just now, not there just now.
             408 | 409 | 423 | 429 | 460 | 500.. => Trouble::Passing(detail),
-            _ => Trouble::Refused(detail),
+            status => Trouble::Refused(advice(status, &detail, &self.base)),
         })
     }
 }

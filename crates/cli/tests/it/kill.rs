@@ -16,6 +16,7 @@ mod random;
 mod resumable;
 mod scene;
 mod table;
+mod webhooks;
 mod workers;
 
 use std::time::{Duration, Instant};

@@ -27,5 +27,6 @@ mod signals;
 mod storage;
 mod streams;
 mod support;
+mod token_file;
 mod usage;
 mod verify;

@@ -15,19 +15,25 @@ pub(crate) enum Scope {
     KeysRead,
     /// Make playback tokens.
     PlaybackSign,
+    /// See webhooks and what came of their deliveries.
+    WebhooksRead,
+    /// Make, change, delete and test webhooks, and send deliveries again.
+    WebhooksWrite,
     /// Make and revoke tokens.
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::AssetsRead,
         Self::AssetsWrite,
         Self::JobsRead,
         Self::JobsWrite,
         Self::KeysRead,
         Self::PlaybackSign,
+        Self::WebhooksRead,
+        Self::WebhooksWrite,
         Self::Admin,
     ];
 
@@ -40,6 +46,8 @@ impl Scope {
             Self::JobsWrite => "jobs:write",
             Self::KeysRead => "keys:read",
             Self::PlaybackSign => "playback:sign",
+            Self::WebhooksRead => "webhooks:read",
+            Self::WebhooksWrite => "webhooks:write",
             Self::Admin => "admin",
         }
     }

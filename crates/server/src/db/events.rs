@@ -32,9 +32,22 @@ pub(crate) enum EventKind {
     PackageFailed,
     PackageDeleted,
     JobRetried,
+    WebhookDisabled,
 }
 
 impl EventKind {
+    /// Every kind.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::AssetCreated,
+        Self::AssetDeleted,
+        Self::PackageOrdered,
+        Self::PackageReady,
+        Self::PackageFailed,
+        Self::PackageDeleted,
+        Self::JobRetried,
+        Self::WebhookDisabled,
+    ];
+
     /// The word that is stored.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -45,6 +58,7 @@ impl EventKind {
             Self::PackageFailed => "package.failed",
             Self::PackageDeleted => "package.deleted",
             Self::JobRetried => "job.retried",
+            Self::WebhookDisabled => "webhook.disabled",
         }
     }
 }
@@ -113,15 +127,20 @@ impl Database {
         number: i64,
         limit: i64,
     ) -> Result<Vec<Event>> {
-        let settled = match self.is_embedded() {
-            true => i64::MAX,
-            false => clock::now_ms() - SETTLED_AFTER_MS,
-        };
+        let settled = self.settled_until_ms();
         let found = select!(
             "WHERE tenant_id = ? AND event_id > ? AND created_at_ms <= ? ORDER BY event_id LIMIT ?"
         );
         let found = found.bind(tenant).bind(number).bind(settled);
         self.all(found.bind(limit)).await
+    }
+
+    /// Before which time events have all come in: none is written any more with a smaller number than one that is older.
+    pub(super) fn settled_until_ms(&self) -> i64 {
+        match self.is_embedded() {
+            true => i64::MAX,
+            false => clock::now_ms() - SETTLED_AFTER_MS,
+        }
     }
 
     /// The number of a tenant's newest event; 0 when there is none.

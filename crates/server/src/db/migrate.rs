@@ -38,6 +38,7 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0051", "extras"),
     file!("0052", "playback"),
     file!("0060", "tenants"),
+    file!("0070", "webhooks"),
 ];
 
 /// The migrations as an engine reads them.

@@ -62,6 +62,7 @@ pub(crate) mod claims;
 mod connection;
 pub(crate) mod content_keys;
 mod copy;
+pub(crate) mod deliveries;
 mod dialect;
 #[cfg(test)]
 mod engines;
@@ -89,6 +90,7 @@ pub(crate) mod tenants;
 pub(crate) mod uploads;
 mod url;
 mod version;
+pub(crate) mod webhooks;
 mod words;
 
 pub(crate) use connection::{Record, Transaction};

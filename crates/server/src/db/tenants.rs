@@ -155,7 +155,7 @@ impl Database {
         .await
     }
 
-    /// Removes a tenant that has no assets, with its tokens, its people, and what is told of it.
+    /// Removes a tenant that has no assets, with its tokens, its people, its webhooks, and what is told of it.
     pub(crate) async fn remove_tenant(&self, id: &Tenant, wanted: &Wanted) -> Result<Removed> {
         self.durable(|tx| async move {
             match hold(&tx, id).await? {
@@ -177,6 +177,11 @@ impl Database {
                 query("DELETE FROM accounts WHERE tenant_id = ?"),
                 query("DELETE FROM uploads WHERE tenant_id = ?"),
                 query("DELETE FROM events WHERE tenant_id = ?"),
+                query(
+                    "DELETE FROM webhook_deliveries WHERE webhook_id IN \
+                     (SELECT webhook_id FROM webhooks WHERE tenant_id = ?)",
+                ),
+                query("DELETE FROM webhooks WHERE tenant_id = ?"),
                 query("DELETE FROM tenants WHERE id = ?"),
             ] {
                 tx.execute(gone.bind(id)).await?;

@@ -72,6 +72,15 @@ impl Fields {
             .ok_or_else(|| Problem::in_body(name, "is missing"))
     }
 
+    /// Whether something is so, when it is there and not `null`.
+    pub(super) fn truth(&self, name: &str) -> Result<Option<bool>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(truth)) => Ok(Some(*truth)),
+            Some(_) => Err(Problem::in_body(name, "must be true or false")),
+        }
+    }
+
     /// A whole number that must be there; it may be written as a text.
     pub(super) fn needed_number(&self, name: &str) -> Result<i64> {
         let number = match self.0.get(name) {

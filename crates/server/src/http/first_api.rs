@@ -239,7 +239,7 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 /// The URL and the keys of a package that is ready; else its status, as text.
 #[utoipa::path(get, path = "/packaged_content_id/{number}", tag = "first API",
     params(("number" = i64, Path)),
-    responses((status = 200, body = UrlAndKeys), (status = 404, body = ProblemBody)))]
+    responses((status = 200, content((UrlAndKeys = "application/json"), (String = "text/plain"))), (status = 404, body = ProblemBody)))]
 pub(super) async fn url_and_keys(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,

@@ -6,7 +6,7 @@ use super::error::{Problem, Result};
 use super::extract::Path;
 use super::request_id::REQUEST_ID;
 use super::uploads::resource;
-use super::{assets, packages};
+use super::{assets, packages, webhooks};
 use crate::access::{Caller, Tenant};
 use crate::app::Shared;
 use crate::db::idempotency::{Begun, Ticket};
@@ -140,6 +140,9 @@ async fn answer_about(
 ) -> Result<Response> {
     let (mut parts, _) = request.into_parts();
     let base = BaseUrl::from_request_parts(&mut parts, shared).await?;
+    if parts.uri.path().starts_with("/api/v1/webhooks") {
+        return webhooks::answer_about(shared, &tenant, &base, parts.uri.path(), made).await;
+    }
     let (state, path) = (State(shared.clone()), Path(made.to_owned()));
     let (kind, status) = match made.split('_').next() {
         Some("pkg") => ("packages", StatusCode::ACCEPTED),

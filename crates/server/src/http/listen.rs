@@ -3,6 +3,7 @@
 //! axum's own loop gives a client for ever to say what it wants; this one ends connections whose handshake or request head
 //! does not come, and those that take nothing of what they asked for.
 
+use super::lines::Lines;
 use super::peer;
 use crate::app::Shared;
 use axum::Router;
@@ -132,7 +133,7 @@ impl Door {
             answer(router.clone(), request.map(Body::new))
         });
         let service = TowerToHyperService::new(service);
-        let connection = (self.builder).serve_connection(TokioIo::new(stream), service);
+        let connection = (self.builder).serve_connection(TokioIo::new(Lines::of(stream)), service);
         if let Err(error) = watcher.watch(connection.into_owned()).await {
             tracing::debug!(%error, %peer, "a connection broke");
         }

@@ -19,6 +19,7 @@ mod idempotency;
 mod jobs;
 mod library;
 mod license;
+mod lines;
 mod listen;
 mod media;
 mod needs;
@@ -42,12 +43,14 @@ mod tls;
 mod tokens;
 mod upload;
 mod uploads;
+mod webhooks;
 
 pub(crate) use listen::serve;
 pub(crate) use media::HotFiles;
 pub(crate) use observe::metrics_router;
 pub(crate) use origin::{Addresses, Hosts};
 pub(crate) use router::{main_router, media_router};
+pub(crate) use time::rfc3339;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
 

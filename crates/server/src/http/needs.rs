@@ -31,6 +31,8 @@ const SEE_JOBS: Need = Allowed(Scope::JobsRead);
 const STEER: Need = Allowed(Scope::JobsWrite);
 const MEDIA: Need = Need::Playback(Kind::Media);
 const LICENSE: Need = Need::Playback(Kind::License);
+const SEE_WEBHOOKS: Need = Allowed(Scope::WebhooksRead);
+const CHANGE_WEBHOOKS: Need = Allowed(Scope::WebhooksWrite);
 const ADMIN: Need = Allowed(Scope::Admin);
 const OPERATE: Need = Installation(Scope::Admin);
 const STEER_ALL: Need = Installation(Scope::JobsWrite);
@@ -46,6 +48,7 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/assets/{id}", SetUp),
     ("GET", "/player", SetUp),
     ("GET", "/tokens", SetUp),
+    ("GET", "/webhooks", SetUp),
     ("GET", "/readyz", SetUp),
     ("POST", "/api/v1/session", Login),
     ("GET DELETE", "/api/v1/session", Known),
@@ -88,6 +91,18 @@ const NEEDS: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/queue", SEE_JOBS),
     ("POST", "/api/v1/queue/pause", STEER_ALL),
     ("POST", "/api/v1/queue/resume", STEER_ALL),
+    ("GET", "/api/v1/webhooks", SEE_WEBHOOKS),
+    ("POST", "/api/v1/webhooks", CHANGE_WEBHOOKS),
+    ("GET", "/api/v1/webhooks/{id}", SEE_WEBHOOKS),
+    ("PATCH DELETE", "/api/v1/webhooks/{id}", CHANGE_WEBHOOKS),
+    ("POST", "/api/v1/webhooks/{id}/rotate", CHANGE_WEBHOOKS),
+    ("POST", "/api/v1/webhooks/{id}/test", CHANGE_WEBHOOKS),
+    ("GET", "/api/v1/webhooks/{id}/deliveries", SEE_WEBHOOKS),
+    (
+        "POST",
+        "/api/v1/webhooks/{id}/deliveries/{delivery}/resend",
+        CHANGE_WEBHOOKS,
+    ),
     ("GET", "/upload_input_content", CHANGE),
     ("POST", "/success", CHANGE),
     ("POST", "/packaged_content", CHANGE),

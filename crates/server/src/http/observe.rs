@@ -1,7 +1,7 @@
 //! Counts requests by their routes, and serves the metrics on a listener of their own.
 
 use crate::app::Shared;
-use crate::metrics;
+use crate::{metrics, telemetry};
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -31,6 +31,7 @@ pub(super) async fn count(
     shared
         .metrics
         .answered(method, route, status, began.elapsed());
+    telemetry::note_answer(method, route, status);
     response
 }
 

@@ -2,10 +2,11 @@
 
 use super::error::Problem;
 use super::uploads::resource;
+use super::webhooks::deliveries;
 use super::{
     assets, contract, cors, events, first_api, guard, health, idempotency, jobs, library, license,
     media, observe, packages, page, playback, queue, replace, request_id, session, slow, tenants,
-    tokens, uploads,
+    tokens, uploads, webhooks,
 };
 use crate::app::Shared;
 use axum::Router;
@@ -47,6 +48,7 @@ const INTRODUCTION: &str = concat!(
         (name = "uploads", description = "Uploads that go on after an interruption (tus 1.0), and pulls"),
         (name = "packages", description = "Packagings and what came of them"),
         (name = "events", description = "What happened"),
+        (name = "webhooks", description = "Addresses that are told what happened, after Standard Webhooks"),
         (name = "jobs", description = "The work that makes packages"),
         (name = "licences", description = "Content keys for players of any origin"),
         (name = "media", description = "Manifests and segments for players of any origin"),
@@ -95,12 +97,8 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .routes(routes!(first_api::url_and_keys))
         .routes(routes!(first_api::status))
         .routes(routes!(library::list))
-        .routes(routes!(session::set_up))
-        .routes(routes!(session::get, session::begin_session, session::end))
-        .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
-        .routes(routes!(tenants::list, tenants::create))
-        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
+        .merge(admitted())
+        .merge(told())
         .routes(routes!(playback::get, playback::put))
         .routes(routes!(playback::sign))
         .layer(from_fn_with_state(shared.clone(), idempotency::watch));
@@ -116,6 +114,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .route("/player", get(page::index))
         .route("/setup", get(page::index))
         .route("/tokens", get(page::index))
+        .route("/webhooks", get(page::index))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/_app/{*path}", get(page::asset))
@@ -133,6 +132,28 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .layer(from_fn_with_state(shared.clone(), observe::count))
         .layer(from_fn(request_id::give))
         .with_state(shared.clone()))
+}
+
+/// Who may come in.
+fn admitted() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(session::set_up))
+        .routes(routes!(session::get, session::begin_session, session::end))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(tenants::list, tenants::create))
+        .routes(routes!(tenants::get, tenants::patch, tenants::delete))
+}
+
+/// Who is told what happened.
+fn told() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::new()
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::change, webhooks::delete))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(deliveries::test))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::resend))
 }
 
 /// The media and their licences alone, with the addresses that old links have.

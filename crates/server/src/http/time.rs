@@ -12,7 +12,7 @@ pub(super) fn http_date(ms: i64) -> String {
 }
 
 /// Writes milliseconds of the Unix epoch as RFC 3339 in UTC.
-pub(super) fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000)
         .ok()
         .and_then(|time| time.format(&Rfc3339).ok())

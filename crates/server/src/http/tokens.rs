@@ -75,7 +75,7 @@ pub(super) struct TokenList {
 pub(super) struct TokenRequest {
     #[schema(max_length = 100)]
     name: String,
-    /// `assets:read`, `assets:write`, `jobs:read`, `jobs:write`, `keys:read`, `admin`.
+    /// `assets:read`, `assets:write`, `jobs:read`, `jobs:write`, `keys:read`, `playback:sign`, `webhooks:read`, `webhooks:write`, `admin`.
     scopes: Vec<String>,
     /// Seconds; 90 days unless given, two years at most.
     expires_in: Option<i64>,

@@ -3,6 +3,8 @@
 use super::absent_is_fine;
 use super::hashes::Recorded;
 use crate::clock;
+use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -44,6 +46,19 @@ impl Folder {
         self.root.join(key)
     }
 
+    /// Opens a file without following links, so that one which somebody planted leads nowhere. The folders of the first level may be
+    /// links: whoever runs the server may have them on other disks.
+    fn open_below(&self, key: &str) -> io::Result<File> {
+        let Some((first, rest)) = key.split_once('/') else {
+            return File::open(self.path(key));
+        };
+        let folder = File::open(self.root.join(first))?;
+        let (flags, mode) = (OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+        let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let file = rustix::fs::openat2(folder, rest, flags, mode, within)?;
+        Ok(File::from(file))
+    }
+
     /// A new file that gets its name when it is finished.
     pub(super) fn create(&self, key: &str) -> io::Result<FileWriter> {
         static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -63,19 +78,12 @@ impl Folder {
         })
     }
 
-    /// A file that is whole; `None` when it is not there.
+    /// A file that is whole; `None` when it is not there, or behind a symbolic link.
     pub(super) fn open(&self, key: &str) -> io::Result<Option<File>> {
-        match File::open(self.path(key)) {
+        match self.open_below(key) {
             Ok(file) if file.metadata()?.is_file() => Ok(Some(file)),
             Ok(_) => Ok(None),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                Ok(None)
-            }
+            Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -263,6 +271,16 @@ impl Drop for Temporary {
                 "a temporary file stays until the sweep");
         }
     }
+}
+
+/// Whether nothing is there, or a symbolic link on the way.
+fn is_absent(error: &io::Error) -> bool {
+    let is_link = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    is_link
+        || matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+        )
 }
 
 fn is_temporary(path: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! What uploads may take of the server.
 
-use super::pull::Allowed;
+use crate::outside::Allowed;
 use std::time::Duration;
 
 /// Limits of uploads; the command line makes them from its flags.

@@ -168,9 +168,9 @@ async fn links_are_of_the_proxy_when_it_is_trusted() {
     }
 }
 
-/// SEC-36: what may be read in two ways is not answered as one of them on a connection that goes on.
+/// What may be read in two ways is not answered as one of them on a connection that goes on.
 #[tokio::test]
-async fn requests_that_two_readers_would_cut_differently_end_their_connection() {
+async fn sec_36_requests_that_two_readers_would_cut_differently_end_their_connection() {
     let app = TestApp::start().await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for (head, status) in [
@@ -181,6 +181,9 @@ async fn requests_that_two_readers_would_cut_differently_end_their_connection() 
         ("Transfer-Encoding: chunked, identity\r\n", "400"),
         ("X-Folded: a\r\n b\r\n", "400"),
         ("X-Space : a\r\n", "400"),
+        ("X-Line: a\n", "400"),
+        ("X-Line: a\nContent-Length: 5\r\n", "400"),
+        ("\n", "400"),
         ("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", "40"),
         ("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "40"),
     ] {

@@ -2,6 +2,7 @@
 
 mod access;
 mod assets;
+mod attacks;
 mod backup;
 mod catalogue;
 mod contract;
@@ -32,5 +33,7 @@ mod rotation;
 mod scrub;
 mod secrets;
 mod support;
+mod traces;
 mod uploads;
+mod webhooks;
 mod wrong_inputs;

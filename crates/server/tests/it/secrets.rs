@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;
 
-const CANARY: [u8; 16] = *b"\xc0canary-of-key\xff\xfe";
-const KID: &str = "a16e402b9056e371f36d348aa62bb749";
+pub const CANARY: [u8; 16] = *b"\xc0canary-of-key\xff\xfe";
+pub const KID: &str = "a16e402b9056e371f36d348aa62bb749";
 
 /// Every form in which the canary could leak.
 fn forms() -> Vec<Vec<u8>> {
@@ -26,7 +26,7 @@ fn forms() -> Vec<Vec<u8>> {
     texts.chain([CANARY.to_vec()]).collect()
 }
 
-fn holds_canary(bytes: &[u8]) -> bool {
+pub fn holds_canary(bytes: &[u8]) -> bool {
     forms()
         .iter()
         .any(|form| bytes.windows(form.len()).any(|window| window == form))

@@ -45,10 +45,12 @@ pub enum Scene {
     DeleteAsset,
     /// Content keys are wrapped under another key.
     Rotate,
+    /// A webhook is told of something.
+    Webhook,
 }
 
 /// Every crash point, what the process does before the kill, and the passes that it survives there.
-const POINTS: [(&str, Scene, usize); 66] = [
+const POINTS: [(&str, Scene, usize); 69] = [
     ("upload.receiving", Scene::Upload, 0),
     ("upload.probed", Scene::Upload, 0),
     ("upload.kept", Scene::Upload, 0),
@@ -115,6 +117,9 @@ const POINTS: [(&str, Scene, usize); 66] = [
     ("rotate.added", Scene::Rotate, 0),
     ("rotate.half", Scene::Rotate, 0),
     ("rotate.rewrapped", Scene::Rotate, 0),
+    ("webhook.made", Scene::Webhook, 0),
+    ("webhook.claimed", Scene::Webhook, 0),
+    ("webhook.sent", Scene::Webhook, 0),
 ];
 
 /// Keeps a packaging at work until somebody has a word with it.
@@ -229,6 +234,7 @@ fn kill_at((point, scene, survived): &(&str, Scene, usize)) -> Seen {
         Scene::DeletePackage => delete(point, &armed, "packages"),
         Scene::DeleteAsset => delete(point, &armed, "assets"),
         Scene::Rotate => rotate(point, &armed),
+        Scene::Webhook => super::webhooks::deliver(point, &armed),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Fields that hold one word of a closed set, and bodies that hold no field but the known ones.
 
 use crate::access::Scope;
+use crate::db::deliveries::State as DeliveryState;
+use crate::db::events::EventKind;
 use crate::db::jobs::JobState;
 use crate::db::packages::Status;
 use crate::db::playback::Policy;
@@ -55,7 +57,12 @@ fn fields() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     let scopes = || Scope::ALL.map(Scope::as_str).to_vec();
     let policies = || Policy::ALL.map(Policy::as_str).to_vec();
     let extras = || Extra::ALL.map(Extra::word).to_vec();
+    let events = || EventKind::ALL.map(EventKind::as_str).to_vec();
+    let deliveries = DeliveryState::ALL.map(DeliveryState::as_str).to_vec();
     vec![
+        ("WebhookRequest", "events", events()),
+        ("WebhookChangeRequest", "events", events()),
+        ("Delivery", "state", deliveries),
         ("Job", "state", JobState::ALL.map(JobState::as_str).to_vec()),
         ("Job", "step", vec!["convert", "package"]),
         ("Package", "status", statuses()),
@@ -82,8 +89,13 @@ fn fields() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     ]
 }
 
-fn parameters() -> [(&'static str, &'static str, Vec<&'static str>); 2] {
+fn parameters() -> [(&'static str, &'static str, Vec<&'static str>); 3] {
     [
+        (
+            "/api/v1/webhooks/{id}/deliveries",
+            "state",
+            DeliveryState::ALL.map(DeliveryState::as_str).to_vec(),
+        ),
         (
             "/api/v1/jobs",
             "state",

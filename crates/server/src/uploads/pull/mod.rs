@@ -3,10 +3,7 @@
 //! Their rows are durable, so that a restart goes on: with the rest of the file where the other server says that it
 //! is still the same (a strong `ETag` and `If-Range`), from the beginning elsewhere.
 
-mod address;
 mod client;
-
-pub use address::Allowed;
 
 use super::slots::Holding;
 use super::{Halt, UploadLimits, Writer, begin, finish};

@@ -16,6 +16,7 @@ struct Things {
     package: Value,
     upload: String,
     token: String,
+    webhook: String,
     tenant: String,
 }
 
@@ -41,12 +42,17 @@ async fn things(app: &TestApp, name: &str) -> Things {
     let upload = location.rsplit('/').next().expect("an id").to_owned();
     let tokens = client.get_json("/api/v1/tokens").await;
     let token = text(&tokens["data"][0]["id"]).to_owned();
+    // It is told of what does not happen here.
+    let hook = json!({"url": "https://hooks.invalid/", "events": ["job.retried"]});
+    let hook = client.post_json("/api/v1/webhooks", &hook).await;
+    let webhook = text(&json_of(hook, StatusCode::CREATED).await["id"]).to_owned();
     Things {
         client,
         asset,
         package,
         upload,
         token,
+        webhook,
         tenant,
     }
 }
@@ -60,6 +66,7 @@ impl Things {
             "jobs" => text(&self.package["job"]["id"]).to_owned(),
             "uploads" => self.upload.clone(),
             "tokens" => self.token.clone(),
+            "webhooks" => self.webhook.clone(),
             "tenants" => self.tenant.clone(),
             "packaged_content" | "packaged_content_id" => {
                 self.package["packaged_content_id"].to_string()
@@ -82,13 +89,16 @@ impl Things {
             of(&self.package["kid"]),
             self.upload.clone(),
             self.token.clone(),
+            self.webhook.clone(),
         ]
     }
 
     /// All that it sees of itself.
     async fn all(&self) -> Vec<Value> {
         let mut all = Vec::new();
-        for list in ["assets", "packages", "jobs", "uploads", "events"] {
+        for list in [
+            "assets", "packages", "jobs", "uploads", "events", "webhooks",
+        ] {
             all.push(self.client.get_json(&format!("/api/v1/{list}")).await);
         }
         all
@@ -164,7 +174,9 @@ async fn sec_14_lists_counts_cursors_names_and_streams_end_at_the_tenant() {
     let app = TestApp::closed().await;
     let victim = things(&app, "globex").await;
     let (_, other) = app.tenant("acme", json!({})).await;
-    for list in ["assets", "packages", "jobs", "uploads", "events"] {
+    for list in [
+        "assets", "packages", "jobs", "uploads", "events", "webhooks",
+    ] {
         let found = other.get_json(&format!("/api/v1/{list}")).await;
         assert_eq!(found["data"], json!([]), "{list}");
     }

@@ -10,6 +10,8 @@ use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 
 /// Names the data folder to the child.
 const DATA_DIR: &str = "REELPACK_TEST_SERVE";
+/// Names a collector of traces to the child.
+pub const TRACES: &str = "REELPACK_TEST_TRACES";
 /// The test that serves when it is asked to.
 const ENTRY: &str = "restart::a_killed_server_goes_on_where_it_was";
 
@@ -21,6 +23,7 @@ pub fn has_served() -> bool {
     let mut config = config(Path::new(&dir));
     config.workers = 1;
     config.uploads.pull_allow = vec!["127.0.0.0/8".parse().expect("a network")];
+    config.telemetry.traces = std::env::var(TRACES).ok();
     server::serve(config).expect("the server ends well");
     true
 }
@@ -37,6 +40,11 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts a server on a data folder and waits until it listens.
     pub fn start(data_dir: &Path) -> Self {
+        Self::start_with(data_dir, &[])
+    }
+
+    /// The same with more in its environment.
+    pub fn start_with(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
         // The server of the database, when there is one, is this process's.
         let (_, url) = chosen(data_dir);
         let server = url.and_then(|url| Some((SERVER, url.rsplit_once('/')?.0.to_owned())));
@@ -44,6 +52,7 @@ impl ServerProcess {
             .args([ENTRY, "--exact", "--nocapture", "--test-threads", "1"])
             .env(DATA_DIR, data_dir)
             .envs(server)
+            .envs(environment.iter().copied())
             .env("REELPACK_LOG", "trace")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -66,6 +75,11 @@ impl ServerProcess {
             seen,
             base,
         }
+    }
+
+    /// The id of the process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The arguments of the process, as everyone on the machine sees them.

@@ -45,6 +45,24 @@ pub fn sound_only() -> PathBuf {
     make("sound.mp4", &[&SOUND, &AAC, &["-t", "3"]])
 }
 
+/// Three seconds that say where and with what they were recorded, in a container.
+pub fn with_a_place(container: &str) -> PathBuf {
+    let said = [
+        "-metadata",
+        "location=+52.5200+013.4050/",
+        "-metadata",
+        "model=CanaryPhone",
+        "-metadata",
+        "comment=Canary comment",
+        "-movflags",
+        "use_metadata_tags",
+    ];
+    // Matroska knows no such flags.
+    let said = &said[..if container == "mkv" { 6 } else { 8 }];
+    let name = format!("place.{container}");
+    make(&name, &[&PICTURE, &SOUND, &H264, &AAC, said, &["-t", "3"]])
+}
+
 /// Two seconds of picture alone, of a length that tells clips apart: `number` more frames.
 pub fn numbered(number: u32) -> PathBuf {
     let frames = (50 + number).to_string();

@@ -4,6 +4,7 @@ pub mod child;
 pub mod clips;
 pub mod engines;
 pub mod film;
+pub mod receiver;
 pub mod s3;
 pub mod sql;
 pub mod tus;
@@ -189,6 +190,11 @@ impl TestApp {
         request.send().await.expect("an answer")
     }
 
+    pub async fn patch_json(&self, path: &str, body: &Value) -> Response {
+        let request = self.client.patch(self.url(path)).json(body);
+        request.send().await.expect("an answer")
+    }
+
     pub async fn post(&self, path: &str) -> Response {
         let request = self.client.post(self.url(path));
         request.send().await.expect("an answer")
@@ -304,13 +310,15 @@ pub const ADMIN: &str = "ada";
 pub const PASSWORD: &str = "correct horse battery";
 
 /// All that a token may allow.
-pub const SCOPES: [&str; 7] = [
+pub const SCOPES: [&str; 9] = [
     "assets:read",
     "assets:write",
     "jobs:read",
     "jobs:write",
     "keys:read",
     "playback:sign",
+    "webhooks:read",
+    "webhooks:write",
     "admin",
 ];
 
@@ -357,6 +365,7 @@ pub fn config(data_dir: &Path) -> Config {
             reserve: 0,
             ..UploadLimits::default()
         },
+        webhooks: server::WebhookConfig::default(),
         serving: server::ServingConfig::default(),
         telemetry: server::TelemetryConfig::default(),
         tools: tools(),

@@ -1,4 +1,4 @@
-//! Which addresses a pull may reach: those of the public internet, and what the operator names.
+//! Which addresses may be reached for people: those of the public internet, and what the operator names.
 //!
 //! Judged is the address that is connected to, after names were resolved, so that no spelling of a host and no change
 //! of its DNS entry leads inside.
@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// Something that may be pulled from although it is no part of the public internet.
+/// Something that may be reached although it is no part of the public internet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Allowed {
     /// A network, or one address.
