@@ -22,7 +22,7 @@ build: ## The page and the release binary: target/release/reelpack
 test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 	@scripts/test.sh $(ONLY)
 
-torture: ## Kills, lost leases, absent databases in full sizes (some 20 minutes); writes docs/kill-matrix.md
+torture: ## Kills, lost leases, absent databases in full sizes (some 30 minutes); writes docs/kill-matrix.md
 	@scripts/torture.sh
 
 fuzz: ## The fuzzers, a minute each; fuzz/README.md says how to run one for longer

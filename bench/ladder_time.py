@@ -9,20 +9,16 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
 import statistics
 import subprocess
 import sys
 import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 import clips
-
-# So long must a server's answer not be away.
-PATIENCE_SECONDS = 1800
+import server
 
 
 @dataclass
@@ -103,45 +99,15 @@ def served(reelpack: Path, source: Path, work: Path, workers: int) -> Run:
     """A server with so many workers, from the order to the package."""
     data = work / "data"
     shutil.rmtree(data, ignore_errors=True)
-    log = work / "reelpack.log"
     before = os.times()
-    command = [str(reelpack), "serve", "--listen", "127.0.0.1:0", "--data-dir", str(data), "--workers", str(workers)]
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        base = address(server, log)
-        upload = ["curl", "-sf", "-F", f"file=@{source}", f"{base}/api/v1/assets"]
-        asset = json.loads(subprocess.run(upload, check=True, capture_output=True).stdout)
+    with server.Server(reelpack, data, workers) as running:
+        asset = running.upload(source)
         began = time.perf_counter()
-        made = ask(f"{base}/api/v1/assets/{asset['id']}/packages", b'{"ladder": "auto"}')
-        while made["status"] not in ("Ready", "Failed"):
-            if time.perf_counter() - began > PATIENCE_SECONDS:
-                raise SystemExit(f"error: no package after {PATIENCE_SECONDS} s: {made}")
-            time.sleep(0.2)
-            made = ask(f"{base}/api/v1/packages/{made['id']}")
+        running.package(asset, {"ladder": "auto"})
         wall = time.perf_counter() - began
-    finally:
-        server.terminate()
-        server.wait()
-    if made["status"] == "Failed":
-        raise SystemExit(f"error: {made}")
     run = Run(wall, spent(before))
     shutil.rmtree(data)
     return run
-
-
-def address(server: subprocess.Popen, log: Path) -> str:
-    for _ in range(200):
-        if found := re.search(r"listening on (http://\S+)", log.read_text()):
-            return found.group(1)
-        if server.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise SystemExit(f"error: Reelpack did not start\n{log.read_text()}")
-
-
-def ask(url: str, body: bytes | None = None) -> dict:
-    return json.load(urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": "application/json"})))
 
 
 def spent(before: os.times_result) -> float:

@@ -18,6 +18,8 @@ const LEAST_RUNGS: usize = 3;
 const LEAST_STEP: f64 = 1.35;
 /// A rung is put between two of which the larger one costs more than this much more.
 const WIDEST_STEP: f64 = 2.5;
+/// Bits a second from which a step may be too wide: below, a rung more costs more than it brings.
+const GAPS_FROM: f64 = 400_000.0;
 /// Bits a second of a rung below which no smaller one is of use.
 const LEAST_RATE: f64 = 90_000.0;
 /// How much worse the quality of a rung may be for each halving of its sides: of pictures that are scaled up to the same size,
@@ -27,6 +29,9 @@ const CRF_A_HALVING: f64 = 8.0;
 const WORST_CRF: f64 = 32.0;
 /// The same of one that fills a gap.
 const WORST_CRF_BETWEEN: f64 = 35.0;
+const BEST_CRF_BETWEEN: f64 = 20.0;
+/// Noise takes half of the bits when quality gets worse by less than this (CRF); anything else, by five and more.
+const NOISE_HALVES: f64 = 3.5;
 /// Bits of a pixel that no rung takes more of: what is noise alone could take any number of them.
 const MOST_BITS_PER_PIXEL: f64 = 0.35;
 /// Short side of screens that most videos are seen on: what a rung is scaled up to.
@@ -266,7 +271,8 @@ impl Step {
     }
 }
 
-/// Puts rungs of the larger size and worse quality where a step is too wide.
+/// Puts a rung where a step is too wide: of the larger size and worse quality, or, of noise, of the smaller size and better
+/// quality, since the larger size has more of the noise.
 fn without_gaps(steps: &[Step], complexity: &Complexity) -> Vec<Step> {
     let mut all: Vec<Step> = Vec::new();
     for (number, step) in steps.iter().enumerate() {
@@ -274,15 +280,23 @@ fn without_gaps(steps: &[Step], complexity: &Complexity) -> Vec<Step> {
         let Some(next) = steps.get(number + 1) else {
             break;
         };
-        let between = ((step.rate / next.rate).ln() / WIDEST_STEP.ln()).ceil() as i32 - 1;
-        for place in 1..=between {
-            let octaves =
-                (step.rate / next.rate).log2() * f64::from(place) / f64::from(between + 1);
-            let crf = step.crf + complexity.halves() * octaves;
-            let rate = step.rate * (-octaves).exp2();
-            if crf <= WORST_CRF_BETWEEN && rate >= LEAST_RATE {
-                all.push(Step { crf, rate, ..*step });
-            }
+        let octaves = (step.rate / next.rate).log2() / 2.0;
+        let lower = Step {
+            crf: step.crf + complexity.halves() * octaves,
+            rate: step.rate * (-octaves).exp2(),
+            ..*step
+        };
+        let between = match complexity.halves() < NOISE_HALVES {
+            true => Step {
+                crf: next.crf - complexity.halves() * octaves,
+                side: next.side,
+                ..lower
+            },
+            false => lower,
+        };
+        let is_wide = step.rate / next.rate > WIDEST_STEP && step.rate >= GAPS_FROM;
+        if is_wide && (BEST_CRF_BETWEEN..=WORST_CRF_BETWEEN).contains(&between.crf) {
+            all.push(between);
         }
     }
     all

@@ -296,6 +296,32 @@ fn av1_of_variable_rate_has_the_key_pictures_of_the_others() {
     }
 }
 
+#[test]
+fn the_recipe_for_renditions_of_ones_own_works() {
+    let scratch = Scratch::new();
+    let page = include_str!("../../../../docs/bitrates.md");
+    let blocks = page.split("```sh\n").skip(1);
+    let recipe = blocks.map(|rest| rest.split("```").next().unwrap());
+    let recipe: String = recipe.filter(|text| text.contains("film.mov")).collect();
+    assert!(recipe.contains("reelpack verify"), "{recipe}");
+    let film = scratch.path().join("film.mov");
+    let words = [&PICTURE[..], &SOUND, &X264, &["-t", "7"]].concat();
+    media::ffmpeg(&[&words[..], &[film.to_str().unwrap()]].concat());
+    let binary = Path::new(env!("CARGO_BIN_EXE_reelpack")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let run = Command::new("sh")
+        .args(["-e", "-c", &recipe])
+        .env("PATH", format!("{}:{path}", binary.display()))
+        .current_dir(scratch.path())
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let told = String::from_utf8(run.stdout).unwrap();
+    assert!(told.contains(" 0 failed"), "{told}");
+    let master = std::fs::read_to_string(scratch.path().join("film/master.m3u8")).unwrap();
+    assert_eq!(master.matches("#EXT-X-STREAM-INF").count(), 2, "{master}");
+}
+
 /// A rendition of a package, decrypted, as one file.
 fn clear(scratch: &Scratch, package: &str, folder: &Path) -> std::path::PathBuf {
     let mut files: Vec<_> = std::fs::read_dir(folder)

@@ -167,9 +167,13 @@ fn steps_are_neither_wide_nor_narrow() {
                     let ((_, more), (crf, less)) = (of(&pair[0]), of(&pair[1]));
                     let step = more / less;
                     let is_least = less <= LEAST_PEAK + 1.0;
-                    assert!(step <= 3.3, "{factor}, {halves}: {plan:?}");
+                    // Of half bits a quality that is hardly worse: only the lowest qualities leave such gaps.
+                    assert!(
+                        step <= 4.0 || more < 640_000.0 || crf >= 31,
+                        "{factor}, {halves}: {plan:?}"
+                    );
                     assert!(step >= 1.15 || is_least, "{factor}, {halves}: {plan:?}");
-                    assert!((23..=35).contains(&crf), "{factor}, {halves}: {plan:?}");
+                    assert!((20..=35).contains(&crf), "{factor}, {halves}: {plan:?}");
                 }
             }
         }
