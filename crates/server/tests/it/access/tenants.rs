@@ -270,11 +270,11 @@ async fn sec_21_a_kid_of_another_tenant_is_nobodys_and_shadows_none() {
 }
 
 #[tokio::test]
-async fn who_looks_after_the_installation_makes_renames_and_removes_tenants() {
+async fn who_looks_after_the_installation_makes_and_renames_tenants() {
     let app = TestApp::closed().await;
     let (token, _) = app.token(&["admin"]).await;
     let admin = app.program(&token);
-    let (id, client) = app.tenant("acme", json!({"max_assets": 3})).await;
+    let (id, _) = app.tenant("acme", json!({"max_assets": 3})).await;
     let path = format!("/api/v1/tenants/{id}");
     let answer = admin.get(&path).await;
     let tag = answer.headers()["etag"].clone();
@@ -339,8 +339,22 @@ async fn who_looks_after_the_installation_makes_renames_and_removes_tenants() {
         .map(|tenant| text(&tenant["name"]))
         .collect();
     assert_eq!(names, ["Acme Films", "default"]);
+}
 
-    // Its tokens are its own; those of the installation see them when they ask.
+#[tokio::test]
+async fn a_tenant_has_tokens_of_its_own_and_is_removed_when_it_has_no_assets() {
+    let app = TestApp::closed().await;
+    let (token, _) = app.token(&["admin"]).await;
+    let admin = app.program(&token);
+    let (id, client) = app.tenant("acme", json!({})).await;
+    let path = format!("/api/v1/tenants/{id}");
+    let tag = admin.get(&path).await.headers()["etag"].clone();
+    let renamed = admin
+        .patch_json(&path, &json!({"name": "Acme Films"}))
+        .await;
+    assert_eq!(renamed.status(), StatusCode::OK);
+
+    // Those of the installation see them when they ask.
     let tokens = admin
         .get_json(&format!("/api/v1/tokens?tenant_id={id}"))
         .await;

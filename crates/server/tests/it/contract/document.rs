@@ -73,30 +73,28 @@ fn without(document: &Value, pointer: &str, name: &str) -> Value {
     })
 }
 
-#[tokio::test]
-async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
-    let whole = served().await;
+/// Documents with broken objects, and what is said of each.
+fn mutants_of_objects(whole: &Value) -> Vec<(&'static str, Value)> {
     let schemas = "/components/schemas";
     let asset = format!("{schemas}/Asset");
     let order = format!("{schemas}/PackageRequest");
-    let jobs = "/paths/~1api~1v1~1jobs/get";
-    let mutants: Vec<(&str, Value)> = vec![
+    vec![
         (
             "GET /api/v1/jobs: is gone",
-            without(&whole, "/paths", "/api/v1/jobs"),
+            without(whole, "/paths", "/api/v1/jobs"),
         ),
         (
             "DELETE /api/v1/assets/{id}: is gone",
-            without(&whole, "/paths/~1api~1v1~1assets~1{id}", "delete"),
+            without(whole, "/paths/~1api~1v1~1assets~1{id}", "delete"),
         ),
         (
             ".name: this field is gone",
-            without(&whole, &format!("{asset}/properties"), "name"),
+            without(whole, &format!("{asset}/properties"), "name"),
         ),
         (
             "the word \"dead\" is gone",
             changed(
-                &whole,
+                whole,
                 &format!("{schemas}/Job/properties/state/enum"),
                 |words| {
                     words
@@ -109,7 +107,7 @@ async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
         (
             "the word \"gone\" is gone",
             changed(
-                &whole,
+                whole,
                 &format!("{schemas}/Problem410/allOf/1/properties/code/enum"),
                 |words| {
                     *words = json!(["another"]);
@@ -118,36 +116,30 @@ async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
         ),
         (
             "the word \"cenc\" is gone",
-            changed(
-                &whole,
-                &format!("{order}/properties/scheme/enum"),
-                |words| {
-                    *words = json!(["cbcs", "none", null]);
-                },
-            ),
-        ),
-        (
-            ".scheme: it is required now",
-            changed(&whole, &order, |order| {
-                order["required"] = json!(["scheme"])
+            changed(whole, &format!("{order}/properties/scheme/enum"), |words| {
+                *words = json!(["cbcs", "none", null]);
             }),
         ),
         (
+            ".scheme: it is required now",
+            changed(whole, &order, |order| order["required"] = json!(["scheme"])),
+        ),
+        (
             ".size: the type was",
-            changed(&whole, &format!("{asset}/properties/size/type"), |kind| {
+            changed(whole, &format!("{asset}/properties/size/type"), |kind| {
                 *kind = json!("string")
             }),
         ),
         (
             ".size: the type was",
-            changed(&whole, &format!("{asset}/properties/size/type"), |kind| {
+            changed(whole, &format!("{asset}/properties/size/type"), |kind| {
                 *kind = json!(["integer", "null"]);
             }),
         ),
         (
             ".priority: the type was",
             changed(
-                &whole,
+                whole,
                 &format!("{order}/properties/priority/type"),
                 |kind| {
                     *kind = json!("integer");
@@ -155,8 +147,24 @@ async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
             ),
         ),
         (
+            ".name: it is not always there any more",
+            changed(whole, &format!("{asset}/required"), |names| {
+                names
+                    .as_array_mut()
+                    .expect("names")
+                    .retain(|name| name != "name");
+            }),
+        ),
+    ]
+}
+
+/// Documents with a broken operation, and what is said of each.
+fn mutants_of_an_operation(whole: &Value) -> Vec<(&'static str, Value)> {
+    let jobs = "/paths/~1api~1v1~1jobs/get";
+    vec![
+        (
             "GET /api/v1/jobs limit: maximum is 100 now",
-            changed(&whole, jobs, |jobs| {
+            changed(whole, jobs, |jobs| {
                 let limit = jobs["parameters"].as_array_mut().expect("parameters");
                 let limit = limit
                     .iter_mut()
@@ -167,26 +175,26 @@ async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
         ),
         (
             "GET /api/v1/jobs state: this parameter is gone",
-            changed(&whole, jobs, |jobs| {
+            changed(whole, jobs, |jobs| {
                 let all = jobs["parameters"].as_array_mut().expect("parameters");
                 all.retain(|one| one["name"] != "state");
             }),
         ),
         (
             "GET /api/v1/jobs tenant: it is new and required",
-            changed(&whole, jobs, |jobs| {
+            changed(whole, jobs, |jobs| {
                 let all = jobs["parameters"].as_array_mut().expect("parameters");
                 all.push(json!({"name": "tenant", "in": "query", "required": true, "schema": {}}));
             }),
         ),
         (
             "GET /api/v1/jobs 200: this answer is gone",
-            without(&whole, &format!("{jobs}/responses"), "200"),
+            without(whole, &format!("{jobs}/responses"), "200"),
         ),
         (
             "GET /api/v1/jobs 200: the header Request-Id is gone",
             without(
-                &whole,
+                whole,
                 &format!("{jobs}/responses/200/headers"),
                 "Request-Id",
             ),
@@ -194,27 +202,27 @@ async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
         (
             "GET /api/v1/jobs 200: it is not application/json any more",
             without(
-                &whole,
+                whole,
                 &format!("{jobs}/responses/200/content"),
                 "application/json",
             ),
         ),
         (
             "GET /api/v1/jobs: it wants more than bearer",
-            changed(&whole, &format!("{jobs}/security"), |ways| {
+            changed(whole, &format!("{jobs}/security"), |ways| {
                 *ways = json!([{"bearer": ["admin"]}, {"session": []}]);
             }),
         ),
-        (
-            ".name: it is not always there any more",
-            changed(&whole, &format!("{asset}/required"), |names| {
-                names
-                    .as_array_mut()
-                    .expect("names")
-                    .retain(|name| name != "name");
-            }),
-        ),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn what_breaks_clients_is_seen_in_mutants_of_the_document() {
+    let whole = served().await;
+    let of_objects = mutants_of_objects(&whole);
+    let mutants = of_objects
+        .into_iter()
+        .chain(mutants_of_an_operation(&whole));
     for (wanted, mutant) in mutants {
         let found = breaking::changes(&whole, &mutant);
         assert!(
