@@ -329,9 +329,10 @@ impl<'a> Walk<'a, '_> {
             if matches!(kind, TrackKind::Text | TrackKind::Other(_)) {
                 return;
             }
-            if !shared.origins.iter().any(fits) {
+            let is_of_kind = shared.origins.iter().any(|origin| origin.kind == kind);
+            if is_of_kind && !shared.origins.iter().any(fits) {
                 let what = format!(
-                    "{place} was encoded anew: no track of the sources has its decoder configuration"
+                    "{place} has another decoder configuration than the sources: encoded anew, or of another source"
                 );
                 self.book.not_checked(28, what);
             } else {

@@ -4,7 +4,7 @@ use super::claims::{Claim, holds};
 use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::{Conversion, Probe};
-use super::{Database, Page, Result, Transaction, count_on, number, paging, query};
+use super::{Database, Page, Result, Transaction, count_on, number, paging, query, quotas};
 use crate::access::Tenant;
 use crate::clock;
 use crate::order::OfAsset;
@@ -94,9 +94,13 @@ macro_rules! select {
 }
 
 /// Adds an asset as a part of a transaction.
+///
+/// # Errors
+/// Among others, one that [`quotas::beyond`] knows.
 pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     let now = clock::now_ms();
     let size = i64::try_from(new.size).unwrap_or(i64::MAX);
+    quotas::asset(tx, &new.tenant, size).await?;
     let bitrate = if new.duration_seconds > 0.0 {
         (size as f64 * 8.0 / new.duration_seconds) as i64
     } else {
@@ -147,6 +151,9 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
 
 impl Database {
     /// Adds an asset, durably.
+    ///
+    /// # Errors
+    /// Among others, one that [`quotas::beyond`] knows.
     pub(crate) async fn add_asset(&self, new: &NewAsset) -> Result<Asset> {
         self.durable(|tx| async move {
             insert(&tx, new).await?;

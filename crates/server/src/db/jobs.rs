@@ -1,7 +1,7 @@
 //! Jobs, as clients see them and change them. What workers do with them is in `claims`.
 
 use super::events::{self, EventKind};
-use super::{Database, Page, Result, Transaction, parts, query, words};
+use super::{Database, Page, Result, Transaction, parts, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
 
@@ -253,6 +253,7 @@ impl Database {
                 Some((seq, JobState::Failed | JobState::Cancelled | JobState::Dead)) => seq,
                 Some((_, state)) => return Ok(Wish::Refused(state)),
             };
+            quotas::job(&tx, tenant).await?;
             let job = query(
                 "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, deaths = 0, \
                  error = NULL, cancel_requested = FALSE, pause_requested = FALSE, run_at_ms = 0, started_at_ms = NULL, \

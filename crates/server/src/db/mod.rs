@@ -81,6 +81,7 @@ pub(crate) mod playback;
 pub(crate) mod probe;
 mod query;
 pub(crate) mod queue;
+pub(crate) mod quotas;
 pub(crate) mod rescue;
 #[cfg(test)]
 #[path = "../../tests/it/support/engines.rs"]

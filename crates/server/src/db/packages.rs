@@ -5,7 +5,7 @@ use super::events::{self, EventKind};
 use super::extras;
 use super::jobs::{Job, JobState, pictures_done, progress};
 use super::playback::Policy;
-use super::{Database, Page, Result, Transaction, count_on, number, query, words};
+use super::{Database, Page, Result, Transaction, count_on, number, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
 use crate::keys::Place;
@@ -276,9 +276,13 @@ impl Database {
     /// Adds a package and the job that makes it, in one durable transaction.
     ///
     /// `None` when the asset is gone. Returns the package's number.
+    ///
+    /// # Errors
+    /// Among others, one that [`quotas::beyond`] knows.
     pub(crate) async fn add_package(&self, new: &NewPackage) -> Result<Option<i64>> {
         let now = clock::now_ms();
         self.durable(|tx| async move {
+            quotas::job(&tx, &new.tenant).await?;
             let package = query(concat!(
                 "INSERT INTO packages (packaged_content_id, id, input_content_id, code, status, scheme, encrypt, \
                  segment_duration_ms, ladder, extras, loudness_lufs, replaces, retire_after_ms, created_at_ms, updated_at_ms) \

@@ -1,7 +1,7 @@
 //! Uploads: how much of each has come, and what became of it.
 
 use super::assets::NewAsset;
-use super::{Database, Page, Result, idempotency, query, words};
+use super::{Database, Page, Result, idempotency, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
 
@@ -175,6 +175,9 @@ macro_rules! select {
 
 impl Database {
     /// Begins an upload, durably, when it keeps the limits.
+    ///
+    /// # Errors
+    /// Among others, one that [`quotas::beyond`] knows.
     pub(crate) async fn add_upload(&self, new: &NewUpload<'_>) -> Result<Admission> {
         let now = clock::now_ms();
         self.durable(|tx| async move {
@@ -192,6 +195,7 @@ impl Database {
             if bytes.saturating_add(new.length.unwrap_or(0)) > new.max_bytes {
                 return Ok(Admission::OverQuota);
             }
+            quotas::upload(&tx, new.tenant, new.length.unwrap_or(0)).await?;
             let state = match new.length {
                 Some(0) => State::Finishing,
                 _ => State::Receiving,
@@ -330,6 +334,9 @@ impl Database {
     }
 
     /// Makes the asset of a whole upload, durably and once. Whether it was this time.
+    ///
+    /// # Errors
+    /// Among others, one that [`quotas::beyond`] knows.
     pub(crate) async fn finish_upload(
         &self,
         id: &str,

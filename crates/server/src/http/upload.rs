@@ -5,6 +5,7 @@ use super::slow;
 use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::assets::Asset;
+use crate::db::quotas::Beyond;
 use crate::id;
 use crate::storage::Upload;
 use crate::uploads::examine::{Delivered, Demand, display_name, examine_any};
@@ -33,7 +34,7 @@ pub(super) async fn receive(
             let text = "must be a file, with a file name, not a text";
             return Err(Problem::field(FIELD, text));
         };
-        let upload = store(shared, field).await?;
+        let upload = store(shared, tenant, field).await?;
         let (shared, tenant) = (shared.clone(), tenant.clone());
         // A task of its own, because the work of a request ends when its client goes away.
         let added = tokio::spawn(async move { add(&shared, tenant, upload, name, demand).await });
@@ -46,15 +47,25 @@ pub(super) async fn receive(
 }
 
 /// Streams a field to the disk.
-async fn store(shared: &Arc<Shared>, mut field: Field<'_>) -> Result<Upload> {
+async fn store(shared: &Arc<Shared>, tenant: &Tenant, mut field: Field<'_>) -> Result<Upload> {
     let storage = shared.clone();
     let most = shared.uploads.limits.max_size;
+    // None of the tenant's uploads is left out; the asset is counted once more when it is named.
+    let left = shared.db.bytes_left(tenant, "").await?;
+    let left = left.map(|left| u64::try_from(left).unwrap_or(0));
     let mut upload = super::blocking(move || Ok(storage.storage.receive()?)).await?;
     let mut batch = Vec::with_capacity(BATCH_BYTES);
     loop {
         let chunk = field.chunk().await.map_err(broken_form)?;
         batch.extend_from_slice(chunk.as_deref().unwrap_or_default());
-        if upload.size() + batch.len() as u64 > most {
+        let size = upload.size() + batch.len() as u64;
+        if let Some(left) = left
+            && size > left
+        {
+            let left = i64::try_from(left).unwrap_or(i64::MAX);
+            return Err(Beyond::Bytes { left }.into());
+        }
+        if size > most {
             return Err(Problem::too_large(format!(
                 "a file may have {most} bytes at most"
             )));

@@ -16,7 +16,7 @@ use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::uploads::{self as rows, Kind, State as Stage};
 use crate::uploads::sum;
-use crate::uploads::{Wanted, begin, examine};
+use crate::uploads::{Wanted, begin, examine, most};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -236,7 +236,7 @@ async fn set_length(shared: &Shared, row: &rows::Upload, length: u64) -> Result<
     if same {
         return Ok(());
     }
-    let most = shared.uploads.limits.max_size;
+    let most = most(shared, row).await?;
     if length > most {
         return Err(Problem::too_large(format!(
             "a file may have {most} bytes at most"

@@ -107,6 +107,14 @@ pub(crate) async fn room(shared: &Shared, length: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// Most bytes that an upload may bring: as many as any file, or as its tenant has left.
+pub(crate) async fn most(shared: &Shared, row: &Upload) -> crate::db::Result<u64> {
+    let most = shared.uploads.limits.max_size;
+    let left = shared.db.bytes_left(&row.tenant_id, &row.id).await?;
+    let left = left.map(|left| u64::try_from(left).unwrap_or(0));
+    Ok(left.map_or(most, |left| left.min(most)))
+}
+
 async fn make_file(shared: &Arc<Shared>, id: &str) -> std::io::Result<()> {
     let (shared, id) = (shared.clone(), id.to_owned());
     let made = tokio::task::spawn_blocking(move || shared.uploads.incoming.create(&id));

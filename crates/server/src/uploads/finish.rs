@@ -4,6 +4,7 @@ use super::Halt;
 use super::examine::{Delivered, Demand, Fault, Findings, examine_any};
 use super::slots::Holding;
 use crate::app::Shared;
+use crate::db::quotas;
 use crate::db::uploads::{End, Upload};
 use crate::storage::{KeptSource, Recorded};
 use sha2::{Digest, Sha256};
@@ -40,8 +41,18 @@ pub(crate) async fn finish(
                 size: kept.recorded.size,
             });
             let until = shared.uploads.expires_at_ms();
-            if shared.db.finish_upload(&row.id, &new, until).await? {
-                kept.done();
+            match shared.db.finish_upload(&row.id, &new, until).await {
+                Ok(true) => kept.done(),
+                // Somebody else was quicker.
+                Ok(false) => {}
+                Err(error) => match quotas::beyond(&error) {
+                    // The tenant filled up while it came in: the bytes go, the reason stays.
+                    Some(beyond) => {
+                        let reason = beyond.to_string();
+                        return end(shared, &row.id, End::Failed, &reason).await;
+                    }
+                    None => return Err(error.into()),
+                },
             }
             crash_point!("tus.named");
             shared.uploads.incoming.remove(&row.id)?;

@@ -15,7 +15,7 @@ pub(crate) mod sum;
 mod sweep;
 mod writer;
 
-pub(crate) use begin::{Refusal, Wanted, begin};
+pub(crate) use begin::{Refusal, Wanted, begin, most};
 pub(crate) use finish::finish;
 pub use limits::UploadLimits;
 pub(crate) use sweep::{resume, start};

@@ -30,6 +30,8 @@ pub(crate) struct Writer {
     id: String,
     /// Length of the whole, when it is known.
     length: Option<u64>,
+    /// How many bytes may come when it is not.
+    most: u64,
     recorded: u64,
     recorded_at: Instant,
     /// What came in and is not written yet.
@@ -64,12 +66,13 @@ impl Disk {
 }
 
 impl Writer {
-    /// Goes on with an upload where its record ends. With a `sum`, nothing counts until all came and the sum is right.
+    /// Goes on with an upload where its record ends, to `most` bytes, where nobody said how many come. With a `sum`, nothing counts until all
+    /// came and the sum is right.
     pub(crate) fn new(
         shared: &Arc<Shared>,
         row: &Upload,
         mut holding: Holding,
-        partial: Partial,
+        (partial, most): (Partial, u64),
         sum: Option<Sum>,
     ) -> Self {
         let end = partial.end();
@@ -84,6 +87,7 @@ impl Writer {
             holding,
             id: row.id.clone(),
             length: row.length(),
+            most,
             recorded: end,
             recorded_at: Instant::now(),
             batch: Vec::new(),
@@ -151,7 +155,7 @@ impl Writer {
     }
 
     fn limit(&self) -> u64 {
-        self.length.unwrap_or(self.uploads().limits.max_size)
+        self.length.unwrap_or(self.most)
     }
 
     fn is_summed(&self) -> bool {

@@ -1,9 +1,13 @@
 //! What other parts of the server say went wrong, as problems.
 
 use super::{Kind, Problem};
+use crate::db::quotas::Beyond;
 
 impl From<crate::db::Error> for Problem {
     fn from(error: crate::db::Error) -> Self {
+        if let Some(beyond) = crate::db::quotas::beyond(&error) {
+            return beyond.into();
+        }
         if crate::db::is_disk_full(&error) {
             return Self::storage_full();
         }
@@ -13,6 +17,16 @@ impl From<crate::db::Error> for Problem {
             return Self::new(Kind::DatabaseAway, text);
         }
         Self::internal(format_args!("database: {error}"))
+    }
+}
+
+impl From<Beyond> for Problem {
+    fn from(beyond: Beyond) -> Self {
+        match beyond {
+            Beyond::Gone => Self::new(Kind::Unauthorized, beyond.to_string()),
+            Beyond::File { .. } => Self::too_large(beyond.to_string()),
+            _ => Self::new(Kind::TenantQuota, beyond.to_string()),
+        }
     }
 }
 

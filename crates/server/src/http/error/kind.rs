@@ -61,6 +61,7 @@ kinds! {
     503 DatabaseAway "database_away" "The database does not answer",
     503 Stopping "stopping" "The server is stopping",
     503 StorageUnavailable "storage_unavailable" "The storage does not answer",
+    507 TenantQuota "tenant_quota" "The tenant may not have more",
     507 QuotaReached "upload_quota" "Unfinished uploads may not hold more",
     507 StorageFull "storage_full" "The server's disk is full",
 }

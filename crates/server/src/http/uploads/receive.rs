@@ -8,7 +8,7 @@ use crate::http::slow;
 use crate::storage::resumable::Opened;
 use crate::uploads::slots::Holding;
 use crate::uploads::sum::Sum;
-use crate::uploads::{Halt, Writer, finish};
+use crate::uploads::{Halt, Writer, finish, most};
 use axum::body::Body;
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -82,7 +82,8 @@ async fn append(
         State::Finishing => return examined(shared, row, holding).await,
         _ => return settled(row),
     }
-    let limit = row.length().unwrap_or(shared.uploads.limits.max_size);
+    let most = most(shared, &row).await?;
+    let limit = row.length().unwrap_or(most);
     if content_length.is_some_and(|count| offset.saturating_add(count) > limit) {
         return Err(Halt::TooLarge(limit).into());
     }
@@ -95,7 +96,7 @@ async fn append(
             ));
         }
     };
-    let mut writer = Writer::new(shared, &row, holding, partial, sum);
+    let mut writer = Writer::new(shared, &row, holding, (partial, most), sum);
     let ended = copy(shared, &mut writer, body).await;
     let ended = match ended {
         Ok(Ended::Well) => writer.check().await.map(|()| Ended::Well),

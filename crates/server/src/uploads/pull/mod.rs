@@ -185,7 +185,7 @@ async fn attempt(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<
     };
     if answer.status() == StatusCode::OK {
         let length = answer.content_length();
-        if let Some(reason) = too_much(shared, length).await? {
+        if let Some(reason) = too_much(shared, &row, length).await? {
             return Ok(Attempt::Never(reason));
         }
         let validator = strong_etag(&answer);
@@ -208,8 +208,12 @@ async fn attempt(shared: &Arc<Shared>, row: Upload, holding: Holding) -> Result<
 }
 
 /// Why a file of this length is not begun.
-async fn too_much(shared: &Shared, length: Option<u64>) -> Result<Option<String>, Halt> {
-    let most = shared.uploads.limits.max_size;
+async fn too_much(
+    shared: &Shared,
+    row: &Upload,
+    length: Option<u64>,
+) -> Result<Option<String>, Halt> {
+    let most = begin::most(shared, row).await?;
     if length.is_some_and(|length| length > most) {
         return Ok(Some(format!("the file is larger than {most} bytes")));
     }
@@ -229,6 +233,7 @@ async fn receive(
     holding: Holding,
     mut answer: Response,
 ) -> Result<Attempt, Halt> {
+    let most = begin::most(shared, row).await?;
     let partial = match shared.uploads.incoming.hold(&row.id, row.received())? {
         Opened::Here(partial) => partial,
         Opened::Held => return Ok(Attempt::LetGo),
@@ -238,7 +243,7 @@ async fn receive(
             ));
         }
     };
-    let mut writer = Writer::new(shared, row, holding, partial, None);
+    let mut writer = Writer::new(shared, row, holding, (partial, most), None);
     let ended = copy(shared, &mut writer, &mut answer).await;
     let kept = writer.keep().await;
     match (ended, kept) {

@@ -427,3 +427,52 @@ async fn who_looks_after_a_tenant_does_not_look_after_the_installation() {
         problem(list, 404, "not_found").await;
     }
 }
+
+#[tokio::test]
+async fn what_a_tenant_may_have_is_exact_and_leaves_others_alone() {
+    let app = TestApp::closed().await;
+    let (_, few) = app.tenant("acme", json!({"max_assets": 3})).await;
+    let bytes = std::fs::read(clips::numbered(0)).expect("the clip");
+    let size = bytes.len();
+    let (_, small) = app
+        .tenant("globex", json!({"max_bytes": size + size / 2}))
+        .await;
+    let (_, busy) = app.tenant("initech", json!({"max_jobs": 0})).await;
+
+    // A hundred at once.
+    let at_once = (0..100).map(|number| {
+        few.post_file(
+            "/api/v1/assets",
+            "clip.mp4",
+            [bytes.as_slice(), &free_box(number)].concat(),
+        )
+    });
+    let answers = futures_util::future::join_all(at_once).await;
+    let (taken, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.status() == StatusCode::CREATED);
+    assert_eq!((taken.len(), refused.len()), (3, 97));
+    for answer in refused {
+        problem(answer, 507, "tenant_quota").await;
+    }
+    let list = few.get_json("/api/v1/assets").await;
+    assert_eq!(list["data"].as_array().map(Vec::len), Some(3));
+
+    small.upload(&clips::numbered(0)).await;
+    let another = small
+        .post_file("/api/v1/assets", "clip.mp4", bytes.clone())
+        .await;
+    problem(another, 507, "tenant_quota").await;
+
+    let asset = busy.upload(&clips::numbered(0)).await;
+    let path = format!("/api/v1/assets/{}/packages", text(&asset["id"]));
+    problem(busy.post_json(&path, &json!({})).await, 507, "tenant_quota").await;
+    // Those without limits notice nothing.
+    let (_, other) = app.tenant("hooli", json!({})).await;
+    other.upload(&clips::numbered(0)).await;
+}
+
+/// A `free` box that makes a file another one.
+fn free_box(number: u8) -> Vec<u8> {
+    [9_u32.to_be_bytes().as_slice(), b"free", &[number]].concat()
+}
