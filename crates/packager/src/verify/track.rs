@@ -323,28 +323,33 @@ impl<'a> Walk<'a, '_> {
         let origin =
             best.and_then(|(.., index, lead)| Some((index, shared.origins.get(index)?, lead)));
         let Some((index, origin, lead)) = origin else {
-            // Text that was made of a file of subtitles has no samples anywhere.
-            let kind = self.init.kind;
-            let fits = |origin: &Origin<'_>| origin.fits(kind, &self.init.moov);
-            if matches!(kind, TrackKind::Text | TrackKind::Other(_)) {
-                return;
-            }
-            let is_of_kind = shared.origins.iter().any(|origin| origin.kind == kind);
-            if is_of_kind && !shared.origins.iter().any(fits) {
-                let what = format!(
-                    "{place} has another decoder configuration than the sources: encoded anew, or of another source"
-                );
-                self.book.not_checked(28, what);
-            } else {
-                let what = "no track of the sources has samples of these sizes";
-                self.book.must(28, &place, what);
-            }
+            self.without_origin(shared.origins, &place);
             return;
         };
         shared.used.insert(index);
         let comparison =
             Comparison::new(self.book, origin.clone(), lead, &place, self.init.timescale);
         self.comparison = Some(comparison);
+    }
+
+    /// Check 28 of a rendition whose samples no source has.
+    fn without_origin(&mut self, origins: &[Origin<'_>], place: &String) {
+        let kind = self.init.kind;
+        // Text that was made of a file of subtitles has no samples anywhere.
+        if matches!(kind, TrackKind::Text | TrackKind::Other(_)) {
+            return;
+        }
+        let is_of_kind = origins.iter().any(|origin| origin.kind == kind);
+        let fits = |origin: &Origin<'_>| origin.fits(kind, &self.init.moov);
+        if is_of_kind && !origins.iter().any(fits) {
+            let what = format!(
+                "{place} has another decoder configuration than the sources: encoded anew, or of another source"
+            );
+            self.book.not_checked(28, what);
+        } else {
+            let what = "no track of the sources has samples of these sizes";
+            self.book.must(28, place, what);
+        }
     }
 
     /// Checks 13, 14 and 18.
