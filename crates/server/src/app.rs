@@ -276,6 +276,10 @@ impl App {
             listeners.shutdown().await;
         }
         shared.db.close().await;
+        // A child that is being started has all that is open here until it runs, and the lock with it.
+        if let Err(error) = shared.storage.unlock() {
+            tracing::error!(%error, "the lock of the data folder is kept until this process ends");
+        }
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Storage {
     grace: Duration,
     sweep_every: Duration,
     /// Locked as long as it is open; a server has it, a helper beside it has not.
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 /// The back ends.
@@ -107,11 +107,16 @@ impl Storage {
         };
         let lock = File::create(&path).map_err(at)?;
         match lock.try_lock() {
-            Ok(()) => storage._lock = Some(lock),
+            Ok(()) => storage.lock = Some(lock),
             Err(fs::TryLockError::WouldBlock) => return Err(OpenError::Held(storage.root)),
             Err(fs::TryLockError::Error(source)) => return Err(at(source)),
         }
         Ok(storage)
+    }
+
+    /// Lets another server have the data folder, whoever still holds this value.
+    pub(crate) fn unlock(&self) -> std::io::Result<()> {
+        self.lock.as_ref().map_or(Ok(()), File::unlock)
     }
 
     /// The same without the lock, for a worker or a helper that may run beside a server.
@@ -134,7 +139,7 @@ impl Storage {
             keep_work: config.keep_work,
             grace: config.grace,
             sweep_every: config.sweep_every,
-            _lock: None,
+            lock: None,
         })
     }
 
