@@ -131,7 +131,7 @@ impl Plan {
             let text = track.render_cues(
                 cues,
                 object.segment,
-                (start_ms, self.end_in(1000).unsigned_abs()),
+                (start_ms, self.end_ms().unsigned_abs()),
             );
             output.put(text.as_bytes())?;
             return Ok(output.facts(0));

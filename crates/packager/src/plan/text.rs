@@ -69,7 +69,7 @@ impl Planner<'_> {
     /// with; what would be shown before or after is left out.
     pub(super) fn stretch_text(&mut self) {
         let plan = &mut self.plan;
-        let (start, end_ms, media) = (plan.start_seconds(), plan.end_in(1000), plan.media_ends());
+        let (start, end_ms, media) = (plan.start_seconds(), plan.end_ms(), plan.media_ends());
         for (rendition, track) in plan.renditions.iter_mut().zip(&mut plan.tracks) {
             let timescale = track.facts.timescale;
             let own_end_ms = latest(&[(track.end, timescale)], 1000);
@@ -159,9 +159,9 @@ impl Plan {
         starts.fold(f64::INFINITY, f64::min).max(0.0)
     }
 
-    /// When the last picture and the last sound are over, in ticks of `timescale` on the movies' timeline, rounded up.
-    pub(super) fn end_in(&self, timescale: u32) -> i64 {
-        latest(&self.media_ends(), timescale)
+    /// When the last picture and the last sound are over, in milliseconds of the movies' timeline, rounded up.
+    pub(super) fn end_ms(&self) -> i64 {
+        latest(&self.media_ends(), 1000)
     }
 
     /// When each picture and sound is over, in ticks of the movies' timeline, and how many are a second.
