@@ -52,6 +52,7 @@ run kill cargo test --locked --package reelpack --test it -- kill --nocapture
 run queue cargo test --locked --package server --lib -- queue --nocapture --test-threads 1
 run replace cargo test --locked --package server --test it -- readers_see --nocapture
 run database cargo test --locked --package server --test it -- database_away --nocapture
+run mutants cargo test --locked --package packager --test it -- mutants --nocapture
 run contract cargo test --locked --package server --test it -- schemathesis --nocapture
 for script in "$ROOT"/scripts/torture/*.sh; do
     [[ -x $script ]] || continue
