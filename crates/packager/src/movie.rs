@@ -14,9 +14,9 @@ mod sync;
 mod text;
 mod timing;
 
-use crate::sample::{MAX_SAMPLES, ProgressiveTable, SampleTable};
+use crate::sample::{FragmentedTable, MAX_SAMPLES, ProgressiveTable, SampleTable};
 use crate::{Error, Source};
-use bmff::boxes::{Hdlr, Mdhd, Mvhd, Tkhd};
+use bmff::boxes::{Hdlr, Mdhd, Mvhd, Stsz, Tkhd};
 use bmff::{BoxView, FourCc};
 pub(crate) use entry::{
     AudioEntry, Colour, Parsed, SampleEntry, TextEntry, VideoConfig, VideoEntry,
@@ -252,6 +252,19 @@ fn check_bytes(bytes: u64, size: u64) -> Result<(), Error> {
     }
 }
 
+/// Whether a `stbl` has samples of its own: those of a file that goes on in fragments may all be there, and its tables
+/// are nobody's then, or left out.
+fn places_samples(stbl: &BoxView<'_>) -> Result<bool, Error> {
+    let sizes = match stbl.child(b"stsz")? {
+        Some(stsz) => Some(stsz),
+        None => stbl.child(b"stz2")?,
+    };
+    Ok(match sizes {
+        Some(sizes) => Stsz::parse(&sizes)?.count > 0,
+        None => false,
+    })
+}
+
 /// A track whose samples are not all known yet.
 struct TrackBuilder {
     id: u32,
@@ -294,12 +307,16 @@ impl TrackBuilder {
         let entry = entry::parse(&stsd, kind)?;
         let timing = Timing::parse(trak, movie_timescale, mdhd.timescale, fragmented)?;
         let base = layout.moov.offset;
-        let (samples, highest_description) = if layout.has_fragments {
-            (SampleTable::Fragmented(Default::default()), 1)
+        let (samples, highest_description) = if layout.has_fragments && !places_samples(&stbl)? {
+            (SampleTable::Fragmented(FragmentedTable::default()), 1)
         } else {
             let table = ProgressiveTable::parse(&stbl, moov, base)?;
             let highest = table.highest_description();
-            (SampleTable::Progressive(table), highest)
+            let samples = match layout.has_fragments {
+                true => SampleTable::Fragmented(FragmentedTable::behind(table)),
+                false => SampleTable::Progressive(table),
+            };
+            (samples, highest)
         };
         Ok(Self {
             id: header.track_id,

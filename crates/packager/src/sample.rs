@@ -84,7 +84,7 @@ impl SampleTable {
     pub fn description(&self, cursor: &SampleCursor) -> u32 {
         match self {
             Self::Progressive(table) => table.description(cursor),
-            Self::Fragmented(_) => 1,
+            Self::Fragmented(table) => table.description(cursor),
             Self::Looked(table, _) => table.description(cursor),
         }
     }

@@ -39,7 +39,7 @@ pub(super) fn collect(
 ) -> Result<(), Error> {
     let mut collector = Collector {
         defaults: track_defaults(moov)?,
-        next_dts: HashMap::new(),
+        next_dts: tracks.iter().map(TrackBuilder::head_end).collect(),
         samples: 0,
         boxes_left: MAX_BOXES,
     };
@@ -68,6 +68,14 @@ pub(super) fn collect(
 }
 
 impl TrackBuilder {
+    /// Its id, and the decode time behind the samples of the `moov`.
+    fn head_end(&self) -> (u32, u64) {
+        match &self.samples {
+            SampleTable::Fragmented(table) => (self.id, table.head_ticks()),
+            SampleTable::Progressive(_) | SampleTable::Looked(..) => (self.id, 0),
+        }
+    }
+
     /// Bytes of the runs in memory.
     fn index_len(&self) -> usize {
         match &self.samples {

@@ -1,11 +1,13 @@
 //! Runs of samples in movie fragments (ISO/IEC 14496-12, 8.8).
 
-use super::{Sample, SampleCursor, word};
+use super::{ProgressiveTable, Sample, SampleCursor, word};
 use bmff::boxes::Trun;
 
 /// The runs of one track, in file order.
 #[derive(Debug, Default)]
 pub(crate) struct FragmentedTable {
+    /// Samples that the `moov` places itself, before all fragments (8.8.1).
+    head: Option<ProgressiveTable>,
     runs: Vec<Run>,
     /// Bytes of the entries of all runs.
     entries_len: usize,
@@ -41,6 +43,35 @@ pub(crate) struct Run {
 const NON_SYNC: u32 = 0x0001_0000;
 
 impl FragmentedTable {
+    /// A table that begins with the samples of the `moov`, when it has any.
+    pub fn behind(head: ProgressiveTable) -> Self {
+        let mut cursor = SampleCursor::default();
+        let mut table = Self::default();
+        while let Some(sample) = head.next(&mut cursor) {
+            table.last_dts = sample.dts;
+            table.count += 1;
+        }
+        table.head = (table.count > 0).then_some(head);
+        table
+    }
+
+    /// Decode time behind the samples of the `moov`.
+    pub fn head_ticks(&self) -> u64 {
+        let mut cursor = SampleCursor::default();
+        while let Some(head) = &self.head
+            && head.next(&mut cursor).is_some()
+        {}
+        cursor.dts
+    }
+
+    /// Number of the sample entry of the sample before a cursor; that of fragments is said elsewhere, and 1 here.
+    pub fn description(&self, cursor: &SampleCursor) -> u32 {
+        match &self.head {
+            Some(head) if cursor.index <= head.count() => head.description(cursor),
+            _ => 1,
+        }
+    }
+
     /// Whether a run that is decoded from `dts` on can follow: not before the last sample, nor so much
     /// later that the time between has no 32 bits.
     pub fn accepts(&self, dts: u64) -> bool {
@@ -90,23 +121,43 @@ impl FragmentedTable {
             self.count -= u64::from(last.count);
             self.runs.pop();
         }
+        if let Some(head) = &mut self.head {
+            head.truncate(count);
+            self.count = head.count();
+        }
     }
 
     /// The sample at the cursor; moves the cursor behind it.
     pub fn next(&self, cursor: &mut SampleCursor) -> Option<Sample> {
+        match &self.head {
+            Some(head) if cursor.index < head.count() => self.next_of_head(head, cursor),
+            _ => self.next_of_runs(cursor),
+        }
+    }
+
+    fn next_of_head(&self, head: &ProgressiveTable, cursor: &mut SampleCursor) -> Option<Sample> {
+        let mut sample = head.next(cursor)?;
+        if cursor.index == head.count() {
+            cursor.left_in_chunk = 0;
+            if let Some(run) = self.runs.first() {
+                sample.duration = lasting_until(&sample, run);
+            }
+        }
+        Some(sample)
+    }
+
+    fn next_of_runs(&self, cursor: &mut SampleCursor) -> Option<Sample> {
         let run = self.runs.get(cursor.run)?;
         if cursor.in_run == 0 {
             cursor.dts = run.dts;
             cursor.offset = run.offset;
         }
         let mut sample = Self::sample(run, cursor.in_run, cursor.dts, cursor.offset);
-        // Decode times of the next run count, whatever the durations say: the last sample lasts until then.
         if let (true, Some(next)) = (
             cursor.in_run + 1 == run.count,
             self.runs.get(cursor.run + 1),
         ) {
-            let until = next.dts.saturating_sub(sample.dts);
-            sample.duration = u32::try_from(until).unwrap_or(sample.duration);
+            sample.duration = lasting_until(&sample, next);
         }
         cursor.index += 1;
         cursor.in_run += 1;
@@ -144,4 +195,10 @@ impl FragmentedTable {
             closed: false,
         }
     }
+}
+
+/// Decode times of the next run count, whatever the durations say: the last sample before it lasts until then.
+fn lasting_until(sample: &Sample, next: &Run) -> u32 {
+    let until = next.dts.saturating_sub(sample.dts);
+    u32::try_from(until).unwrap_or(sample.duration)
 }
