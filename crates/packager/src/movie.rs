@@ -109,6 +109,27 @@ impl Movie {
     }
 }
 
+impl Movie {
+    /// Whether its pictures would be without a sound that it has, because nothing here knows the codec, or no browser plays
+    /// it beside pictures.
+    pub fn would_be_silent(&self) -> bool {
+        let can_be = |track: &&Track| track.packageable == Packageable::Yes;
+        let pictures = |track: &&Track| track.kind == TrackKind::Video;
+        let mut sounds = self
+            .tracks
+            .iter()
+            .filter(|track| track.kind == TrackKind::Audio)
+            .peekable();
+        let lost = |track: &Track| track.is_mp3() || track.has_unknown_codec();
+        self.tracks
+            .iter()
+            .filter(pictures)
+            .any(|track| can_be(&track))
+            && sounds.peek().is_some()
+            && sounds.all(lost)
+    }
+}
+
 /// What a track is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackKind {
@@ -484,6 +505,12 @@ impl Track {
     /// Whether its codec is one that nothing here knows, so that only encoding it anew would help.
     pub fn has_unknown_codec(&self) -> bool {
         !KNOWN_ENTRIES.contains(&self.codec.fourcc.as_str())
+    }
+
+    /// Whether it is MP3, which is packaged alone only: players refuse a presentation whose sound they do not
+    /// know (tried in Chromium 156, clear and encrypted).
+    pub(crate) fn is_mp3(&self) -> bool {
+        matches!(self.codec.rfc6381.as_str(), "mp4a.69" | "mp4a.6B")
     }
 
     /// Width and height of the picture as it is shown, in lowest terms; 0 without a picture.

@@ -17,6 +17,8 @@ use transcode::{Complaints, Pictures};
 pub fn complaints(file: &File) -> io::Result<Option<Complaints>> {
     match packager::probe(file) {
         Ok(movie) if movie.has_only_unknown_codecs() => Ok(Some(Complaints::default())),
+        // The sound alone is encoded then: who converts judges each track by its codec.
+        Ok(movie) if movie.would_be_silent() => Ok(Some(flaws(&movie))),
         Ok(movie) => Ok(Some(flaws(&movie)).filter(|found| !found.is_empty())),
         Err(packager::Error::Unsupported(_) | packager::Error::InvalidInput(_)) => {
             let foreign = transcode::is_foreign(file)?;

@@ -44,7 +44,7 @@ pub(super) fn choose(movies: &[Movie]) -> Result<(Vec<Chosen<'_>>, Vec<Warning>)
     let mut tracks = Vec::new();
     for kind in [TrackKind::Video, TrackKind::Audio, TrackKind::Text] {
         for (input, track) in all().filter(|(_, track)| track.kind == kind && track.can_be()) {
-            if kind == TrackKind::Video || !has_picture || !is_mp3(track) {
+            if kind == TrackKind::Video || !has_picture || !track.is_mp3() {
                 tracks.push((input, track));
             }
         }
@@ -133,12 +133,6 @@ fn left_out(track: &Track, place: &str) -> Warning {
         track.kind.name(),
         track.codec.rfc6381
     ))
-}
-
-/// Whether a track is MP3, which is packaged alone only: players refuse a presentation whose sound they do not
-/// know (tried in Chromium 156, clear and encrypted).
-fn is_mp3(track: &Track) -> bool {
-    matches!(track.codec.rfc6381.as_str(), "mp4a.69" | "mp4a.6B")
 }
 
 /// Folder names: `video`, or `video-<lines>p` when there are several; `audio`, or `audio-<language>`; `text`, or

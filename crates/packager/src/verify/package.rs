@@ -325,14 +325,15 @@ impl Run<'_> {
                     self.book.add(17, level, &segment.at, what);
                 }
             }
+            let least = target.map_or(usual * 0.1, |target| target * 0.5 - frame);
             let stray = track.init.kind == TrackKind::Audio
                 && track.segments.len() > pieces
-                && last < usual * 0.1;
+                && last < least;
             if let (true, Some(segment)) = (stray, track.segments.last()) {
                 let what = format!(
                     "a stray piece of {last:.3} s of sound behind the last segment of the picture"
                 );
-                self.book.must(17, &segment.at, what);
+                self.book.add(17, level, &segment.at, what);
             }
         }
     }

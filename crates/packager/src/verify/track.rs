@@ -54,8 +54,10 @@ pub(super) struct SegmentFacts {
     pub bytes: u64,
     /// When its first sample is shown, in ticks after the edit list.
     pub start: i64,
-    /// Behind its last sample.
+    /// Behind the sample that is shown last.
     pub end: i64,
+    /// When the sample that is decoded last is shown.
+    pub last_decoded: i64,
     /// Σ of durations, in ticks.
     pub ticks: u64,
     /// Number of samples.
@@ -408,6 +410,7 @@ impl<'a> Walk<'a, '_> {
             bytes: end - begin,
             start,
             end: ends.max().unwrap_or(0),
+            last_decoded: samples.last().map_or(0, shown),
             ticks: samples
                 .iter()
                 .map(|sample| u64::from(sample.duration))

@@ -258,7 +258,8 @@ fn bandwidth(
     });
 }
 
-/// Check 38: the MPD's duration is that of the longest track.
+/// Check 38: the MPD's duration is that of the longest track. An edit list may end it amid pictures that are in the
+/// package only because others, which are decoded later, need them.
 pub(super) fn presented(book: &mut Book, mpd: &Mpd, tracks: &[Track]) {
     let of_periods = mpd
         .root
@@ -273,6 +274,7 @@ pub(super) fn presented(book: &mut Book, mpd: &Mpd, tracks: &[Track]) {
     }
     let mut end: f64 = 0.0;
     let mut media_end: f64 = 0.0;
+    let mut needed: f64 = 0.0;
     let mut frame: f64 = 0.0;
     for representation in mpd
         .representations
@@ -291,20 +293,19 @@ pub(super) fn presented(book: &mut Book, mpd: &Mpd, tracks: &[Track]) {
         let listed =
             listed.filter(|_| representation.has_timeline || representation.index.is_some());
         let listed = listed.map(|(time, length)| {
-            let seconds = |ticks: u64| ticks as f64 / representation.timescale as f64 - offset;
-            let end = seconds(time.saturating_add(length));
-            // Where an edit list ends the presentation, an index does not say.
-            match representation.index {
-                Some(_) if total > seconds(time) => end.min(total),
-                _ => end,
-            }
+            time.saturating_add(length) as f64 / representation.timescale as f64 - offset
         });
-        end = end.max(listed.unwrap_or(media));
+        let listed = listed.unwrap_or(media);
+        let last = track.segments.last();
+        let last_decoded = last.map_or(0.0, |last| track.seconds(last.last_decoded) - offset);
+        end = end.max(listed);
         media_end = media_end.max(media);
+        needed = needed.max(last_decoded.min(listed - track.frame_seconds()));
         frame = frame.max(track.frame_seconds());
     }
     if end > 0.0 {
-        let right = (total - end).abs() <= frame + 1e-3 && total <= media_end + frame + 1e-3;
+        let longest = end.min(media_end) + frame + 1e-3;
+        let right = (needed - 1e-3..=longest).contains(&total);
         book.ensure(38, right, &mpd.path, || {
             format!(
                 "the MPD lasts {total:.3} s, its segments {end:.3} s, the media {media_end:.3} s"
