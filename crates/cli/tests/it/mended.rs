@@ -103,6 +103,32 @@ fn times_that_stand_still_are_spread() {
 }
 
 #[test]
+fn a_cut_between_key_pictures_is_made_where_browsers_can_begin() {
+    let scratch = Scratch::new();
+    generate(&scratch, &format!("{PICTURE} {H264} -g 50"), "whole.mp4");
+    let whole = scratch.path().join("whole.mp4");
+    // ffmpeg keeps the pictures from the key picture on, and lets the edit list begin later.
+    let words = format!("-ss 1 -i {} -c copy", whole.display());
+    let report = check(&words, "cut.mp4", true, "1.000 s behind a key picture");
+    let seconds = report["duration_seconds"].as_f64().unwrap();
+    assert!((seconds - 2.0).abs() < 0.05, "{report}");
+}
+
+#[test]
+fn sound_that_is_not_played_beside_pictures_is_encoded_anew_not_lost() {
+    let sound = "-f lavfi -i sine=frequency=440:duration=3";
+    for (name, codec, reason) in [
+        ("mp3.mp4", "libmp3lame", "is MP3, which browsers"),
+        ("camera.mov", "pcm_s16le", "is pcm_s16le, which MP4"),
+    ] {
+        let words = format!("{PICTURE} {sound} {H264} -c:a {codec}");
+        let report = check(&words, name, true, reason);
+        let codecs = report["renditions"].to_string();
+        assert!(codecs.contains("mp4a.40.2"), "{name}: {report}");
+    }
+}
+
+#[test]
 fn a_file_that_is_cut_short_is_taken_with_a_word() {
     for name in ["whole.mkv", "whole.webm"] {
         let scratch = Scratch::new();

@@ -1,5 +1,5 @@
 //! What browsers do not play of a video that can be packaged: forms of pixels, levels, key pictures too far apart, times that
-//! stand still. Pure: the engine packages it all the same, and callers mend it before or say so.
+//! stand still, edit lists that begin between key pictures. Pure: the engine packages it all the same, and callers mend it before or say so.
 
 use super::{Movie, SampleEntry, Track, VideoConfig};
 
@@ -50,7 +50,13 @@ impl Track {
                 .and_then(|(blocks, references)| level(config.level(), blocks, references)),
             _ => None,
         };
-        let found = [pixels(&entry.config), level, self.groups(), self.times()];
+        let found = [
+            pixels(&entry.config),
+            level,
+            self.groups(),
+            self.times(),
+            self.lead(),
+        ];
         let flaw = |(cure, text)| Flaw {
             track: self.id,
             cure,
@@ -72,6 +78,22 @@ impl Track {
         (longest > ticks).then(|| {
             let seconds = longest / u64::from(self.timescale.max(1));
             let text = format!("has no key picture for {seconds} s, where no segment can begin");
+            (Cure::Encode, text)
+        })
+    }
+
+    /// Browsers drop pictures that are shown before 0, and then all others up to the next one at which decoding can start
+    /// (Media Source Extensions, coded frame processing).
+    fn lead(&self) -> Option<(Cure, String)> {
+        let keys = self.samples.iter().filter(|sample| sample.sync);
+        let shown = keys.map(|key| self.timing.presentation(&key));
+        let start = shown.filter(|shown| *shown <= 0).max()?;
+        let milliseconds = start.saturating_mul(-1000) / i64::from(self.timescale.max(1));
+        (milliseconds > 0).then(|| {
+            let seconds = milliseconds as f64 / 1000.0;
+            let text = format!(
+                "is cut by its edit list {seconds:.3} s behind a key picture, where browsers cannot begin"
+            );
             (Cure::Encode, text)
         })
     }

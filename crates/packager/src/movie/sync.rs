@@ -9,8 +9,9 @@ use crate::movie::VideoConfig;
 use crate::sample::{Bits, Sample, SampleTable, Starts};
 use crate::{Error, Source};
 
-/// Where the index names no start for longer than this, the pictures between are looked at, in seconds.
-const LONGEST_GAP: u64 = 10;
+/// Where the index names no start for longer than this, the pictures between are looked at, in seconds: as long as
+/// segments are, unless told otherwise.
+const LONGEST_GAP: u64 = 4;
 
 /// What may be spent on one track: bytes read, each read counted with [`READ_COST`] more. It is about a million
 /// reads, a second's work; 150 hours of video with a key frame every second take as much.

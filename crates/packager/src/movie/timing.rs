@@ -53,6 +53,11 @@ impl Timing {
         timescale: u32,
         fragmented: bool,
     ) -> Result<Self, String> {
+        // -1 alone says that nothing is shown.
+        if let Some(edit) = edits.iter().find(|edit| edit.media_time < -1) {
+            let time = edit.media_time;
+            return Err(format!("its edit list begins at {time}, before the media"));
+        }
         let gap_count = edits.iter().take_while(|edit| edit.media_time < 0).count();
         let (gaps, pieces) = edits.split_at(gap_count);
         let to_media = |movie_ticks: u64| -> Result<i64, String> {
@@ -128,5 +133,6 @@ mod tests {
         check(&[(500, -1)], Ok((24_000, None)));
         check(&[(500, 0), (500, -1)], Ok((0, Some(24_048))));
         check(&[(500, 0), (500, 48_000)], Err("2 pieces"));
+        check(&[(500, -5)], Err("at -5"));
     }
 }

@@ -188,6 +188,38 @@ fn decrypt_by_our_decryptor_gives_the_frames_of_the_source() {
 }
 
 #[test]
+fn samples_that_the_moov_places_before_fragments_are_there() {
+    let scratch = Scratch::new();
+    let clip = media("clip.mp4");
+    // Without `empty_moov` ffmpeg leaves the samples before the first fragment to the tables of the 'moov'.
+    let mixed = scratch.path("mixed.mp4");
+    let words = ["-v", "error", "-i", clip.to_str().expect("a path of text")];
+    let more = ["-map", "0", "-c", "copy", "-movflags", "frag_keyframe"];
+    let arguments = [&words[..], &more[..], &[mixed.to_str().expect("a path")]].concat();
+    let made = run(&tool(FFMPEG_8), &arguments, None);
+    assert!(made.status.success(), "{made:?}");
+    let movie = packager::probe(&source(&mixed)).expect("probes");
+    let whole = packager::probe(&source(&clip)).expect("probes");
+    assert!(movie.fragmented && !whole.fragmented);
+    let counts = |movie: &packager::Movie| -> Vec<u64> {
+        movie
+            .tracks
+            .iter()
+            .map(|track| track.sample_count)
+            .collect()
+    };
+    assert_eq!(counts(&movie), counts(&whole));
+    let package = Package::make(&source(&mixed), &options(None)).expect("packages");
+    conformance::check(&package);
+    for (index, stream) in [(0, "0:v"), (1, "0:a")] {
+        let written = scratch.file("written.mp4", &package.joined(index));
+        let found = of_source(FFMPEG_8, &written, stream, true);
+        let expect = of_source(FFMPEG_8, &mixed, stream, true);
+        assert_same(&found, &expect, stream);
+    }
+}
+
+#[test]
 fn decrypt_by_ffmpeg_8_gives_the_frames_of_the_source() {
     let scratch = Scratch::new();
     for scheme in SCHEMES {

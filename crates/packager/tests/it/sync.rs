@@ -91,14 +91,14 @@ fn sync_samples_that_the_index_leaves_out_are_found() {
 
 #[test]
 fn sync_samples_at_short_distances_are_believed_to_be_all() {
-    // 8 s between the key frames that are named: long groups are no lie.
+    // 4 s between the key frames that are named, as long as segments are: nothing would be won.
     let mut movie = movie(false);
     for (index, sample) in movie.tracks[0].samples.iter_mut().enumerate() {
-        sample.sync = index % 240 == 0;
+        sample.sync = index % 120 == 0;
     }
     let package = Package::make(&movie.source(), &options(None)).unwrap();
     assert!(package.plan.warnings().is_empty());
-    assert_eq!(package.plan.renditions()[0].segments, 4);
+    assert_eq!(package.plan.renditions()[0].segments, 8);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use crate::movie_builder::{
     Audio, Fragments, Layout, TestEdit, TestMovie, TestTrack, Video, audio, video,
 };
 use crate::package::{Package, options};
+use crate::verify::Files;
 use crate::{conformance, faithful};
-use packager::Scheme;
+use packager::{Depth, Scheme};
 
 fn picture(frames: usize) -> TestTrack {
     let spec = Video {
@@ -115,5 +116,26 @@ fn times_of_a_trimmed_track_with_a_gap_before_it_are_kept() {
             found.duration_seconds
         );
         assert_eq!(package.plan.renditions().len(), 2);
+    }
+}
+
+#[test]
+fn a_picture_may_be_trimmed_amid_those_that_others_need() {
+    let frame_ms = 1000 / 25;
+    for length in (5000..6000).step_by(frame_ms / 2) {
+        let mut movie = TestMovie::new(vec![picture(300)]);
+        let delay = movie.tracks[0].edits[0].media_time;
+        movie.tracks[0].edits = vec![TestEdit::piece(length, delay)];
+        let source = movie.source();
+        let package = Package::make(&source, &options(Some(Scheme::Cbcs))).expect("packages");
+        let files = Files(package.files());
+        let report = package.plan.verify(&files, &[&source], Depth::Full);
+        let failures: Vec<_> = report
+            .as_ref()
+            .expect("verifies")
+            .failures()
+            .map(|found| format!("{found:?}"))
+            .collect();
+        assert!(failures.is_empty(), "{length} ms: {failures:#?}");
     }
 }
