@@ -1,5 +1,6 @@
 //! HTTP: one file a resource. Wire types live here; nothing here decides about media.
 
+mod annotations;
 mod assets;
 mod base_url;
 mod compress;

@@ -2,6 +2,7 @@
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::etag::{self, IfMatch};
 use super::extract::{Body, Path, Query};
 use super::fields::{Faults, Fields};
 use super::jobs::Job;
@@ -17,7 +18,7 @@ use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
 use serde::{Deserialize, Serialize};
@@ -305,34 +306,42 @@ fn parse_status(text: &str) -> Result<Status> {
 }
 
 /// One package.
-#[utoipa::path(get, path = "/api/v1/packages/{id}", tag = "packages", params(("id" = String, Path)),
-    responses((status = 200, body = Package), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/packages/{id}", tag = "packages", params(("id" = String, Path),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Package, headers(("ETag" = String))), (status = 304),
+    (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
-) -> Result<Json<Package>> {
+    headers: HeaderMap,
+) -> Result<Response> {
     let row = shared
         .db
         .package(&tenant, &id)
         .await?
         .ok_or_else(|| unknown(&id))?;
-    Ok(Json(Package::new(row, &base)))
+    let version = row.version;
+    etag::tagged(&headers, version, &Package::new(row, &base))
 }
 
 /// Deletes a package, its files and its job.
 #[utoipa::path(delete, path = "/api/v1/packages/{id}", tag = "packages",
-    params(("id" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody),
-    (status = 409, description = "its job runs", body = ProblemBody)))]
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 409, description = "its job runs", body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
-    let code = match shared.db.delete_package(&tenant, &id).await? {
+    let code = match shared.db.delete_package(&tenant, &id, &wanted).await? {
         Deleted::Done(code) => code,
         Deleted::Unknown => return Err(unknown(&id)),
+        Deleted::Stale => return Err(Problem::stale()),
         Deleted::Busy => {
             let text = "the job of this package runs; cancel it first";
             return Err(Problem::conflict(text));

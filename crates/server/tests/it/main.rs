@@ -1,6 +1,7 @@
 //! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
 
 mod access;
+mod annotations;
 mod assets;
 mod attacks;
 mod backup;
@@ -10,6 +11,7 @@ mod convert;
 mod database_away;
 mod disk;
 mod engines;
+mod etag;
 mod events;
 mod extras;
 mod first_api;
