@@ -194,11 +194,6 @@ impl Package {
         }
     }
 
-    /// Its own id.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
     /// The asset's id.
     pub(super) fn asset_id(&self) -> &str {
         &self.asset_id
@@ -237,14 +232,25 @@ pub(super) async fn create(
         return Err(Problem::in_body("ladder", what));
     }
     let number = shared.order(asset.named(), order).await?;
-    let row = shared
-        .db
-        .package_by_number(&tenant, number.ok_or_else(unknown)?)
-        .await?;
-    let package = Package::new(row.ok_or_else(unknown)?, &base);
-    let location = format!("{}/api/v1/packages/{}", base.0, package.id);
-    let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
+    let number = number.ok_or_else(unknown)?;
+    let answer = ordered(&shared, &tenant, &base, number).await?;
+    answer.ok_or_else(unknown)
+}
+
+/// The answer to the order of the package with this number; `None` when it is gone already.
+pub(super) async fn ordered(
+    shared: &Shared,
+    tenant: &Tenant,
+    base: &BaseUrl,
+    number: i64,
+) -> Result<Option<Response>> {
+    let row = shared.db.package_by_number(tenant, number).await?;
+    Ok(row.map(|row| {
+        let package = Package::new(row, base);
+        let location = format!("{}/api/v1/packages/{}", base.0, package.id);
+        let headers = [(header::LOCATION, location)];
+        (StatusCode::ACCEPTED, headers, Json(package)).into_response()
+    }))
 }
 
 /// Which packages to list.

@@ -9,10 +9,8 @@ use crate::app::Shared;
 use crate::db::packages::{Package as Row, Status};
 use crate::keys::Role;
 use crate::order::{GivenKey, Order};
-use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use packager::parse_key_id;
 use std::sync::Arc;
 
@@ -37,7 +35,8 @@ pub(super) async fn create(
     let order = order(&shared, &old, &body)?;
     // The same order, sent again, may come when what it ordered is there already.
     if let Some(known) = shared.known(old.asset(), &order).await? {
-        return ordered(&shared, &tenant, &base, known, &id).await;
+        let answer = packages::ordered(&shared, &tenant, &base, known).await?;
+        return answer.ok_or_else(unknown);
     }
     if let Some(successor) = &old.replaced_by {
         return Err(Problem::conflict(format!(
@@ -49,22 +48,9 @@ pub(super) async fn create(
         return Err(Problem::conflict(text));
     }
     let number = shared.order(old.asset(), order).await?;
-    ordered(&shared, &tenant, &base, number.ok_or_else(unknown)?, &id).await
-}
-
-/// The answer about the package with this number, which replaces `id`.
-async fn ordered(
-    shared: &Shared,
-    tenant: &Tenant,
-    base: &BaseUrl,
-    number: i64,
-    id: &str,
-) -> Result<Response> {
-    let row = shared.db.package_by_number(tenant, number).await?;
-    let package = Package::new(row.ok_or_else(|| packages::unknown(id))?, base);
-    let location = format!("{}/api/v1/packages/{}", base.0, package.id());
-    let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
+    let number = number.ok_or_else(unknown)?;
+    let answer = packages::ordered(&shared, &tenant, &base, number).await?;
+    answer.ok_or_else(unknown)
 }
 
 fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
