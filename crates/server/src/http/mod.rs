@@ -26,6 +26,7 @@ mod media;
 mod needs;
 mod observe;
 mod origin;
+mod outlet;
 mod packages;
 mod page;
 mod paging;
