@@ -7,6 +7,7 @@ mod compress;
 mod contract;
 mod cors;
 mod credentials;
+mod dry_run;
 mod error;
 mod etag;
 mod events;

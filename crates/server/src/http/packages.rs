@@ -1,6 +1,7 @@
 //! `/api/v1/packages` and `/api/v1/assets/{id}/packages`: packagings and what came of them.
 
 use super::base_url::BaseUrl;
+use super::dry_run;
 use super::error::{Problem, ProblemBody, Result};
 use super::etag::{self, IfMatch};
 use super::extract::{Body, Path, Query};
@@ -13,6 +14,7 @@ use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages::{self, Status};
 use crate::db::paging::Listed;
+use crate::forecast::Forecast;
 use crate::jobs::Preparation;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
@@ -142,6 +144,8 @@ pub(super) struct PackageRequest {
     /// Renditions of several sizes: `none` (unless given, or the server is set up otherwise), `auto` (those that fit the video), or the text of a profile
     /// (TOML). What is encoded takes ffmpeg and time; nothing else does.
     ladder: Option<String>,
+    /// `true`: nothing is made; the answer is what it would come to.
+    dry_run: Option<bool>,
 }
 
 impl Package {
@@ -210,6 +214,7 @@ fn sibling(url: &str, name: &str) -> String {
 #[utoipa::path(post, path = "/api/v1/assets/{id}/packages", tag = "packages",
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
+    (status = 200, description = "of a dry_run", body = Forecast),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, description = "unique_key belongs to another order", body = ProblemBody),
     (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
@@ -220,7 +225,7 @@ pub(super) async fn create(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
-    let mut order = parse_order(&body, shared.ladder.as_deref())?;
+    let Asked { mut order, dry_run } = parse_order(&body, shared.ladder.as_deref())?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
     let asset = shared.db.asset(&tenant, &id).await?.ok_or_else(unknown)?;
     let has_picture = asset.probe.0.video_track().is_some();
@@ -230,6 +235,9 @@ pub(super) async fn create(
     if !has_picture && order.ladder.is_some() {
         let what = "the asset has no picture of which renditions could be made; leave it out";
         return Err(Problem::in_body("ladder", what));
+    }
+    if dry_run {
+        return dry_run::answer(&shared, asset, &order).await;
     }
     let number = shared.order(asset.named(), order).await?;
     let number = number.ok_or_else(unknown)?;
@@ -367,7 +375,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Order> {
+fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Asked> {
     parse_order_over(
         body,
         Some(Scheme::Cbcs),
@@ -379,6 +387,14 @@ fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Order> {
             ladder: usual_ladder.map(str::to_owned),
         },
     )
+}
+
+/// What a client asks for.
+pub(super) struct Asked {
+    /// The order.
+    pub(super) order: Order,
+    /// Whether it is asked alone what it would come to.
+    pub(super) dry_run: bool,
 }
 
 /// What an order has that does not say something else.
@@ -398,7 +414,7 @@ pub(super) fn parse_order_over(
     scope: EncryptScope,
     segment_duration_ms: i64,
     usual: Usual,
-) -> Result<Order> {
+) -> Result<Asked> {
     let fields = Fields::parse(body, true)?;
     let mut faults = Faults::default();
     faults.of(fields.only(&[
@@ -412,7 +428,9 @@ pub(super) fn parse_order_over(
         "ladder",
         "extras",
         "loudness_lufs",
+        "dry_run",
     ]));
+    let dry_run = faults.of(fields.truth("dry_run")).unwrap_or(false);
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
         ("cenc", Some(Scheme::Cenc)),
@@ -443,7 +461,7 @@ pub(super) fn parse_order_over(
         let text = "is none, which goes with neither kid nor key";
         return Err(Problem::in_body("scheme", text));
     }
-    Ok(order)
+    Ok(Asked { order, dry_run })
 }
 
 /// Reads `ladder`: what is kept is a word or the text of a profile that was looked at, and nothing of `none`.

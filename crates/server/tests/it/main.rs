@@ -10,6 +10,7 @@ mod contract;
 mod convert;
 mod database_away;
 mod disk;
+mod dry_run;
 mod engines;
 mod etag;
 mod events;
