@@ -22,8 +22,8 @@ build: ## The page and the release binary: target/release/reelpack
 test: ## All tests; ONLY=ingest|fragment|encrypt|dash|database|app runs one part
 	@scripts/test.sh $(ONLY)
 
-torture: ## Kills, lost leases, absent databases in full sizes (some 30 minutes); writes docs/kill-matrix.md
-	@scripts/torture.sh
+torture: ## Kills, lost leases, absent databases, an hour of ladder, in full sizes (an hour and more); PART=kill runs one part; writes docs/kill-matrix.md
+	@scripts/torture.sh $(PART)
 
 fuzz: ## The fuzzers, a minute each; fuzz/README.md says how to run one for longer
 	@scripts/fuzz.sh

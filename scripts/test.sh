@@ -137,7 +137,7 @@ product() {
 
 everything() {
     step format cargo fmt --all --check
-    step scripts shellcheck -x "$ROOT/.ci/run" "$ROOT"/scripts/*.sh
+    step scripts shellcheck -x "$ROOT/.ci/run" "$ROOT"/scripts/*.sh "$ROOT"/scripts/torture/*.sh
     step documents python3 "$ROOT/scripts/lint_documents.py"
     step container "$ROOT/scripts/lint-container.sh"
     step licences cargo deny --log-level warn check bans licenses sources

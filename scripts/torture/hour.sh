@@ -6,5 +6,6 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
+"$ROOT/scripts/setup.sh" media
 "$ROOT/scripts/build.sh"
 exec python3 "$ROOT/bench/hour.py" --reelpack "$ROOT/target/release/reelpack" --work "$ROOT/target/torture-hour" "$@"

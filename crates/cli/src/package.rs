@@ -2,6 +2,7 @@
 
 mod check;
 mod destination;
+mod dry_run;
 mod encode;
 mod extras;
 mod hints;
@@ -57,6 +58,9 @@ Examples:
   reelpack package film.mp4 -o film --extras poster,storyboard,preview,chapters
       and poster.jpg, storyboard.jpg with storyboard.vtt, preview.mp4, chapters.vtt, which are never encrypted
 
+  reelpack package film.mp4 --dry-run --json
+      makes nothing, and says what the package would come to: renditions, segments, sizes
+
 KID and KEY are 32 hex digits, a UUID, or base64 of 16 bytes (+/ or -_, padded or not). What is written
 on a command line can be read by other users of the machine: --key-file is safer than --key.
 
@@ -70,6 +74,9 @@ Exit codes: 0 done · 2 wrong usage, also: DIR or DIR.key is there already, an I
 65 an INPUT is not usable (why and where) · 70 the package failed its checks: a fault of reelpack, nothing is
 written · 74 a file is missing or could not be read or written.";
 
+/// What is told as the output where none is made: its folder holds what is copied out of an input to look at it.
+const NOWHERE: &str = "nowhere";
+
 /// Package videos, and subtitles, as encrypted DASH and HLS.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -79,7 +86,14 @@ pub struct PackageArgs {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder of the package; it must not exist, or be empty.
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(
+        short,
+        long,
+        value_name = "DIR",
+        required_unless_present = "dry_run",
+        default_value = NOWHERE,
+        hide_default_value = true
+    )]
     output: PathBuf,
     #[command(flatten)]
     protection: ProtectionArgs,
@@ -109,6 +123,9 @@ pub struct PackageArgs {
     /// How much of the package is checked before it is put in its place (see `reelpack verify`).
     #[arg(long, value_enum, value_name = "DEPTH", default_value_t = DepthArg::Sample)]
     verify: DepthArg,
+    /// Make nothing; say what the package would come to: renditions, segments, sizes. What would be encoded is estimated.
+    #[arg(long)]
+    dry_run: bool,
     /// Replace the package, and the DIR.key, that are there.
     #[arg(long)]
     force: bool,
@@ -133,6 +150,11 @@ enum LayoutArg {
 pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
     let (mut options, key_source) = options(args)?;
     let ladder = args.ladder.order()?;
+    if args.dry_run {
+        let interrupt = Interrupt::install()?;
+        let preparation = preparation(args, &ladder, &interrupt, quiet);
+        return dry_run::run(args, options, key_source, &preparation);
+    }
     let generate_keys = matches!(key_source, KeySource::New(_));
     let kept: Vec<&Path> = args
         .inputs
@@ -148,15 +170,7 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
 
     let interrupt = Interrupt::install()?;
     let input_keys = args.source.keys()?;
-    let preparation = Preparation {
-        tools: &args.tools,
-        ladder: &ladder,
-        loudness: args.loudness,
-        output: &args.output,
-        interrupt: &interrupt,
-        quiet,
-    };
-    let prepared = preparation.prepare(&args.inputs)?;
+    let prepared = preparation(args, &ladder, &interrupt, quiet).prepare(&args.inputs)?;
     let sources = source::open(&prepared, &input_keys)?;
     let movies = args.source.probe(&prepared, &sources)?;
     options.content_keys = args.protection.keys(key_source, &movies, &options)?;
@@ -195,6 +209,22 @@ pub fn run(args: &PackageArgs, quiet: bool) -> Result<(), Failure> {
         size: size + extras.size,
         extras: &extras.files,
     })
+}
+
+fn preparation<'a>(
+    args: &'a PackageArgs,
+    ladder: &'a transcode::Order,
+    interrupt: &'a Interrupt,
+    quiet: bool,
+) -> Preparation<'a> {
+    Preparation {
+        tools: &args.tools,
+        ladder,
+        loudness: args.loudness,
+        output: &args.output,
+        interrupt,
+        quiet,
+    }
 }
 
 fn names(inputs: &[PathBuf]) -> String {

@@ -15,7 +15,7 @@ use clap::Args;
 use humantime::Duration;
 use remember::Remembered;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use server::{Server, Trouble, Upload};
 use std::fs::File;
 use std::io;
@@ -57,6 +57,12 @@ pub struct PushArgs {
     /// The name that people see [default: that of the file].
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Your own name for the asset, by which it is found.
+    #[arg(long, value_name = "ID")]
+    external_id: Option<String>,
+    /// A text that is noted about the asset under a name; given again, another one.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = entry)]
+    metadata: Vec<(String, String)>,
     /// Upload only; order no package.
     #[arg(long)]
     no_package: bool,
@@ -123,6 +129,13 @@ pub fn run(args: &PushArgs, quiet: bool) -> Result<(), Failure> {
     text::print(format!("{}\n", report.url).as_bytes())
 }
 
+/// Reads `NAME=VALUE`.
+fn entry(text: &str) -> Result<(String, String), String> {
+    let entry = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let entry = entry.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    entry.ok_or_else(|| "must be NAME=VALUE".to_owned())
+}
+
 /// A file on its way.
 struct Push<'a> {
     args: &'a PushArgs,
@@ -169,13 +182,29 @@ impl<'a> Push<'a> {
         })
     }
 
+    /// What the server is told about the file.
+    fn noted(&self) -> Vec<(&'static str, String)> {
+        let mut noted = vec![("filename", self.name.clone())];
+        if let Some(external_id) = &self.args.external_id {
+            noted.push(("external_id", external_id.clone()));
+        }
+        if !self.args.metadata.is_empty() {
+            let entries = self.args.metadata.iter();
+            let entries: Map<String, Value> = entries
+                .map(|(name, value)| (name.clone(), value.as_str().into()))
+                .collect();
+            noted.push(("metadata", Value::Object(entries).to_string()));
+        }
+        noted
+    }
+
     /// Sends what the server does not have yet. Returns the id of the asset.
     fn upload(&self, done: &AtomicU64) -> Result<String, Failure> {
         let mut patience = Patience::default();
         let mut known = self.remembered.read();
         loop {
             let Some(url) = known.take() else {
-                let begun = self.server.begin(self.size, &self.name);
+                let begun = self.server.begin(self.size, &self.noted());
                 known = self.or_wait(begun, &mut patience)?;
                 if let Some(url) = &known {
                     self.remembered.write(url);

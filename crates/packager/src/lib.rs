@@ -48,8 +48,8 @@ pub use movie::{
 };
 pub use options::{EncryptScope, FileLayout, Label, LabelledKey, Options, Scheme};
 pub use plan::{
-    Manifest, ObjectFacts, ObjectId, Plan, Rendition, SegmentBuffer, WriteBytes, crypto_periods,
-    plan,
+    Manifest, ObjectFacts, ObjectId, Outline, Plan, Rendition, RenditionOutline, SegmentBuffer,
+    WriteBytes, crypto_periods, plan,
 };
 pub use verify::{
     CheckResult, Delivery, Depth, Finding, Level, Outcome, PackageFiles, Served, VerifyOptions,

@@ -6,6 +6,7 @@
 mod attempt;
 mod config;
 mod message;
+mod pause;
 mod signature;
 
 pub use config::WebhookConfig;

@@ -182,6 +182,23 @@ pub struct Sound {
     pub bitrate: u64,
 }
 
+impl Rung {
+    /// Bits a second on average that it is expected to take, of pictures that come at this rate.
+    pub fn expected_bitrate(&self, frame_rate: f64) -> u64 {
+        match self.rate {
+            Rate::Average(rate) => rate,
+            Rate::Quality {
+                peak: Some(peak), ..
+            } => (peak as f64 / PEAK) as u64,
+            Rate::Quality { crf, peak: None } => {
+                let pixels = f64::from(self.width) * f64::from(self.height);
+                let worse = f64::from(crf) - f64::from(self.codec.usual_crf());
+                Complexity::TYPICAL.rate(pixels, frame_rate.clamp(1.0, 240.0), worse) as u64
+            }
+        }
+    }
+}
+
 impl LadderPlan {
     /// Leaves out rungs of the size and the codec of a source that is a rung itself, unless it takes far more bits than they
     /// would: what is encoded again is not better.

@@ -93,6 +93,9 @@ export interface Asset {
   id: string;
   input_content_id: number;
   name: string;
+  /** The client's own name for it. */
+  external_id: string | null;
+  metadata: Record<string, string>;
   size: number;
   container: string;
   brand: string | null;

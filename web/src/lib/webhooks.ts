@@ -31,6 +31,7 @@ export interface Delivery {
 /** What a webhook may be told. */
 export const EVENTS = [
   "asset.created",
+  "asset.updated",
   "asset.deleted",
   "package.ordered",
   "package.ready",

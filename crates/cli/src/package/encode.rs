@@ -53,30 +53,7 @@ impl Encode<'_> {
     /// # Errors
     /// [`Failure::Input`] when the file is no media that can be used; [`Failure::Interrupted`].
     pub fn run(&self, number: usize, prepared: &mut Prepared) -> Result<(), Failure> {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let share = Share {
-            cores,
-            workers: cores,
-        };
-        let watched = Unmeasured(self.interrupt);
-        text::note(&format!(
-            "{}: looked at for its ladder",
-            self.path.display()
-        ));
-        let facts = transcode::probe(&self.tools, self.path, &watched);
-        let facts = facts.map_err(|error| self.failure(&error))?;
-        let made = transcode::prepare(
-            &self.tools,
-            self.path,
-            &facts,
-            self.order,
-            self.complaints,
-            share,
-            self.scratch,
-            &server::pictures,
-            &watched,
-        );
-        let made = made.map_err(|error| self.failure(&error))?;
+        let (facts, made) = self.look()?;
         for note in &made.encoding.notes {
             text::note(&format!("{}: {note}", self.path.display()));
         }
@@ -100,9 +77,40 @@ impl Encode<'_> {
                 .map(|_| OnceLock::new())
                 .collect(),
         };
-        pool.run(cores)?;
+        pool.run(cores())?;
         let (sounds, chunks) = pool.made();
         self.add(number, &made, sounds, chunks, prepared)
+    }
+
+    /// Looks at the video and decides its ladder; what is copied out of it lies in the folder.
+    ///
+    /// # Errors
+    /// [`Failure::Input`] when the file is no media that can be used; [`Failure::Interrupted`].
+    pub fn look(&self) -> Result<(Facts, transcode::Prepared), Failure> {
+        let share = Share {
+            cores: cores(),
+            workers: cores(),
+        };
+        let watched = Unmeasured(self.interrupt);
+        text::note(&format!(
+            "{}: looked at for its ladder",
+            self.path.display()
+        ));
+        let facts = transcode::probe(&self.tools, self.path, &watched);
+        let facts = facts.map_err(|error| self.failure(&error))?;
+        let made = transcode::prepare(
+            &self.tools,
+            self.path,
+            &facts,
+            self.order,
+            self.complaints,
+            share,
+            self.scratch,
+            &server::pictures,
+            &watched,
+        );
+        let made = made.map_err(|error| self.failure(&error))?;
+        Ok((facts, made))
     }
 
     fn add(
@@ -247,8 +255,12 @@ impl Pool<'_> {
     }
 }
 
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Ends a run when a signal came.
-struct Unmeasured<'a>(&'a Interrupt);
+pub struct Unmeasured<'a>(pub &'a Interrupt);
 
 impl Control for Unmeasured<'_> {
     fn cancelled(&self) -> bool {

@@ -32,13 +32,3 @@ impl Source for Piece {
         Source::read_at(&File::open(&self.path)?, offset, buffer)
     }
 }
-
-impl Source for &Piece {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-        Source::read_at(*self, offset, buffer)
-    }
-}

@@ -70,6 +70,16 @@ pub struct Converted {
     pub notes: Vec<String>,
 }
 
+/// What is to be done with an input before it is packaged.
+pub enum Need {
+    /// It is packaged as it is.
+    Nothing(File),
+    /// It is converted, for these reasons.
+    Conversion(File, Complaints),
+    /// A ladder is made of it, in spite of these complaints.
+    Ladder(Complaints),
+}
+
 /// How inputs are made ready.
 pub struct Preparation<'a> {
     /// ffmpeg.
@@ -95,28 +105,60 @@ impl Preparation<'_> {
     pub fn prepare(&self, paths: &[PathBuf]) -> Result<Prepared, Failure> {
         let mut prepared = Prepared::default();
         for (number, path) in (1..).zip(paths) {
-            let file = input::open(path)?;
-            let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
-            let mut complaints = server::complaints(&file).map_err(cannot_read)?;
-            if self.loudness.is_some() && has_sound(&file) {
-                complaints.get_or_insert_default().loudness = self.loudness;
-            }
-            if self.ladder.is_some() && has_pictures(&file) {
-                let complaints = complaints.unwrap_or_default();
-                self.encode(number, path, &complaints, &mut prepared)?;
-                continue;
-            }
-            match complaints {
-                Some(complaints) => self.convert(number, path, file, complaints, &mut prepared)?,
-                None => prepared.add(number, path.clone(), Media::all(file)),
+            match self.need(path)? {
+                Need::Ladder(complaints) => {
+                    self.encode(number, path, &complaints, &mut prepared)?;
+                }
+                Need::Conversion(file, complaints) => {
+                    self.convert(number, path, file, complaints, &mut prepared)?;
+                }
+                Need::Nothing(file) => prepared.add(number, path.clone(), Media::all(file)),
             }
         }
-        match self.ladder.is_some() && prepared.ladder.is_none() {
+        self.check_ladder(prepared.ladder.is_some())?;
+        Ok(prepared)
+    }
+
+    /// What is to be done with an input before it is packaged.
+    ///
+    /// # Errors
+    /// [`Failure::Io`] when it cannot be read.
+    pub fn need(&self, path: &Path) -> Result<Need, Failure> {
+        let file = input::open(path)?;
+        let cannot_read = |error| Failure::Io(format!("{}: {error}", path.display()));
+        let mut complaints = server::complaints(&file).map_err(cannot_read)?;
+        if self.loudness.is_some() && has_sound(&file) {
+            complaints.get_or_insert_default().loudness = self.loudness;
+        }
+        if self.ladder.is_some() && has_pictures(&file) {
+            return Ok(Need::Ladder(complaints.unwrap_or_default()));
+        }
+        Ok(match complaints {
+            Some(complaints) => Need::Conversion(file, complaints),
+            None => Need::Nothing(file),
+        })
+    }
+
+    /// Refuses a ladder that was ordered and of which no input had pictures.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`].
+    pub fn check_ladder(&self, is_made: bool) -> Result<(), Failure> {
+        match self.ladder.is_some() && !is_made {
             true => Err(Failure::Usage(
                 "--ladder: no input has pictures that ffmpeg could encode; leave it out".into(),
             )),
-            false => Ok(prepared),
+            false => Ok(()),
         }
+    }
+
+    /// Why no ladder is made of a further input with pictures.
+    pub fn second_video(&self, path: &Path) -> Failure {
+        Failure::Usage(format!(
+            "--ladder makes renditions of one video, and {} is another one: leave --ladder out to package renditions that are \
+             there already",
+            path.display()
+        ))
     }
 
     fn encode(
@@ -127,11 +169,7 @@ impl Preparation<'_> {
         prepared: &mut Prepared,
     ) -> Result<(), Failure> {
         if prepared.ladder.is_some() {
-            return Err(Failure::Usage(format!(
-                "--ladder makes renditions of one video, and {} is another one: leave --ladder out to package renditions that are \
-                 there already",
-                path.display()
-            )));
+            return Err(self.second_video(path));
         }
         let scratch = self.scratch(prepared)?;
         let work = Encode {

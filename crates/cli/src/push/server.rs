@@ -56,9 +56,11 @@ impl Server {
         &self.base
     }
 
-    /// Begins an upload; returns its URL.
-    pub fn begin(&self, size: u64, name: &str) -> Result<String, Trouble> {
-        let metadata = format!("filename {}", STANDARD.encode(name));
+    /// Begins an upload; `noted` are the pairs of its `Upload-Metadata`. Returns its URL.
+    pub fn begin(&self, size: u64, noted: &[(&str, String)]) -> Result<String, Trouble> {
+        let pair = |(key, value): &(&str, String)| format!("{key} {}", STANDARD.encode(value));
+        let metadata: Vec<String> = noted.iter().map(pair).collect();
+        let metadata = metadata.join(",");
         let request = self
             .tus("POST", &format!("{}/api/v1/uploads", self.base))
             .header("Upload-Length", size)

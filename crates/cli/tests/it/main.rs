@@ -5,6 +5,7 @@ mod config;
 mod convert;
 mod decrypt;
 mod doctor;
+mod dry_run;
 #[path = "../../../server/tests/it/support/engines.rs"]
 mod engines;
 mod extras;

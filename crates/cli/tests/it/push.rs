@@ -194,3 +194,24 @@ fn what_goes_wrong_has_its_exit_code() {
         run.stderr()
     );
 }
+
+#[test]
+fn what_is_noted_goes_along() {
+    let scratch = Scratch::new();
+    let server = Server::start(&scratch);
+    film(&scratch, 300_000);
+    let words = "film.mp4 --no-package --external-id order=42 --metadata season=2 --metadata formula=a=b --json";
+    let report = run(push(&scratch, &server.base(), words)).ok().json();
+    let id = report["asset_id"].as_str().unwrap();
+    let url = format!("{}/api/v1/assets/{id}", server.base());
+    let mut answer = ureq::get(&url).call().unwrap();
+    let asset: Value = serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap();
+    assert_eq!(asset["external_id"], "order=42");
+    let metadata = serde_json::json!({"season": "2", "formula": "a=b"});
+    assert_eq!(asset["metadata"], metadata);
+
+    let words = "film.mp4 --no-package --metadata season";
+    run(push(&scratch, &server.base(), words)).fails(2, "NAME=VALUE");
+    let long = format!("film.mp4 --no-package --external-id {}", "x".repeat(256));
+    run(push(&scratch, &server.base(), &long)).fails(65, "external_id");
+}

@@ -7,7 +7,9 @@ use crate::init::{self, Init};
 use crate::sample::Sample;
 use crate::{Error, Source, TrackKind};
 use bmff::TopLevel;
+use bmff::boxes::SampleAuxiliary;
 use std::io;
+use std::iter::Peekable;
 
 /// Memory for rendering. Keep one a thread and give it to every render: it is used again.
 #[derive(Debug, Default)]
@@ -220,17 +222,7 @@ impl PlannedTrack {
         }
         let mut index = segment.cursor.index - self.first_sample;
         let mut first_end = 0;
-        while let Some(first) = samples.next() {
-            let alone = first_end == 0 && first.sync && self.facts.kind == TrackKind::Video;
-            let mut bytes = u64::from(first.size);
-            buffer.samples.clear();
-            buffer.samples.push(self.timeline.shifted(first));
-            while let Some(next) =
-                samples.next_if(|next| !alone && bytes + u64::from(next.size) <= MAX_FRAGMENT_BYTES)
-            {
-                bytes += u64::from(next.size);
-                buffer.samples.push(self.timeline.shifted(next));
-            }
+        while self.take_fragment(&mut samples, first_end == 0, &mut buffer.samples) {
             let shown = buffer.samples.iter();
             buffer.times.extend(
                 shown.map(|sample| sample.dts as i64 + i64::from(sample.composition_offset)),
@@ -245,6 +237,61 @@ impl PlannedTrack {
         }
         self.check_times(&mut buffer.times)?;
         Ok(first_end)
+    }
+
+    /// Takes the samples of the next fragment, as they are in the output; `false` when there are no more. `is_first`: it
+    /// begins its segment.
+    pub(super) fn take_fragment(
+        &self,
+        samples: &mut Peekable<impl Iterator<Item = Sample>>,
+        is_first: bool,
+        fragment: &mut Vec<Sample>,
+    ) -> bool {
+        fragment.clear();
+        let Some(first) = samples.next() else {
+            return false;
+        };
+        // The key picture is alone, so that it can be played without the others.
+        let alone = is_first && first.sync && self.facts.kind == TrackKind::Video;
+        let mut bytes = u64::from(first.size);
+        fragment.push(self.timeline.shifted(first));
+        while let Some(next) =
+            samples.next_if(|next| !alone && bytes + u64::from(next.size) <= MAX_FRAGMENT_BYTES)
+        {
+            bytes += u64::from(next.size);
+            fragment.push(self.timeline.shifted(next));
+        }
+        true
+    }
+
+    /// What the boxes of a fragment say, whose first sample has this number in the rendition.
+    pub(super) fn fragment<'a>(
+        &'a self,
+        index: u64,
+        protection: Option<usize>,
+        samples: &'a [Sample],
+        auxiliaries: &'a [SampleAuxiliary],
+    ) -> Fragment<'a> {
+        let period = protection.and_then(|period| self.protections.get(period));
+        let decode_time = samples.first().map_or(0, |sample| sample.dts);
+        Fragment {
+            // Grows by the samples of each fragment: any segment can be rendered alone.
+            sequence_number: (index as u32).wrapping_add(1),
+            base_media_decode_time: self.timeline.decode_time(decode_time),
+            samples,
+            // The second entry is that of the clear lead.
+            sample_entry: match protection {
+                None if !self.protections.is_empty() => 2,
+                _ => 1,
+            },
+            group: period.filter(|_| protection > Some(0)),
+            auxiliaries,
+            payload_len: samples.iter().map(|sample| u64::from(sample.size)).sum(),
+            track_duration: self
+                .key_pictures
+                .filter(|_| samples.len() == 1)
+                .map(|durations| durations.own),
+        }
     }
 
     /// Refuses a segment of which two samples are shown at the same time: players drop one of them.
@@ -289,25 +336,7 @@ impl PlannedTrack {
                 protection.encrypt(payload, &sizes, layout, index)?
             }
         };
-        let decode_time = samples.first().map_or(0, |sample| sample.dts);
-        let fragment = Fragment {
-            // Grows by the samples of each fragment: any segment can be rendered alone.
-            sequence_number: (index as u32).wrapping_add(1),
-            base_media_decode_time: self.timeline.decode_time(decode_time),
-            samples: &samples,
-            // The second entry is that of the clear lead.
-            sample_entry: match protection {
-                None if !self.protections.is_empty() => 2,
-                _ => 1,
-            },
-            group: period.filter(|_| protection > Some(0)),
-            auxiliaries: &auxiliaries,
-            payload_len: bytes as u64,
-            track_duration: self
-                .key_pictures
-                .filter(|_| samples.len() == 1)
-                .map(|durations| durations.own),
-        };
+        let fragment = self.fragment(index, protection, &samples, &auxiliaries);
         buffer.head = fragment::write_head(&fragment, std::mem::take(&mut buffer.head));
         output.put(&buffer.head)?;
         output.put(buffer.payload.get(..bytes).unwrap_or_default())?;

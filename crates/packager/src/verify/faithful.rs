@@ -296,19 +296,36 @@ impl Iterator for Owned {
     }
 }
 
-/// Check 6: start of picture and distance of sound from it are the source's. Each entry: whether it is a
-/// picture, how many seconds it starts late, what a tick of it is.
-pub(super) fn starts(book: &mut Book, starts: &[(bool, f64, f64, String)]) {
-    let picture = starts.iter().find(|(is_video, ..)| *is_video);
-    if let Some((_, late, tick, place)) = picture {
+/// When a rendition starts, against its source.
+#[derive(Clone)]
+pub(super) struct Start {
+    /// Which of the package's tracks it is.
+    pub track: usize,
+    /// Whether it is a picture.
+    pub is_video: bool,
+    /// Seconds that it starts late.
+    pub late: f64,
+    /// What a tick is, in seconds: of the coarser clock.
+    pub tick: f64,
+    /// Its init segment.
+    pub place: String,
+}
+
+/// Check 6: start of picture and distance of sound from it are the source's.
+pub(super) fn starts(book: &mut Book, starts: &[Start]) {
+    let picture = starts.iter().find(|start| start.is_video);
+    if let Some(Start {
+        late, tick, place, ..
+    }) = picture
+    {
         book.ensure(6, late.abs() <= tick * 1.001 + 1e-9, place, || {
-            format!("the picture starts {:.6} s later than in the source", late)
+            format!("the picture starts {late:.6} s later than in the source")
         });
     }
-    let base = picture.map_or(0.0, |(_, late, ..)| *late);
-    for (_, late, _, place) in starts.iter().filter(|(is_video, ..)| !is_video) {
-        let off = late - base;
-        book.ensure(6, off.abs() < 0.001, place, || {
+    let base = picture.map_or(0.0, |picture| picture.late);
+    for sound in starts.iter().filter(|start| !start.is_video) {
+        let off = sound.late - base;
+        book.ensure(6, off.abs() < 0.001, &sound.place, || {
             format!("the sound starts {off:.6} s later against the picture than in the source")
         });
     }

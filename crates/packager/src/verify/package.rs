@@ -1,7 +1,7 @@
 //! Reads a package and makes all checks on it.
 
 use super::book::Book;
-use super::faithful::{self, Origin};
+use super::faithful::{self, Origin, Start};
 use super::hls::{self, Playlists};
 use super::init::{self, Init};
 use super::keystream::KeyStream;
@@ -248,12 +248,32 @@ impl Run<'_> {
                 playlist.track = track;
             }
         }
-        faithful::starts(&mut self.book, &starts);
+        self.starts(&starts);
         let names: Vec<String> = self.tracks.iter().map(Track::name).collect();
         keystream.finish(&mut self.book, &|number| {
             names.get(number).cloned().unwrap_or_default()
         });
         Ok(())
+    }
+
+    /// Check 6 as HLS shows the media, and as each Period does: `presentationTimeOffset` moves a rendition.
+    fn starts(&mut self, starts: &[Start]) {
+        let of = |track: Option<usize>| starts.iter().find(|start| Some(start.track) == track);
+        let listed = self.playlists.media.iter();
+        let listed: Vec<Start> = listed
+            .filter_map(|playlist| of(playlist.track).cloned())
+            .collect();
+        faithful::starts(&mut self.book, &listed);
+        for mpd in &self.mpds {
+            // Times of Periods behind the first one count from where that ends.
+            let first = mpd.representations.iter().filter(|found| found.period == 0);
+            let moved = first.filter_map(|found| {
+                let mut start = of(found.track)?.clone();
+                start.late -= found.offset as f64 / found.timescale as f64;
+                Some(start)
+            });
+            faithful::starts(&mut self.book, &moved.collect::<Vec<_>>());
+        }
     }
 
     /// The track of these places; walks over it when it is new.

@@ -1,7 +1,7 @@
 //! Walks over the media of one rendition, segment by segment, and keeps what manifests are compared with.
 
 use super::book::Book;
-use super::faithful::{Comparison, Origin};
+use super::faithful::{Comparison, Origin, Start};
 use super::init::Init;
 use super::keystream::KeyStream;
 use super::location::{Files, Location};
@@ -68,6 +68,8 @@ pub(super) struct SegmentFacts {
     pub leading: bool,
     /// What its first picture is, when that was looked at.
     pub picture: Option<Picture>,
+    /// Key ids of its encrypted samples.
+    pub kids: BTreeSet<[u8; 16]>,
 }
 
 impl Track {
@@ -117,7 +119,7 @@ pub(super) struct Shared<'a, 'b> {
     /// IVs of all tracks.
     pub keystream: &'b mut KeyStream,
     /// Starts against the source, for check 6.
-    pub starts: &'b mut Vec<(bool, f64, f64, String)>,
+    pub starts: &'b mut Vec<Start>,
     /// How many samples may still be read.
     pub left: &'b mut u64,
     /// Indices of the origins that were found in the package.
@@ -203,9 +205,13 @@ pub(super) fn walk<'a>(
         .take()
         .map(|comparison| (comparison.tick, comparison.finish(walk.book)));
     if let Some((tick, Some(late))) = late {
-        shared
-            .starts
-            .push((init.is_video(), late, tick, init.at.to_string()));
+        shared.starts.push(Start {
+            track: number,
+            is_video: init.is_video(),
+            late,
+            tick,
+            place: init.at.to_string(),
+        });
     }
     Ok(Track {
         codec: decoder.map(|parsed| parsed.codec.rfc6381),
@@ -258,7 +264,8 @@ impl<'a> Walk<'a, '_> {
             (None, _) | (_, Depth::Quick) => None,
             (Some(config), _) => pictures::first_picture(&source, first, config)?,
         };
-        let facts = self.facts(at, len, &samples, picture);
+        self.flags(&source, at, &samples)?;
+        let mut facts = self.facts(at, len, &samples, picture);
         self.start(&facts);
         for fragment in &fragments {
             for sample in &fragment.protected {
@@ -268,9 +275,10 @@ impl<'a> Walk<'a, '_> {
                         .keystream
                         .add(self.book, sample, self.number, &at.to_string());
                 }
-                self.kids.insert(sample.parameters.kid);
+                facts.kids.insert(sample.parameters.kid);
             }
         }
+        self.kids.extend(facts.kids.iter().copied());
         self.bytes(&source, &facts, &fragments, last)?;
         Ok(Some(facts))
     }
@@ -419,6 +427,7 @@ impl<'a> Walk<'a, '_> {
             sync: first.is_some_and(|sample| sample.sync),
             leading: first.is_some_and(|sample| shown(sample) > start),
             picture,
+            kids: BTreeSet::new(),
         }
     }
 
@@ -442,6 +451,31 @@ impl<'a> Walk<'a, '_> {
             Some(_) => self.book.performed(15),
             None => {}
         }
+    }
+
+    /// Check 15: what is called a sync sample behind the first one needs no other picture, either.
+    fn flags(
+        &mut self,
+        source: &dyn Source,
+        at: &Location,
+        samples: &[Sample],
+    ) -> Result<(), Error> {
+        let (Some(config), true) = (&self.config, self.options.depth != Depth::Quick) else {
+            return Ok(());
+        };
+        for (index, sample) in samples.iter().enumerate().skip(1) {
+            if !sample.sync {
+                continue;
+            }
+            let picture = pictures::first_picture(source, sample, config)?;
+            if picture == Some(Picture::Dependent) {
+                let what = format!("its sample {index} is called a sync sample and needs others");
+                self.book.must(15, at, what);
+                // One tells enough of a fragment whose flags are wrong.
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Bytes of samples: checks 15, 27, 28 and 29, on all or some samples.

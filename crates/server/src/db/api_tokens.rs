@@ -1,6 +1,6 @@
 //! Tokens of programs: what they allow, and for how long.
 
-use super::{Database, Page, Result, query, tenants};
+use super::{Changed, Database, Page, Result, Wanted, query, tenants};
 use crate::access::{Scope, Tenant};
 use crate::clock;
 
@@ -21,6 +21,8 @@ pub(crate) struct ApiToken {
     pub(crate) expires_at_ms: i64,
     pub(crate) revoked_at_ms: Option<i64>,
     pub(crate) last_used_at_ms: Option<i64>,
+    /// Grows with every change that a client makes.
+    pub(crate) version: i64,
 }
 
 impl ApiToken {
@@ -45,7 +47,7 @@ pub(crate) struct NewApiToken<'a> {
 macro_rules! select {
     ($tail:literal) => {
         concat!(
-            "SELECT api_token_id, id, tenant_id, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms \
+            "SELECT api_token_id, id, tenant_id, name, scopes, created_at_ms, expires_at_ms, revoked_at_ms, last_used_at_ms, version \
              FROM api_tokens ",
             $tail
         )
@@ -110,21 +112,28 @@ impl Database {
         Ok(Some(token))
     }
 
-    /// Revokes a token, at once and for good; `false` when there is none.
-    pub(crate) async fn revoke_api_token(&self, tenant: &Tenant, id: &str) -> Result<bool> {
+    /// Revokes a token of a wanted version, at once and for good.
+    pub(crate) async fn revoke_api_token(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Changed> {
         self.durable(|tx| async move {
             let known = query(
-                "SELECT api_token_id FROM api_tokens WHERE tenant_id = ? AND id = ? {for_update}",
+                "SELECT version FROM api_tokens WHERE tenant_id = ? AND id = ? {for_update}",
             );
             let known = known.bind(tenant).bind(id);
-            if tx.optional::<(i64,)>(known).await?.is_none() {
-                return Ok(false);
+            match tx.optional::<(i64,)>(known).await? {
+                None => return Ok(Changed::Unknown),
+                Some((version,)) if !wanted.fits(version) => return Ok(Changed::Stale),
+                Some(_) => {}
             }
             let revoked = query(
-                "UPDATE api_tokens SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL",
+                "UPDATE api_tokens SET revoked_at_ms = ?, version = version + 1 WHERE id = ? AND revoked_at_ms IS NULL",
             );
             tx.execute(revoked.bind(clock::now_ms()).bind(id)).await?;
-            Ok(true)
+            Ok(Changed::Done)
         })
         .await
     }

@@ -1,15 +1,16 @@
 //! Assets: delivered files and what was found in them.
 
+use super::annotations::{self, Annotations};
 use super::claims::{Claim, holds};
 use super::events::{self, EventKind};
 use super::jobs::JobState;
 use super::probe::{Conversion, Probe};
-use super::{Database, Page, Result, Transaction, count_on, number, paging, query, quotas};
+use super::{Database, Page, Result, Transaction, Wanted, count_on, number, paging, query, quotas};
 use crate::access::Tenant;
 use crate::clock;
 use crate::order::OfAsset;
 use sqlx::types::Json;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A row of `assets`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -29,6 +30,12 @@ pub(crate) struct Asset {
     pub(crate) fragmented: bool,
     pub(crate) duration_seconds: f64,
     pub(crate) probe: Json<Probe>,
+    /// The client's own name for it.
+    pub(crate) external_id: Option<String>,
+    #[sqlx(skip)]
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Grows with every change that a client makes.
+    pub(crate) version: i64,
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
 }
@@ -50,6 +57,19 @@ pub(crate) struct NewAsset {
     pub(crate) fragmented: bool,
     pub(crate) duration_seconds: f64,
     pub(crate) probe: Probe,
+    /// What its client notes about it.
+    pub(crate) annotations: Annotations,
+}
+
+/// Which assets are listed; all unless something is said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AssetFilter {
+    /// Their name or their external id holds this, in either case of ASCII.
+    pub(crate) search: Option<String>,
+    /// Their external id is this.
+    pub(crate) external_id: Option<String>,
+    /// They have all of these entries of metadata.
+    pub(crate) metadata: Vec<(String, String)>,
 }
 
 /// What became of a wish to delete something.
@@ -61,6 +81,8 @@ pub(crate) enum Deleted<T> {
     Unknown,
     /// A job of it runs.
     Busy,
+    /// Somebody else changed it meanwhile.
+    Stale,
 }
 
 /// Files of an asset that was deleted.
@@ -87,8 +109,26 @@ macro_rules! select {
     ($tail:literal) => {
         concat!(
             "SELECT input_content_id, id, tenant_id, name, input_content_origin, sha256, size, container, brand, \
-             fragmented, duration_seconds, probe, created_at_ms, updated_at_ms FROM assets ",
+             fragmented, duration_seconds, probe, external_id, version, created_at_ms, updated_at_ms FROM assets ",
             $tail
+        )
+    };
+}
+
+/// A page of a tenant's assets that fit a filter, in an order.
+macro_rules! page {
+    ($order:literal) => {
+        concat!(
+            select!(
+                "WHERE tenant_id = ? AND input_content_id < ? AND input_content_id > ? \
+                 AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!' OR LOWER(external_id) LIKE ? ESCAPE '!') \
+                 AND (? IS NULL OR external_id = ?) \
+                 AND (? = 0 OR input_content_id IN (SELECT m.input_content_id FROM asset_metadata m \
+                 WHERE m.digest IN ({list}) GROUP BY m.input_content_id HAVING COUNT(*) = ?)) \
+                 ORDER BY input_content_id "
+            ),
+            $order,
+            " LIMIT ?"
         )
     };
 }
@@ -108,10 +148,10 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     };
     let row = query(concat!(
         "INSERT INTO assets (input_content_id, id, tenant_id, name, input_content_origin, sha256, size, container, brand, \
-         fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, \
+         fragmented, duration_seconds, codecs, bitrate, video_track_number, probe, external_id, \
          created_at_ms, updated_at_ms) VALUES (",
         number!("assets", "input_content_id"),
-        ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ))
     .bind(new.number)
     .bind(&new.id)
@@ -128,6 +168,7 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     .bind(bitrate)
     .bind(new.probe.video_track())
     .bind_json(&new.probe)
+    .bind(new.annotations.external_id.as_ref())
     .bind(now)
     .bind(now);
     let number = new.number.or(tx.insert("input_content_id", row).await?);
@@ -146,6 +187,9 @@ pub(super) async fn insert(tx: &Transaction, new: &NewAsset) -> Result<()> {
     .bind(now)
     .bind(now);
     tx.execute(source).await?;
+    if let Some(number) = number {
+        annotations::add_metadata(tx, number, &new.annotations.metadata).await?;
+    }
     events::note(tx, &new.tenant, EventKind::AssetCreated, &new.id, None).await
 }
 
@@ -157,7 +201,10 @@ impl Database {
     pub(crate) async fn add_asset(&self, new: &NewAsset) -> Result<Asset> {
         self.durable(|tx| async move {
             insert(&tx, new).await?;
-            tx.one(query(select!("WHERE id = ?")).bind(&new.id)).await
+            let added = query(select!("WHERE id = ?"));
+            let mut added: Asset = tx.one(added.bind(&new.id)).await?;
+            added.metadata.clone_from(&new.annotations.metadata);
+            Ok(added)
         })
         .await
     }
@@ -165,7 +212,8 @@ impl Database {
     /// An asset of a tenant by its id.
     pub(crate) async fn asset(&self, tenant: &Tenant, id: &str) -> Result<Option<Asset>> {
         let found = query(select!("WHERE tenant_id = ? AND id = ?"));
-        self.optional(found.bind(tenant).bind(id)).await
+        let found = self.optional(found.bind(tenant).bind(id));
+        self.annotated(found.await?).await
     }
 
     /// An asset of a tenant by its number.
@@ -218,27 +266,49 @@ impl Database {
         .await
     }
 
-    /// A page of a tenant's assets, or of those whose name holds a text, newest first.
+    /// A page of a tenant's assets, or of those that fit a filter, newest first.
     pub(crate) async fn assets(
         &self,
         tenant: &Tenant,
-        search: Option<&str>,
+        filter: &AssetFilter,
         page: Page,
     ) -> Result<Vec<Asset>> {
         let found = match page.backwards {
-            false => query(select!(
-                "WHERE tenant_id = ? AND input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
-                 ORDER BY input_content_id DESC LIMIT ?"
-            )),
-            true => query(select!(
-                "WHERE tenant_id = ? AND input_content_id < ? AND input_content_id > ? AND (? IS NULL OR LOWER(name) LIKE ? ESCAPE '!') \
-                 ORDER BY input_content_id LIMIT ?"
-            )),
+            false => query(page!("DESC")),
+            true => query(page!("")),
         };
-        let search = search.map(paging::anywhere);
+        let search = filter.search.as_deref().map(paging::anywhere);
+        let external_id = filter.external_id.as_deref();
+        let entries = filter.metadata.iter();
+        let entries: HashSet<String> = entries
+            .map(|(name, value)| annotations::digest(name, value))
+            .collect();
+        let count = i64::try_from(entries.len()).unwrap_or(i64::MAX);
         let found = found.bind(tenant).bind(page.before).bind(page.after);
-        let found = found.bind(search.clone()).bind(search);
-        self.all(found.bind(page.limit)).await
+        let found = found.bind(search.clone()).bind(search.clone()).bind(search);
+        let found = found.bind(external_id).bind(external_id);
+        let found = found.bind(count).bind_list(entries).bind(count);
+        self.annotated(self.all(found.bind(page.limit)).await?)
+            .await
+    }
+
+    /// Adds their metadata to assets.
+    async fn annotated<A>(&self, mut assets: A) -> Result<A>
+    where
+        for<'a> &'a mut A: IntoIterator<Item = &'a mut Asset>,
+    {
+        let numbers: Vec<i64> = (&mut assets)
+            .into_iter()
+            .map(|asset| asset.input_content_id)
+            .collect();
+        if numbers.is_empty() {
+            return Ok(assets);
+        }
+        let mut metadata = self.metadata_of(numbers).await?;
+        for asset in &mut assets {
+            asset.metadata = metadata.remove(&asset.input_content_id).unwrap_or_default();
+        }
+        Ok(assets)
     }
 
     /// Numbers of a tenant's assets of a name that are older than `before`, oldest first.
@@ -263,11 +333,12 @@ impl Database {
         Ok(origins.await?.into_iter().map(|(path,)| path).collect())
     }
 
-    /// Deletes an asset with its packages and jobs, durably, unless one of the jobs runs.
+    /// Deletes an asset of a wanted version with its packages and jobs, durably, unless one of the jobs runs.
     pub(crate) async fn delete_asset(
         &self,
         tenant: &Tenant,
         id: &str,
+        wanted: &Wanted,
     ) -> Result<Deleted<AssetFiles>> {
         self.durable(|tx| async move {
             let found = query(
@@ -282,11 +353,16 @@ impl Database {
                  (SELECT packaged_content_id FROM packages WHERE input_content_id = ?) {for_update}",
             );
             let jobs: Vec<(JobState,)> = tx.all(jobs.bind(number)).await?;
-            if jobs.contains(&(JobState::Running,)) {
-                return Ok(Deleted::Busy);
-            }
             let codes = query("SELECT code FROM packages WHERE input_content_id = ? {for_update}");
             let codes: Vec<(String,)> = tx.all(codes.bind(number)).await?;
+            let version =
+                query("SELECT version FROM assets WHERE input_content_id = ? {for_update}");
+            match tx.optional::<(i64,)>(version.bind(number)).await? {
+                None => return Ok(Deleted::Unknown),
+                Some((version,)) if !wanted.fits(version) => return Ok(Deleted::Stale),
+                Some(_) if jobs.contains(&(JobState::Running,)) => return Ok(Deleted::Busy),
+                Some(_) => {}
+            }
             let gone = query("DELETE FROM assets WHERE input_content_id = ?");
             tx.execute(gone.bind(number)).await?;
             events::note(&tx, tenant, EventKind::AssetDeleted, id, None).await?;

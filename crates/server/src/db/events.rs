@@ -26,6 +26,7 @@ pub(crate) struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EventKind {
     AssetCreated,
+    AssetUpdated,
     AssetDeleted,
     PackageOrdered,
     PackageReady,
@@ -37,8 +38,9 @@ pub(crate) enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::AssetCreated,
+        Self::AssetUpdated,
         Self::AssetDeleted,
         Self::PackageOrdered,
         Self::PackageReady,
@@ -52,6 +54,7 @@ impl EventKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::AssetCreated => "asset.created",
+            Self::AssetUpdated => "asset.updated",
             Self::AssetDeleted => "asset.deleted",
             Self::PackageOrdered => "package.ordered",
             Self::PackageReady => "package.ready",

@@ -1,7 +1,7 @@
 //! Jobs, as clients see them and change them. What workers do with them is in `claims`.
 
 use super::events::{self, EventKind};
-use super::{Database, Page, Result, Transaction, parts, query, quotas, words};
+use super::{Database, Page, Result, Transaction, Wanted, parts, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
 
@@ -85,6 +85,8 @@ pub(crate) struct Job {
     /// How many workers died of it, or with it.
     pub(crate) deaths: i64,
     pub(crate) error: Option<String>,
+    /// Grows with every change that a client makes.
+    pub(crate) version: i64,
     pub(crate) created_at_ms: i64,
     pub(crate) started_at_ms: Option<i64>,
     pub(crate) finished_at_ms: Option<i64>,
@@ -99,6 +101,8 @@ pub(crate) enum Wish {
     Unknown,
     /// The job is in this state, in which it cannot be.
     Refused(JobState),
+    /// Somebody else changed it meanwhile.
+    Stale,
 }
 
 /// How far a job is (0 to 1), its parts included: they count for nine tenths.
@@ -138,7 +142,7 @@ macro_rules! select {
             progress!("j"),
             " AS progress, ",
             pictures_done!("j"),
-            " AS pictures_done, p.preparation, j.turn, j.unique_key, j.attempts, j.deaths, j.error, \
+            " AS pictures_done, p.preparation, j.turn, j.unique_key, j.attempts, j.deaths, j.error, j.version, \
              j.created_at_ms, j.started_at_ms, \
              j.finished_at_ms FROM jobs j \
              JOIN packages p ON p.packaged_content_id = j.packaged_content_id \
@@ -179,65 +183,84 @@ impl Database {
     }
 
     /// Stops a job: at once when it waits, by a flag for its worker when it runs.
-    pub(crate) async fn cancel_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
+    pub(crate) async fn cancel_job(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Wish> {
         self.durable(|tx| async move {
-            match state_of(&tx, tenant, id).await? {
-                None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Queued | JobState::Paused | JobState::Waiting)) => {
+            let (seq, state) = match held(&tx, tenant, id, wanted).await? {
+                Ok(held) => held,
+                Err(wish) => return Ok(wish),
+            };
+            match state {
+                JobState::Queued | JobState::Paused | JobState::Waiting => {
                     end(&tx, seq, JobState::Cancelled, CANCELLED).await?;
                 }
-                Some((seq, JobState::Running)) => {
+                JobState::Running => {
                     let flag = query("UPDATE jobs SET cancel_requested = TRUE WHERE seq = ?");
                     tx.execute(flag.bind(seq)).await?;
                 }
-                Some((_, state)) => return Ok(Wish::Refused(state)),
+                state => return Ok(Wish::Refused(state)),
             }
-            Ok(Wish::Granted)
+            changed(&tx, seq).await
         })
         .await
     }
 
     /// Lets a job wait: at once when it waits already, by a flag for its worker when it runs.
-    pub(crate) async fn pause_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
+    pub(crate) async fn pause_job(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Wish> {
         self.durable(|tx| async move {
-            let change = match state_of(&tx, tenant, id).await? {
-                None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Queued)) => {
-                    query("UPDATE jobs SET state = 'paused' WHERE seq = ?").bind(seq)
-                }
-                Some((seq, JobState::Waiting)) => {
-                    parts::pause(&tx, seq).await?;
-                    return Ok(Wish::Granted);
-                }
-                Some((seq, JobState::Running)) => {
-                    query("UPDATE jobs SET pause_requested = TRUE WHERE seq = ?").bind(seq)
-                }
-                Some((_, JobState::Paused)) => return Ok(Wish::Granted),
-                Some((_, state)) => return Ok(Wish::Refused(state)),
+            let (seq, state) = match held(&tx, tenant, id, wanted).await? {
+                Ok(held) => held,
+                Err(wish) => return Ok(wish),
             };
-            tx.execute(change).await?;
-            Ok(Wish::Granted)
+            match state {
+                JobState::Queued => {
+                    let pause = query("UPDATE jobs SET state = 'paused' WHERE seq = ?");
+                    tx.execute(pause.bind(seq)).await?;
+                }
+                JobState::Waiting => parts::pause(&tx, seq).await?,
+                JobState::Running => {
+                    let flag = query("UPDATE jobs SET pause_requested = TRUE WHERE seq = ?");
+                    tx.execute(flag.bind(seq)).await?;
+                }
+                JobState::Paused => return Ok(Wish::Granted),
+                state => return Ok(Wish::Refused(state)),
+            }
+            changed(&tx, seq).await
         })
         .await
     }
 
     /// Lets a paused job go on; one that was to pause and still runs goes on running.
-    pub(crate) async fn resume_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
+    pub(crate) async fn resume_job(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Wish> {
         self.durable(|tx| async move {
-            let change = match state_of(&tx, tenant, id).await? {
-                None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Paused)) => {
-                    parts::resume(&tx, seq).await?;
-                    return Ok(Wish::Granted);
-                }
-                Some((_, JobState::Waiting)) => return Ok(Wish::Granted),
-                Some((seq, JobState::Queued | JobState::Running)) => {
-                    query("UPDATE jobs SET pause_requested = FALSE WHERE seq = ?").bind(seq)
-                }
-                Some((_, state)) => return Ok(Wish::Refused(state)),
+            let (seq, state) = match held(&tx, tenant, id, wanted).await? {
+                Ok(held) => held,
+                Err(wish) => return Ok(wish),
             };
-            tx.execute(change).await?;
-            Ok(Wish::Granted)
+            match state {
+                JobState::Paused => parts::resume(&tx, seq).await?,
+                JobState::Waiting => return Ok(Wish::Granted),
+                JobState::Queued | JobState::Running => {
+                    let flag = query("UPDATE jobs SET pause_requested = FALSE WHERE seq = ?");
+                    tx.execute(flag.bind(seq)).await?;
+                }
+                state => return Ok(Wish::Refused(state)),
+            }
+            changed(&tx, seq).await
         })
         .await
     }
@@ -246,12 +269,18 @@ impl Database {
     ///
     /// Its package gets a new code: under the old one somebody may still be deleting what was written, or a worker that
     /// was paused and does not know yet that the job is not its own.
-    pub(crate) async fn retry_job(&self, tenant: &Tenant, id: &str, code: &str) -> Result<Wish> {
+    pub(crate) async fn retry_job(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        code: &str,
+        wanted: &Wanted,
+    ) -> Result<Wish> {
         self.durable(|tx| async move {
-            let seq = match state_of(&tx, tenant, id).await? {
-                None => return Ok(Wish::Unknown),
-                Some((seq, JobState::Failed | JobState::Cancelled | JobState::Dead)) => seq,
-                Some((_, state)) => return Ok(Wish::Refused(state)),
+            let seq = match held(&tx, tenant, id, wanted).await? {
+                Ok((seq, JobState::Failed | JobState::Cancelled | JobState::Dead)) => seq,
+                Ok((_, state)) => return Ok(Wish::Refused(state)),
+                Err(wish) => return Ok(wish),
             };
             quotas::job(&tx, tenant).await?;
             let job = query(
@@ -268,7 +297,7 @@ impl Database {
             let package = package.bind(code).bind(clock::now_ms());
             tx.execute(package.bind(seq)).await?;
             events::note(&tx, tenant, EventKind::JobRetried, id, None).await?;
-            Ok(Wish::Granted)
+            changed(&tx, seq).await
         })
         .await
     }
@@ -285,12 +314,17 @@ impl Database {
     }
 
     /// Deletes the record of a job that has ended; its package stays.
-    pub(crate) async fn delete_job(&self, tenant: &Tenant, id: &str) -> Result<Wish> {
+    pub(crate) async fn delete_job(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Wish> {
         self.durable(|tx| async move {
-            match state_of(&tx, tenant, id).await? {
-                None => Ok(Wish::Unknown),
-                Some((_, state)) if !state.is_final() => Ok(Wish::Refused(state)),
-                Some((seq, _)) => {
+            match held(&tx, tenant, id, wanted).await? {
+                Err(wish) => Ok(wish),
+                Ok((_, state)) if !state.is_final() => Ok(Wish::Refused(state)),
+                Ok((seq, _)) => {
                     parts::forget(&tx, seq).await?;
                     tx.execute(query("DELETE FROM jobs WHERE seq = ?").bind(seq))
                         .await?;
@@ -305,11 +339,34 @@ impl Database {
 /// Why a package of a cancelled job failed.
 pub(super) const CANCELLED: &str = "the packaging was cancelled";
 
-async fn state_of(tx: &Transaction, tenant: &Tenant, id: &str) -> Result<Option<(i64, JobState)>> {
+/// The number and the state of a job of a wanted version, locked; else what becomes of the wish.
+async fn held(
+    tx: &Transaction,
+    tenant: &Tenant,
+    id: &str,
+    wanted: &Wanted,
+) -> Result<std::result::Result<(i64, JobState), Wish>> {
     let found = query(
-        "SELECT seq, state FROM jobs WHERE tenant_id = ? AND id = ? AND part = 0 {for_update}",
+        "SELECT seq, state, version FROM jobs WHERE tenant_id = ? AND id = ? AND part = 0 {for_update}",
     );
-    tx.optional(found.bind(tenant).bind(id)).await
+    let found = tx.optional::<(i64, JobState, i64)>(found.bind(tenant).bind(id));
+    Ok(match found.await? {
+        None => Err(Wish::Unknown),
+        Some((.., version)) if !wanted.fits(version) => Err(Wish::Stale),
+        Some((seq, state, _)) => Ok((seq, state)),
+    })
+}
+
+/// Counts a change that a client made to a job on, and so to its package, which shows the job.
+async fn changed(tx: &Transaction, seq: i64) -> Result<Wish> {
+    let job = query("UPDATE jobs SET version = version + 1 WHERE seq = ?");
+    tx.execute(job.bind(seq)).await?;
+    let package = query(
+        "UPDATE packages SET version = version + 1 WHERE packaged_content_id = \
+         (SELECT packaged_content_id FROM jobs WHERE seq = ?)",
+    );
+    tx.execute(package.bind(seq)).await?;
+    Ok(Wish::Granted)
 }
 
 /// Ends a job; its package counts as failed, for there will be none. What fails a part fails the whole.

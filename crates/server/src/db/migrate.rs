@@ -39,6 +39,8 @@ pub(super) const FILES: &[MigrationFile] = &[
     file!("0052", "playback"),
     file!("0060", "tenants"),
     file!("0070", "webhooks"),
+    file!("0080", "annotations"),
+    file!("0081", "versions"),
 ];
 
 /// The migrations as an engine reads them.

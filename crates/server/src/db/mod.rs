@@ -56,6 +56,7 @@
 //! MySQL a transaction has [`LIMIT`] to answer.
 
 pub(crate) mod accounts;
+pub(crate) mod annotations;
 pub(crate) mod api_tokens;
 pub(crate) mod assets;
 pub(crate) mod claims;
@@ -100,7 +101,7 @@ pub(crate) use open::DATABASE_FILE;
 pub(crate) use paging::Page;
 pub(crate) use query::{Query, Value, query};
 pub use url::DatabaseUrl;
-pub(crate) use version::Wanted;
+pub(crate) use version::{Changed, Wanted};
 pub(crate) use words::words;
 
 /// In an INSERT, the number of a new row: one that is bound (and free), or, for NULL, the next.

@@ -5,7 +5,7 @@ use super::events::{self, EventKind};
 use super::extras;
 use super::jobs::{Job, JobState, pictures_done, progress};
 use super::playback::Policy;
-use super::{Database, Page, Result, Transaction, count_on, number, query, quotas, words};
+use super::{Database, Page, Result, Transaction, Wanted, count_on, number, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
 use crate::keys::Place;
@@ -94,6 +94,8 @@ pub(crate) struct Package {
     pub(crate) size: Option<i64>,
     /// Path of the MPD on any host of this server, once published.
     pub(crate) url: Option<String>,
+    /// Grows with every change that a client makes.
+    pub(crate) version: i64,
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
     pub(crate) ready_at_ms: Option<i64>,
@@ -119,6 +121,7 @@ struct JobColumns {
     job_attempts: Option<i64>,
     job_deaths: Option<i64>,
     job_error: Option<String>,
+    job_version: Option<i64>,
     job_created_at_ms: Option<i64>,
     job_started_at_ms: Option<i64>,
     job_finished_at_ms: Option<i64>,
@@ -161,6 +164,7 @@ impl Package {
             attempts: columns.job_attempts?,
             deaths: columns.job_deaths?,
             error: columns.job_error,
+            version: columns.job_version?,
             created_at_ms: columns.job_created_at_ms?,
             started_at_ms: columns.job_started_at_ms,
             finished_at_ms: columns.job_finished_at_ms,
@@ -252,7 +256,7 @@ macro_rules! select {
         concat!(
             "SELECT p.packaged_content_id, p.id, p.input_content_id, a.id AS asset_id, a.tenant_id, p.code, \
              p.status, p.error, p.scheme, p.encrypt, k.wrapped_key AS video_key, k.kid, k.given_key, \
-             k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.loudness_lufs, p.extras, p.extras_made, p.warnings, p.size, p.url, p.created_at_ms, \
+             k.given_kid, p.segment_duration_ms, p.ladder, p.preparation, p.loudness_lufs, p.extras, p.extras_made, p.warnings, p.size, p.url, p.version, p.created_at_ms, \
              p.updated_at_ms, p.ready_at_ms, j.seq AS job_seq, j.id AS job_id, j.kind AS job_kind, \
              j.state AS job_state, ",
             progress!("j"),
@@ -260,7 +264,7 @@ macro_rules! select {
             pictures_done!("j"),
             " AS job_pictures_done, j.turn AS job_turn, \
              j.unique_key AS job_unique_key, j.attempts AS job_attempts, j.deaths AS job_deaths, \
-             j.error AS job_error, j.created_at_ms AS job_created_at_ms, \
+             j.error AS job_error, j.version AS job_version, j.created_at_ms AS job_created_at_ms, \
              j.started_at_ms AS job_started_at_ms, j.finished_at_ms AS job_finished_at_ms, \
              (SELECT o.id FROM packages o WHERE o.packaged_content_id = p.replaces) AS replaces, \
              (SELECT n.id FROM packages n WHERE n.packaged_content_id = p.replaced_by) AS replaced_by \
@@ -462,11 +466,12 @@ impl Database {
         Ok(self.optional::<(i64,)>(found).await?.is_some())
     }
 
-    /// Deletes a package and its job, durably, unless the job runs. Returns the package's code.
+    /// Deletes a package of a wanted version and its job, durably, unless the job runs. Returns the package's code.
     pub(crate) async fn delete_package(
         &self,
         tenant: &Tenant,
         id: &str,
+        wanted: &Wanted,
     ) -> Result<Deleted<String>> {
         self.durable(|tx| async move {
             let jobs = query(
@@ -474,16 +479,16 @@ impl Database {
                  (SELECT packaged_content_id FROM packages WHERE id = ?) {for_update}",
             );
             let jobs: Vec<(JobState,)> = tx.all(jobs.bind(tenant).bind(id)).await?;
-            if jobs.contains(&(JobState::Running,)) {
-                return Ok(Deleted::Busy);
-            }
             let code = query(
-                "SELECT code FROM packages WHERE id = ? AND input_content_id IN \
+                "SELECT code, version FROM packages WHERE id = ? AND input_content_id IN \
                  (SELECT input_content_id FROM assets WHERE tenant_id = ?) {for_update}",
             );
             let code = code.bind(id).bind(tenant);
-            let Some((code,)) = tx.optional::<(String,)>(code).await? else {
-                return Ok(Deleted::Unknown);
+            let code = match tx.optional::<(String, i64)>(code).await? {
+                None => return Ok(Deleted::Unknown),
+                Some((_, version)) if !wanted.fits(version) => return Ok(Deleted::Stale),
+                Some(_) if jobs.contains(&(JobState::Running,)) => return Ok(Deleted::Busy),
+                Some((code, _)) => code,
             };
             tx.execute(query("DELETE FROM packages WHERE id = ?").bind(id))
                 .await?;

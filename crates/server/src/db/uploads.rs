@@ -1,9 +1,11 @@
 //! Uploads: how much of each has come, and what became of it.
 
+use super::annotations::Annotations;
 use super::assets::NewAsset;
 use super::{Database, Page, Result, idempotency, query, quotas, words};
 use crate::access::Tenant;
 use crate::clock;
+use sqlx::types::Json;
 
 /// A row of `uploads`.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -16,6 +18,8 @@ pub(crate) struct Upload {
     pub(crate) name: String,
     /// `Upload-Metadata` of tus, as it came.
     pub(crate) metadata: String,
+    /// What is noted about the asset to be.
+    annotations: Option<Json<Annotations>>,
     /// Where a pull takes it from. It may hold a secret in its query; gone when the upload has ended.
     pub(crate) url: Option<String>,
     /// Of a pull: the strong `ETag` of the file.
@@ -127,6 +131,7 @@ pub(crate) struct NewUpload<'a> {
     pub(crate) kind: Kind,
     pub(crate) name: &'a str,
     pub(crate) metadata: &'a str,
+    pub(crate) annotations: &'a Annotations,
     pub(crate) url: Option<&'a str>,
     pub(crate) length: Option<i64>,
     pub(crate) expires_at_ms: i64,
@@ -156,6 +161,12 @@ impl Upload {
         u64::try_from(self.received).unwrap_or(0)
     }
 
+    /// What is noted about the asset to be.
+    pub(crate) fn annotations(&self) -> Annotations {
+        let noted = self.annotations.as_ref();
+        noted.map(|noted| noted.0.clone()).unwrap_or_default()
+    }
+
     /// The id of the asset that it becomes: the same however often that is tried.
     pub(crate) fn asset_to_be(&self) -> String {
         let code = self.id.rsplit('_').next().unwrap_or(&self.id);
@@ -166,7 +177,7 @@ impl Upload {
 macro_rules! select {
     ($tail:literal) => {
         query(concat!(
-            "SELECT seq, id, tenant_id, kind, name, metadata, url, validator, length, received, state, error, asset_id, \
+            "SELECT seq, id, tenant_id, kind, name, metadata, annotations, url, validator, length, received, state, error, asset_id, \
              expires_at_ms, created_at_ms, updated_at_ms FROM uploads ",
             $tail
         ))
@@ -201,8 +212,8 @@ impl Database {
                 _ => State::Receiving,
             };
             let insert = query(
-                "INSERT INTO uploads (id, tenant_id, kind, name, metadata, url, length, received, state, expires_at_ms, \
-                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+                "INSERT INTO uploads (id, tenant_id, kind, name, metadata, annotations, url, length, received, state, expires_at_ms, \
+                 created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
             );
             let insert = insert
                 .bind(new.id)
@@ -210,6 +221,7 @@ impl Database {
                 .bind(new.kind)
                 .bind(new.name)
                 .bind(new.metadata)
+                .bind_json(new.annotations)
                 .bind(new.url)
                 .bind(new.length)
                 .bind(state)

@@ -10,6 +10,18 @@ pub(crate) enum Wanted {
     Versions(Vec<i64>),
 }
 
+/// What became of the wish to change a thing, or to remove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Changed {
+    /// It is so now.
+    Done,
+    /// There is no such thing.
+    Unknown,
+    /// Somebody else changed it meanwhile.
+    Stale,
+}
+
 impl Wanted {
     /// Whether a version is one of them.
     pub(crate) fn fits(&self, version: i64) -> bool {

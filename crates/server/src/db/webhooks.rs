@@ -1,7 +1,7 @@
 //! Webhooks: addresses that are told what happened.
 
 use super::events::{self, EventKind};
-use super::{Database, Page, Result, Transaction, idempotency, query, tenants};
+use super::{Changed, Database, Page, Result, Transaction, Wanted, idempotency, query, tenants};
 use crate::access::Tenant;
 use crate::clock;
 
@@ -26,6 +26,8 @@ pub(crate) struct Webhook {
     /// Number of the last event for which deliveries were made.
     pub(super) seen_event: i64,
     pub(crate) failing_since_ms: Option<i64>,
+    /// Grows with every change that a client makes.
+    pub(crate) version: i64,
     pub(crate) created_at_ms: i64,
     pub(crate) updated_at_ms: i64,
 }
@@ -80,7 +82,7 @@ macro_rules! select {
     ($tail:literal) => {
         query(concat!(
             "SELECT webhook_id, id, tenant_id, url, event_types, description, enabled, disabled_because, secret, earlier_secret, \
-             earlier_until_ms, seen_event, failing_since_ms, created_at_ms, updated_at_ms FROM webhooks ",
+             earlier_until_ms, seen_event, failing_since_ms, version, created_at_ms, updated_at_ms FROM webhooks ",
             $tail
         ))
     };
@@ -134,21 +136,23 @@ impl Database {
         self.optional(found.bind(number)).await
     }
 
-    /// Changes a webhook; `false` when there is none. One that is enabled again is told of what happens from now on.
+    /// Changes a webhook of a wanted version. One that is enabled again is told of what happens from now on.
     pub(crate) async fn change_webhook(
         &self,
         tenant: &Tenant,
         id: &str,
         change: &WebhookChange<'_>,
-    ) -> Result<bool> {
+        wanted: &Wanted,
+    ) -> Result<Changed> {
         let event_types = &change.event_types.as_ref().map(|types| types.join(" "));
         self.durable(|tx| async move {
-            let Some(old) = held(&tx, tenant, id).await? else {
-                return Ok(false);
+            let old = match held(&tx, tenant, id, wanted).await? {
+                Ok(old) => old,
+                Err(changed) => return Ok(changed),
             };
             let changed = query(
                 "UPDATE webhooks SET url = COALESCE(?, url), event_types = COALESCE(?, event_types), \
-                 description = COALESCE(?, description), updated_at_ms = ? WHERE webhook_id = ?",
+                 description = COALESCE(?, description), version = version + 1, updated_at_ms = ? WHERE webhook_id = ?",
             );
             let changed = changed.bind(change.url).bind(event_types.as_deref());
             let changed = changed.bind(change.description).bind(clock::now_ms());
@@ -158,46 +162,54 @@ impl Database {
                 Some(false) if old.enabled => stop(&tx, old.webhook_id, None).await?,
                 _ => {}
             }
-            Ok(true)
+            Ok(Changed::Done)
         })
         .await
     }
 
-    /// Gives a webhook another secret; the one before signs besides until a time. `false` when there is none.
+    /// Gives a webhook of a wanted version another secret; the one before signs besides until a time.
     pub(crate) async fn rotate_webhook(
         &self,
         tenant: &Tenant,
         id: &str,
         secret: &[u8],
         earlier_until_ms: i64,
-    ) -> Result<bool> {
+        wanted: &Wanted,
+    ) -> Result<Changed> {
         self.durable(|tx| async move {
-            let Some(old) = held(&tx, tenant, id).await? else {
-                return Ok(false);
+            let old = match held(&tx, tenant, id, wanted).await? {
+                Ok(old) => old,
+                Err(changed) => return Ok(changed),
             };
             let rotated = query(
-                "UPDATE webhooks SET secret = ?, earlier_secret = ?, earlier_until_ms = ?, updated_at_ms = ? \
+                "UPDATE webhooks SET secret = ?, earlier_secret = ?, earlier_until_ms = ?, version = version + 1, updated_at_ms = ? \
                  WHERE webhook_id = ?",
             );
             let rotated = rotated.bind(secret).bind(&old.secret[..]).bind(earlier_until_ms);
             tx.execute(rotated.bind(clock::now_ms()).bind(old.webhook_id)).await?;
             idempotency::note(&tx, id).await?;
-            Ok(true)
+            Ok(Changed::Done)
         })
         .await
     }
 
-    /// Deletes a webhook with its deliveries; `false` when there is none.
-    pub(crate) async fn delete_webhook(&self, tenant: &Tenant, id: &str) -> Result<bool> {
+    /// Deletes a webhook of a wanted version with its deliveries.
+    pub(crate) async fn delete_webhook(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        wanted: &Wanted,
+    ) -> Result<Changed> {
         self.durable(|tx| async move {
-            let Some(webhook) = held(&tx, tenant, id).await? else {
-                return Ok(false);
+            let webhook = match held(&tx, tenant, id, wanted).await? {
+                Ok(webhook) => webhook,
+                Err(changed) => return Ok(changed),
             };
             let deliveries = query("DELETE FROM webhook_deliveries WHERE webhook_id = ?");
             tx.execute(deliveries.bind(webhook.webhook_id)).await?;
             let deleted = query("DELETE FROM webhooks WHERE webhook_id = ?");
             tx.execute(deleted.bind(webhook.webhook_id)).await?;
-            Ok(true)
+            Ok(Changed::Done)
         })
         .await
     }
@@ -232,9 +244,20 @@ pub(super) async fn held_by_number(tx: &Transaction, number: i64) -> Result<Opti
     tx.optional(found.bind(number)).await
 }
 
-async fn held(tx: &Transaction, tenant: &Tenant, id: &str) -> Result<Option<Webhook>> {
+/// A webhook of a wanted version, locked; else what becomes of the wish to change it.
+async fn held(
+    tx: &Transaction,
+    tenant: &Tenant,
+    id: &str,
+    wanted: &Wanted,
+) -> Result<std::result::Result<Webhook, Changed>> {
     let found = select!("WHERE tenant_id = ? AND id = ? {for_update}");
-    tx.optional(found.bind(tenant).bind(id)).await
+    let found: Option<Webhook> = tx.optional(found.bind(tenant).bind(id)).await?;
+    Ok(match found {
+        None => Err(Changed::Unknown),
+        Some(webhook) if !wanted.fits(webhook.version) => Err(Changed::Stale),
+        Some(webhook) => Ok(webhook),
+    })
 }
 
 /// Ends a webhook that failed for too long, or whose receiver wants no more.

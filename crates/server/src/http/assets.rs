@@ -1,25 +1,29 @@
 //! `/api/v1/assets`: what was delivered.
 
+use super::annotations::{self, EXTERNAL_ID, METADATA};
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
-use super::extract::{Path, Query};
+use super::etag::{self, IfMatch};
+use super::extract::{Body, Path, Query};
+use super::fields::{Faults, Fields};
 use super::packages::Package;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
 use super::{upload, uploads};
 use crate::access::Tenant;
 use crate::app::Shared;
-use crate::db::assets::{self, Deleted};
+use crate::db::annotations::Changed;
+use crate::db::assets::{self, AssetFilter, Deleted};
 use crate::db::paging::Listed;
 use crate::db::probe::ProbedTrack;
 use crate::sweep;
 use crate::uploads::examine::Demand;
 use axum::Json;
 use axum::extract::{FromRequest, Multipart, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -35,6 +39,11 @@ pub(super) struct Asset {
     input_content_id: i64,
     #[schema(example = "holiday.mp4")]
     name: String,
+    /// Your own name for it.
+    external_id: Option<String>,
+    /// What you note about it.
+    #[schema(example = json!({"season": "2"}))]
+    metadata: BTreeMap<String, String>,
     /// Bytes.
     size: i64,
     /// `mp4`, `mov`, `matroska`, `mpegts`, …
@@ -108,6 +117,10 @@ pub(super) struct UploadForm {
     /// The video.
     #[schema(format = Binary, content_media_type = "application/octet-stream")]
     file: String,
+    /// Your own name for the asset, 1 to 255 characters.
+    external_id: Option<String>,
+    /// A JSON object of texts: 50 entries at most, names of 40 characters at most, values of 500.
+    metadata: Option<String>,
 }
 
 /// The wish that the server fetches a file itself.
@@ -122,6 +135,26 @@ pub(super) struct PullRequest {
     url: String,
     /// The name that people see; else the end of the URL's path.
     name: Option<String>,
+    #[schema(min_length = 1, max_length = 255)]
+    external_id: Option<String>,
+    /// 50 entries at most, names of 40 characters at most, values of 500.
+    #[schema(extensions(("maxProperties" = json!(50))))]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+/// What is to be different of an asset, as a JSON merge patch (RFC 7396): what is not there stays, `null` takes away.
+#[derive(ToSchema)]
+#[allow(
+    dead_code,
+    reason = "describes the request; the fields are read one by one"
+)]
+pub(super) struct AssetRequest {
+    /// Your own name for it; several assets may have one.
+    #[schema(min_length = 1, max_length = 255)]
+    external_id: Option<String>,
+    /// Entries are set one by one; those that are `null` go. There may be 50 afterwards.
+    #[schema(extensions(("maxProperties" = json!(100))))]
+    metadata: Option<BTreeMap<String, Option<String>>>,
 }
 
 impl Asset {
@@ -130,6 +163,8 @@ impl Asset {
             id: row.id,
             input_content_id: row.input_content_id,
             name: row.name,
+            external_id: row.external_id,
+            metadata: row.metadata,
             size: row.size,
             container: row.container,
             brand: row.brand,
@@ -206,6 +241,7 @@ pub(super) async fn create(
 #[derive(Debug, Deserialize)]
 pub(super) struct Filter {
     q: Option<String>,
+    external_id: Option<String>,
     #[serde(flatten)]
     paging: Paging,
 }
@@ -216,19 +252,28 @@ pub(super) struct Filter {
     ("cursor" = Option<String>, Query, description = "next_cursor of the page before"),
     ("starting_after" = Option<String>, Query, description = "an id: those that are older"),
     ("ending_before" = Option<String>, Query, description = "an id: those that are newer, the nearest to it"),
-    ("q" = Option<String>, Query, description = "those whose name holds this text; letters of ASCII in either case"),
+    ("q" = Option<String>, Query, description = "those whose name or external_id holds this text; letters of ASCII in either case"),
+    ("external_id" = Option<String>, Query, description = "those of this very external_id"),
+    ("metadata" = Option<BTreeMap<String, String>>, Query, style = DeepObject, explode,
+        description = "`metadata[name]=value`: those with this entry; given again, those with all of them"),
 ), responses((status = 200, body = AssetList), (status = 400, body = ProblemBody)))]
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     base: BaseUrl,
     Query(filter): Query<Filter>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<AssetList>> {
     let page = filter
         .paging
         .of(&shared.db, &tenant, Listed::Assets)
         .await?;
-    let mut rows = shared.db.assets(&tenant, filter.q.as_deref(), page).await?;
+    let wanted = AssetFilter {
+        search: filter.q,
+        external_id: filter.external_id,
+        metadata: annotations::asked_for(pairs)?,
+    };
+    let mut rows = shared.db.assets(&tenant, &wanted, page).await?;
     let ends = paging::ends(&mut rows, page, |row| row.input_content_id);
     Ok(Json(AssetList {
         data: with_packages(&shared, &tenant, &base, rows).await?,
@@ -238,35 +283,65 @@ pub(super) async fn list(
 }
 
 /// One asset with its packages.
-#[utoipa::path(get, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
-    responses((status = 200, body = Asset), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Asset, headers(("ETag" = String))), (status = 304),
+    (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
-) -> Result<Json<Asset>> {
-    let row = shared
-        .db
-        .asset(&tenant, &id)
-        .await?
-        .ok_or_else(|| unknown(&id))?;
-    let mut assets = with_packages(&shared, &tenant, &base, vec![row]).await?;
-    assets.pop().map(Json).ok_or_else(|| unknown(&id))
+    headers: HeaderMap,
+) -> Result<Response> {
+    shown(&shared, &tenant, &base, &id, &headers).await
+}
+
+/// Changes what you note about an asset: a JSON merge patch (RFC 7396).
+#[utoipa::path(patch, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    request_body(content((AssetRequest = "application/json"), (AssetRequest = "application/merge-patch+json"))),
+    responses((status = 200, body = Asset, headers(("ETag" = String))), (status = 400, body = ProblemBody),
+    (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
+    (status = 422, description = "a field that nobody knows, or a value that is not allowed", body = ProblemBody)))]
+pub(super) async fn change(
+    State(shared): State<Arc<Shared>>,
+    tenant: Tenant,
+    base: BaseUrl,
+    Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
+    Body(body): Body,
+) -> Result<Response> {
+    let fields = Fields::parse(&body, false)?;
+    let mut faults = Faults::default();
+    faults.of(fields.only(&[EXTERNAL_ID, METADATA]));
+    let change = annotations::change(&fields, &mut faults);
+    faults.end()?;
+    match shared.db.annotate(&tenant, &id, &change, &wanted).await? {
+        Changed::Done => shown(&shared, &tenant, &base, &id, &HeaderMap::new()).await,
+        Changed::Unknown => Err(unknown(&id)),
+        Changed::Stale => Err(Problem::stale()),
+        Changed::TooMany(count) => Err(annotations::too_many(count)),
+    }
 }
 
 /// Deletes an asset, its packages, their jobs and all files.
-#[utoipa::path(delete, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/assets/{id}", tag = "assets", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
     responses((status = 204), (status = 404, body = ProblemBody),
-    (status = 409, description = "one of its jobs runs", body = ProblemBody)))]
+    (status = 409, description = "one of its jobs runs", body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
-    let files = match shared.db.delete_asset(&tenant, &id).await? {
+    let files = match shared.db.delete_asset(&tenant, &id, &wanted).await? {
         Deleted::Done(files) => files,
         Deleted::Unknown => return Err(unknown(&id)),
+        Deleted::Stale => return Err(Problem::stale()),
         Deleted::Busy => {
             let text = "a job of this asset runs; cancel it first";
             return Err(Problem::conflict(text));
@@ -289,6 +364,22 @@ pub(super) async fn delete(
     })
     .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// One asset with its tag.
+async fn shown(
+    shared: &Shared,
+    tenant: &Tenant,
+    base: &BaseUrl,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    let row = shared.db.asset(tenant, id).await?;
+    let row = row.ok_or_else(|| unknown(id))?;
+    let version = row.version;
+    let mut assets = with_packages(shared, tenant, base, vec![row]).await?;
+    let asset = assets.pop().ok_or_else(|| unknown(id))?;
+    etag::tagged(headers, version, &asset)
 }
 
 async fn with_packages(

@@ -112,10 +112,23 @@ impl Problem {
         }
     }
 
+    /// 422 for a value that may not be so; `path` leads to it, the detail begins with it.
+    pub(super) fn not_allowed(path: &[&str], what: impl std::fmt::Display) -> Self {
+        let name = path.join(".");
+        let detail = format!("{name} {what}");
+        Self {
+            field: Some(name),
+            errors: vec![WrongField::at(path, &detail)],
+            ..Self::new(Kind::InvalidValue, detail)
+        }
+    }
+
     /// Both problems of one body; the first one is told in words.
     pub(super) fn and(mut self, other: Self) -> Self {
-        if other.kind == Kind::UnknownField {
-            self.kind = Kind::UnknownField;
+        // A body that can be read, and says what may not be, is 422, whatever else is wrong in it.
+        let of_values = [Kind::UnknownField, Kind::InvalidValue];
+        if of_values.contains(&other.kind) && self.kind != Kind::UnknownField {
+            self.kind = other.kind;
         }
         self.errors.extend(other.errors);
         self
@@ -220,6 +233,13 @@ impl Problem {
         self.kind.facts().0
     }
 
+    /// Where in the body something is wrong.
+    #[cfg(test)]
+    pub(super) fn pointers(&self) -> Vec<&str> {
+        let pointers = self.errors.iter().map(|error| error.pointer.as_str());
+        pointers.collect()
+    }
+
     /// The text for people.
     pub(super) fn detail(&self) -> &str {
         &self.detail
@@ -228,8 +248,13 @@ impl Problem {
 
 impl WrongField {
     fn new(field: &str, detail: &str) -> Self {
+        Self::at(&[field], detail)
+    }
+
+    fn at(path: &[&str], detail: &str) -> Self {
+        let step = |part: &&str| format!("/{}", part.replace('~', "~0").replace('/', "~1"));
         Self {
-            pointer: format!("/{}", field.replace('~', "~0").replace('/', "~1")),
+            pointer: path.iter().map(step).collect(),
             detail: detail.to_owned(),
         }
     }

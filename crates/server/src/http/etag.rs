@@ -5,7 +5,7 @@
 //! the progress of a job stands in nobody's way.
 
 use super::error::{Problem, Result};
-use crate::db::Wanted;
+use crate::db::{Changed, Wanted};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -53,6 +53,15 @@ pub(super) fn tagged(headers: &HeaderMap, version: i64, body: &impl Serialize) -
     }
     let kind = HeaderValue::from_static("application/json");
     Ok((headers, [(header::CONTENT_TYPE, kind)], json).into_response())
+}
+
+/// Goes on where a change was made; `unknown` is the problem where there is no such thing.
+pub(super) fn changed(changed: Changed, unknown: impl FnOnce() -> Problem) -> Result<()> {
+    match changed {
+        Changed::Done => Ok(()),
+        Changed::Unknown => Err(unknown()),
+        Changed::Stale => Err(Problem::stale()),
+    }
 }
 
 fn tag(version: i64, json: &[u8]) -> String {

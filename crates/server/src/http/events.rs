@@ -36,8 +36,8 @@ static STREAMS: Semaphore = Semaphore::const_new(MAX_STREAMS);
 pub(super) struct Event {
     #[schema(example = "evt_2m8c…")]
     id: String,
-    /// `asset.created`, `asset.deleted`, `package.ordered`, `package.ready`, `package.failed`, `package.deleted` or `job.retried`; there
-    /// may be more.
+    /// `asset.created`, `asset.updated`, `asset.deleted`, `package.ordered`, `package.ready`, `package.failed`, `package.deleted` or
+    /// `job.retried`; there may be more.
     r#type: String,
     /// The id of the asset, package or job.
     subject: String,

@@ -47,6 +47,16 @@ impl Fields {
         }
     }
 
+    /// Fields that were read elsewhere.
+    pub(super) fn of(fields: Map<String, Value>) -> Self {
+        Self(fields)
+    }
+
+    /// A field as it came, `null` too.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
     /// Refuses fields that nobody knows, for they are likely misspelt.
     pub(super) fn only(&self, known: &[&str]) -> Result<()> {
         let unknown = |name: &&str| !known.contains(name);

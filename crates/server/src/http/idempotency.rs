@@ -151,10 +151,10 @@ async fn answer_about(
     };
     let location = format!("{}/api/v1/{kind}/{made}", base.0);
     let found = match kind {
-        "packages" => packages::get(state, tenant, base, path)
+        "packages" => packages::get(state, tenant, base, path, HeaderMap::new())
             .await?
             .into_response(),
-        "assets" => assets::get(state, tenant, base, path)
+        "assets" => assets::get(state, tenant, base, path, HeaderMap::new())
             .await?
             .into_response(),
         _ => resource::get(state, tenant, path).await?.into_response(),

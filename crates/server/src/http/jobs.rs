@@ -1,6 +1,7 @@
 //! `/api/v1/jobs`: the work that makes packages.
 
 use super::error::{Problem, ProblemBody, Result};
+use super::etag::{self, IfMatch};
 use super::extract::{Path, Query};
 use super::paging::{self, Paging};
 use super::time::rfc3339;
@@ -12,7 +13,8 @@ use crate::jobs::Preparation;
 use crate::{clock, id};
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -168,27 +170,33 @@ pub(super) async fn list(
 }
 
 /// One job.
-#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = Job), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Job, headers(("ETag" = String))), (status = 304),
+    (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Job>> {
-    find(&shared, &tenant, &id).await.map(Json)
+    headers: HeaderMap,
+) -> Result<Response> {
+    shown(&shared, &tenant, &id, &headers).await
 }
 
 /// Cancels a job that waits or runs; what it wrote is deleted. Waits up to 2 s for its worker.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Job, headers(("ETag" = String))), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn cancel(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Job>> {
+    IfMatch(wanted): IfMatch,
+) -> Result<Response> {
     let mut ended = shared.ended();
-    let wish = shared.db.cancel_job(&tenant, &id).await?;
+    let wish = shared.db.cancel_job(&tenant, &id, &wanted).await?;
     granted(wish, &id, "cancelled")?;
     shared.wake_heartbeats();
     let settled = async {
@@ -213,77 +221,101 @@ pub(super) async fn cancel(
         })
         .await?;
     }
-    find(&shared, &tenant, &id).await.map(Json)
+    shown(&shared, &tenant, &id, &HeaderMap::new()).await
 }
 
 /// Lets a job wait until it is resumed. One that runs puts itself back, and goes on later from what it has written.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/pause", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/pause", tag = "jobs", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Job, headers(("ETag" = String))), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn pause(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Job>> {
-    let wish = shared.db.pause_job(&tenant, &id).await?;
+    IfMatch(wanted): IfMatch,
+) -> Result<Response> {
+    let wish = shared.db.pause_job(&tenant, &id, &wanted).await?;
     granted(wish, &id, "paused")?;
     shared.wake_heartbeats();
-    find(&shared, &tenant, &id).await.map(Json)
+    shown(&shared, &tenant, &id, &HeaderMap::new()).await
 }
 
 /// Lets a paused job go on.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "jobs", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Job, headers(("ETag" = String))), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
     (status = 409, description = "the job has ended", body = ProblemBody)))]
 pub(super) async fn resume(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Job>> {
-    let wish = shared.db.resume_job(&tenant, &id).await?;
+    IfMatch(wanted): IfMatch,
+) -> Result<Response> {
+    let wish = shared.db.resume_job(&tenant, &id, &wanted).await?;
     granted(wish, &id, "resumed")?;
     shared.wake_workers();
-    find(&shared, &tenant, &id).await.map(Json)
+    shown(&shared, &tenant, &id, &HeaderMap::new()).await
 }
 
 /// Puts a job that failed, was cancelled or is dead back into the queue; it keeps its IV seed and its keys.
-#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path)),
-    responses((status = 200, body = Job), (status = 404, body = ProblemBody),
+#[utoipa::path(post, path = "/api/v1/jobs/{id}/retry", tag = "jobs", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = Job, headers(("ETag" = String))), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
     (status = 409, description = "the job waits, runs, is paused or done", body = ProblemBody)))]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Job>> {
-    let wish = shared.db.retry_job(&tenant, &id, &id::code()?).await?;
+    IfMatch(wanted): IfMatch,
+) -> Result<Response> {
+    let wish = shared
+        .db
+        .retry_job(&tenant, &id, &id::code()?, &wanted)
+        .await?;
     granted(wish, &id, "retried")?;
     shared.wake_workers();
-    find(&shared, &tenant, &id).await.map(Json)
+    shown(&shared, &tenant, &id, &HeaderMap::new()).await
 }
 
 /// Deletes the record of a job that has ended; its package stays.
-#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
     responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody),
     (status = 409, description = "the job waits or runs", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
-    let wish = shared.db.delete_job(&tenant, &id).await?;
+    let wish = shared.db.delete_job(&tenant, &id, &wanted).await?;
     granted(wish, &id, "deleted")?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn find(shared: &Shared, tenant: &Tenant, id: &str) -> Result<Job> {
+/// One job with its tag.
+async fn shown(
+    shared: &Shared,
+    tenant: &Tenant,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Response> {
     let row = shared.db.job(tenant, id).await?;
-    row.map(Job::from).ok_or_else(|| unknown(id))
+    let row = row.ok_or_else(|| unknown(id))?;
+    let version = row.version;
+    etag::tagged(headers, version, &Job::from(row))
 }
 
 fn granted(wish: Wish, id: &str, verb: &str) -> Result<()> {
     match wish {
         Wish::Granted => Ok(()),
         Wish::Unknown => Err(unknown(id)),
+        Wish::Stale => Err(Problem::stale()),
         Wish::Refused(state) => Err(Problem::conflict(format!(
             "the job is {} and cannot be {verb}",
             state.as_str()

@@ -7,7 +7,7 @@ use super::paging::{self, Paging};
 use super::time::rfc3339;
 use crate::access::Tenant;
 use crate::app::Shared;
-use crate::db::assets::Asset;
+use crate::db::assets::{Asset, AssetFilter};
 use crate::db::packages::{Package, Status};
 use crate::links::escape;
 use axum::extract::State;
@@ -27,7 +27,10 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Response> {
     let page = paging.page()?;
-    let mut assets = shared.db.assets(&tenant, None, page).await?;
+    let mut assets = shared
+        .db
+        .assets(&tenant, &AssetFilter::default(), page)
+        .await?;
     let next = paging::cut(&mut assets, page, |asset| asset.input_content_id);
     let numbers = assets.iter().map(|asset| asset.input_content_id);
     let mut packages: HashMap<i64, Vec<Package>> = HashMap::new();

@@ -4,6 +4,8 @@
 //! does not come, and those that take nothing of what they asked for.
 
 use super::lines::Lines;
+use super::media::Hot;
+use super::outlet::{Answered, Outlet};
 use super::peer;
 use crate::app::Shared;
 use axum::Router;
@@ -108,29 +110,36 @@ impl Door {
         _place: OwnedSemaphorePermit,
         watcher: Watcher,
     ) {
-        let mut stream = TimeoutStream::new(stream);
+        let answered = Answered::default();
+        let mut stream = TimeoutStream::new(Outlet::of(stream, answered.clone()));
         // Each time that the client takes something, it begins anew.
         stream.set_write_timeout(Some(self.shared.serving.send_pause));
         let stream = Box::pin(stream);
         let Some(tls) = &self.tls else {
-            return self.speak(stream, peer, watcher).await;
+            return self.speak(stream, peer, watcher, Some(answered)).await;
         };
         let handshake = tls.accept(stream);
         match tokio::time::timeout(self.shared.uploads.limits.head_time, handshake).await {
-            Ok(Ok(stream)) => self.speak(stream, peer, watcher).await,
+            // What is encrypted lies in no file.
+            Ok(Ok(stream)) => self.speak(stream, peer, watcher, None).await,
             Ok(Err(error)) => tracing::debug!(%error, %peer, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
     }
 
-    async fn speak<S>(&self, stream: S, peer: SocketAddr, watcher: Watcher)
-    where
+    async fn speak<S>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        watcher: Watcher,
+        answered: Option<Answered>,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (router, shared, tls) = (self.router.clone(), self.shared.clone(), self.tls.is_some());
         let service = tower::service_fn(move |mut request: Request<_>| {
             peer::settle(&mut request, peer, tls, &shared.serving.trusted_proxies);
-            answer(router.clone(), request.map(Body::new))
+            answer(router.clone(), request.map(Body::new), answered.clone())
         });
         let service = TowerToHyperService::new(service);
         let connection = (self.builder).serve_connection(TokioIo::new(Lines::of(stream)), service);
@@ -144,10 +153,18 @@ impl Door {
 ///
 /// A body without a stated length is the last of its HTTP/1.1 connection: where a proxy and this server disagree about
 /// its end, what one of them takes for a further request is read by nobody (RFC 9112, 6.1 and 11.2).
-async fn answer(mut router: Router, request: Request<Body>) -> Result<Response, Infallible> {
+async fn answer(
+    mut router: Router,
+    request: Request<Body>,
+    answered: Option<Answered>,
+) -> Result<Response, Infallible> {
     let last = request.version() <= Version::HTTP_11
         && request.headers().contains_key(header::TRANSFER_ENCODING);
     let mut response = router.call(request).await?;
+    if let (Some(answered), Some(hot)) = (answered, response.extensions_mut().remove::<Arc<Hot>>())
+    {
+        answered.with(&hot);
+    }
     if last {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);

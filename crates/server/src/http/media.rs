@@ -4,6 +4,7 @@
 mod body;
 mod hot;
 
+pub(super) use hot::Hot;
 pub(crate) use hot::HotFiles;
 
 use super::base_url::BaseUrl;
@@ -22,7 +23,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use body::{Content, Parts};
-use hot::Hot;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ pub(super) async fn get(
             if shared.published.remembers(&code)
                 && let Some(hot) = shared.hot.get(&key)
             {
-                return Found::of_hot(kind, &hot).respond(&shared, &headers).await;
+                return of_hot(&shared, kind, hot, &headers).await;
             }
             // What asks the catalogue and the storage is boxed: it would make the memory of each request several times as large.
             Box::pin(media(&shared, kind, (&code, &path), &method, &headers)).await
@@ -180,7 +180,7 @@ async fn media(
     }
     let key = format!("{code}/{path}");
     if let Some(hot) = shared.hot.get(&key) {
-        return Found::of_hot(kind, &hot).respond(shared, headers).await;
+        return of_hot(shared, kind, hot, headers).await;
     }
     let all = !headers.contains_key(header::RANGE) && !headers.contains_key(header::IF_NONE_MATCH);
     let opened = shared.storage.package(code).fetch(path, all).await;
@@ -195,10 +195,9 @@ async fn media(
             if method == Method::GET
                 && let Some(room) = shared.hot.room_to_keep(size)
             {
-                let bytes = body::whole(file, room).await?;
-                let hot = Arc::new(Hot { bytes, tag });
-                shared.hot.keep(key.into(), &hot);
-                return Found::of_hot(kind, &hot).respond(shared, headers).await;
+                let bytes = body::whole(file.clone(), room).await?;
+                let hot = shared.hot.keep(key.into(), bytes, tag, file);
+                return of_hot(shared, kind, hot, headers).await;
             }
             Content::File(file)
         }
@@ -212,6 +211,26 @@ async fn media(
     found.respond(shared, headers).await
 }
 
+/// A file that is in memory. The answer says so to who sends it.
+async fn of_hot(
+    shared: &Arc<Shared>,
+    kind: Kind,
+    hot: Arc<Hot>,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    let found = Found {
+        kind,
+        size: hot.bytes.len() as u64,
+        tag: hot.tag.clone(),
+        content: Content::Memory(hot.bytes.clone()),
+    };
+    let mut response = found.respond(shared, headers).await?;
+    if hot.is_open() {
+        response.extensions_mut().insert(hot);
+    }
+    Ok(response)
+}
+
 /// A file that is there.
 struct Found {
     kind: Kind,
@@ -221,15 +240,6 @@ struct Found {
 }
 
 impl Found {
-    fn of_hot(kind: Kind, hot: &Hot) -> Self {
-        Self {
-            kind,
-            size: hot.bytes.len() as u64,
-            tag: hot.tag.clone(),
-            content: Content::Memory(hot.bytes.clone()),
-        }
-    }
-
     /// What a request gets of the file: all, some, or the word that nothing changed (RFC 9110, 13.2.2).
     async fn respond(self, shared: &Arc<Shared>, request: &HeaderMap) -> Result<Response> {
         let Self {

@@ -1,11 +1,13 @@
 //! HTTP: one file a resource. Wire types live here; nothing here decides about media.
 
+mod annotations;
 mod assets;
 mod base_url;
 mod compress;
 mod contract;
 mod cors;
 mod credentials;
+mod dry_run;
 mod error;
 mod etag;
 mod events;
@@ -25,6 +27,7 @@ mod media;
 mod needs;
 mod observe;
 mod origin;
+mod outlet;
 mod packages;
 mod page;
 mod paging;

@@ -1,7 +1,9 @@
 //! `/api/v1/packages` and `/api/v1/assets/{id}/packages`: packagings and what came of them.
 
 use super::base_url::BaseUrl;
+use super::dry_run;
 use super::error::{Problem, ProblemBody, Result};
+use super::etag::{self, IfMatch};
 use super::extract::{Body, Path, Query};
 use super::fields::{Faults, Fields};
 use super::jobs::Job;
@@ -12,12 +14,13 @@ use crate::app::Shared;
 use crate::db::assets::Deleted;
 use crate::db::packages::{self, Status};
 use crate::db::paging::Listed;
+use crate::forecast::Forecast;
 use crate::jobs::Preparation;
 use crate::order::{GivenKey, Order, SEGMENT_DURATION_MS};
 use crate::sweep;
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use packager::{EncryptScope, Scheme, parse_key_id};
 use serde::{Deserialize, Serialize};
@@ -141,6 +144,8 @@ pub(super) struct PackageRequest {
     /// Renditions of several sizes: `none` (unless given, or the server is set up otherwise), `auto` (those that fit the video), or the text of a profile
     /// (TOML). What is encoded takes ffmpeg and time; nothing else does.
     ladder: Option<String>,
+    /// `true`: nothing is made; the answer is what it would come to.
+    dry_run: Option<bool>,
 }
 
 impl Package {
@@ -193,11 +198,6 @@ impl Package {
         }
     }
 
-    /// Its own id.
-    pub(super) fn id(&self) -> &str {
-        &self.id
-    }
-
     /// The asset's id.
     pub(super) fn asset_id(&self) -> &str {
         &self.asset_id
@@ -214,6 +214,7 @@ fn sibling(url: &str, name: &str) -> String {
 #[utoipa::path(post, path = "/api/v1/assets/{id}/packages", tag = "packages",
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
+    (status = 200, description = "of a dry_run", body = Forecast),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, description = "unique_key belongs to another order", body = ProblemBody),
     (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
@@ -224,7 +225,7 @@ pub(super) async fn create(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response> {
-    let mut order = parse_order(&body, shared.ladder.as_deref())?;
+    let Asked { mut order, dry_run } = parse_order(&body, shared.ladder.as_deref())?;
     let unknown = || Problem::not_found(format_args!("the asset {id:?}"));
     let asset = shared.db.asset(&tenant, &id).await?.ok_or_else(unknown)?;
     let has_picture = asset.probe.0.video_track().is_some();
@@ -235,15 +236,29 @@ pub(super) async fn create(
         let what = "the asset has no picture of which renditions could be made; leave it out";
         return Err(Problem::in_body("ladder", what));
     }
+    if dry_run {
+        return dry_run::answer(&shared, asset, &order).await;
+    }
     let number = shared.order(asset.named(), order).await?;
-    let row = shared
-        .db
-        .package_by_number(&tenant, number.ok_or_else(unknown)?)
-        .await?;
-    let package = Package::new(row.ok_or_else(unknown)?, &base);
-    let location = format!("{}/api/v1/packages/{}", base.0, package.id);
-    let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
+    let number = number.ok_or_else(unknown)?;
+    let answer = ordered(&shared, &tenant, &base, number).await?;
+    answer.ok_or_else(unknown)
+}
+
+/// The answer to the order of the package with this number; `None` when it is gone already.
+pub(super) async fn ordered(
+    shared: &Shared,
+    tenant: &Tenant,
+    base: &BaseUrl,
+    number: i64,
+) -> Result<Option<Response>> {
+    let row = shared.db.package_by_number(tenant, number).await?;
+    Ok(row.map(|row| {
+        let package = Package::new(row, base);
+        let location = format!("{}/api/v1/packages/{}", base.0, package.id);
+        let headers = [(header::LOCATION, location)];
+        (StatusCode::ACCEPTED, headers, Json(package)).into_response()
+    }))
 }
 
 /// Which packages to list.
@@ -305,34 +320,42 @@ fn parse_status(text: &str) -> Result<Status> {
 }
 
 /// One package.
-#[utoipa::path(get, path = "/api/v1/packages/{id}", tag = "packages", params(("id" = String, Path)),
-    responses((status = 200, body = Package), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/packages/{id}", tag = "packages", params(("id" = String, Path),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Package, headers(("ETag" = String))), (status = 304),
+    (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
-) -> Result<Json<Package>> {
+    headers: HeaderMap,
+) -> Result<Response> {
     let row = shared
         .db
         .package(&tenant, &id)
         .await?
         .ok_or_else(|| unknown(&id))?;
-    Ok(Json(Package::new(row, &base)))
+    let version = row.version;
+    etag::tagged(&headers, version, &Package::new(row, &base))
 }
 
 /// Deletes a package, its files and its job.
 #[utoipa::path(delete, path = "/api/v1/packages/{id}", tag = "packages",
-    params(("id" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody),
-    (status = 409, description = "its job runs", body = ProblemBody)))]
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 409, description = "its job runs", body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
-    let code = match shared.db.delete_package(&tenant, &id).await? {
+    let code = match shared.db.delete_package(&tenant, &id, &wanted).await? {
         Deleted::Done(code) => code,
         Deleted::Unknown => return Err(unknown(&id)),
+        Deleted::Stale => return Err(Problem::stale()),
         Deleted::Busy => {
             let text = "the job of this package runs; cancel it first";
             return Err(Problem::conflict(text));
@@ -352,7 +375,7 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Order> {
+fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Asked> {
     parse_order_over(
         body,
         Some(Scheme::Cbcs),
@@ -364,6 +387,14 @@ fn parse_order(body: &[u8], usual_ladder: Option<&str>) -> Result<Order> {
             ladder: usual_ladder.map(str::to_owned),
         },
     )
+}
+
+/// What a client asks for.
+pub(super) struct Asked {
+    /// The order.
+    pub(super) order: Order,
+    /// Whether it is asked alone what it would come to.
+    pub(super) dry_run: bool,
 }
 
 /// What an order has that does not say something else.
@@ -383,7 +414,7 @@ pub(super) fn parse_order_over(
     scope: EncryptScope,
     segment_duration_ms: i64,
     usual: Usual,
-) -> Result<Order> {
+) -> Result<Asked> {
     let fields = Fields::parse(body, true)?;
     let mut faults = Faults::default();
     faults.of(fields.only(&[
@@ -397,7 +428,9 @@ pub(super) fn parse_order_over(
         "ladder",
         "extras",
         "loudness_lufs",
+        "dry_run",
     ]));
+    let dry_run = faults.of(fields.truth("dry_run")).unwrap_or(false);
     let schemes = [
         ("cbcs", Some(Scheme::Cbcs)),
         ("cenc", Some(Scheme::Cenc)),
@@ -428,7 +461,7 @@ pub(super) fn parse_order_over(
         let text = "is none, which goes with neither kid nor key";
         return Err(Problem::in_body("scheme", text));
     }
-    Ok(order)
+    Ok(Asked { order, dry_run })
 }
 
 /// Reads `ladder`: what is kept is a word or the text of a profile that was looked at, and nothing of `none`.

@@ -1,18 +1,18 @@
 //! `POST /api/v1/packages/{id}/replace`: makes a package anew, in the place of one that is published.
 
 use super::base_url::BaseUrl;
+use super::dry_run;
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::{Body, Path};
-use super::packages::{self, Package, PackageRequest};
+use super::packages::{self, Asked, Package, PackageRequest};
 use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::packages::{Package as Row, Status};
+use crate::forecast::Forecast;
 use crate::keys::Role;
-use crate::order::{GivenKey, Order};
-use axum::Json;
+use crate::order::GivenKey;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use packager::parse_key_id;
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use std::sync::Arc;
 #[utoipa::path(post, path = "/api/v1/packages/{id}/replace", tag = "packages",
     params(("id" = String, Path)), request_body = Option<PackageRequest>,
     responses((status = 202, body = Package, headers(("Location" = String))),
+    (status = 200, description = "of a dry_run", body = Forecast),
     (status = 400, body = ProblemBody), (status = 404, body = ProblemBody),
     (status = 409, description = "it is not ready, or was replaced already", body = ProblemBody),
     (status = 422, description = "a field that nobody knows", body = ProblemBody)))]
@@ -34,10 +35,13 @@ pub(super) async fn create(
 ) -> Result<Response> {
     let unknown = || packages::unknown(&id);
     let old = shared.db.package(&tenant, &id).await?.ok_or_else(unknown)?;
-    let order = order(&shared, &old, &body)?;
+    let Asked { order, dry_run } = order(&shared, &old, &body)?;
     // The same order, sent again, may come when what it ordered is there already.
-    if let Some(known) = shared.known(old.asset(), &order).await? {
-        return ordered(&shared, &tenant, &base, known, &id).await;
+    if let Some(known) = shared.known(old.asset(), &order).await?
+        && !dry_run
+    {
+        let answer = packages::ordered(&shared, &tenant, &base, known).await?;
+        return answer.ok_or_else(unknown);
     }
     if let Some(successor) = &old.replaced_by {
         return Err(Problem::conflict(format!(
@@ -48,27 +52,18 @@ pub(super) async fn create(
         let text = "only a package that is ready can be replaced";
         return Err(Problem::conflict(text));
     }
+    if dry_run {
+        let asset = shared.db.asset(&tenant, &old.asset_id).await?;
+        return dry_run::answer(&shared, asset.ok_or_else(unknown)?, &order).await;
+    }
     let number = shared.order(old.asset(), order).await?;
-    ordered(&shared, &tenant, &base, number.ok_or_else(unknown)?, &id).await
+    let number = number.ok_or_else(unknown)?;
+    let answer = packages::ordered(&shared, &tenant, &base, number).await?;
+    answer.ok_or_else(unknown)
 }
 
-/// The answer about the package with this number, which replaces `id`.
-async fn ordered(
-    shared: &Shared,
-    tenant: &Tenant,
-    base: &BaseUrl,
-    number: i64,
-    id: &str,
-) -> Result<Response> {
-    let row = shared.db.package_by_number(tenant, number).await?;
-    let package = Package::new(row.ok_or_else(|| packages::unknown(id))?, base);
-    let location = format!("{}/api/v1/packages/{}", base.0, package.id());
-    let headers = [(header::LOCATION, location)];
-    Ok((StatusCode::ACCEPTED, headers, Json(package)).into_response())
-}
-
-fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
-    let mut order = packages::parse_order_over(
+fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Asked> {
+    let Asked { mut order, dry_run } = packages::parse_order_over(
         body,
         old.engine_scheme(),
         old.engine_scope(),
@@ -96,5 +91,5 @@ fn order(shared: &Shared, old: &Row, body: &[u8]) -> Result<Order> {
         order.key = Some(GivenKey::parse(text).map_err(Problem::internal)?);
         order.kid = Some((kid, given_kid.clone()));
     }
-    Ok(order)
+    Ok(Asked { order, dry_run })
 }

@@ -77,7 +77,7 @@ pub(crate) fn main_router(shared: &Arc<Shared>) -> serde_json::Result<Router> {
         .layer(DefaultBodyLimit::disable());
     let api = OpenApiRouter::with_openapi(Document::openapi())
         .merge(uploads)
-        .routes(routes!(assets::get, assets::delete))
+        .routes(routes!(assets::get, assets::change, assets::delete))
         .routes(routes!(packages::create))
         .routes(routes!(packages::list))
         .routes(routes!(packages::get, packages::delete))
@@ -140,7 +140,7 @@ fn admitted() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(session::set_up))
         .routes(routes!(session::get, session::begin_session, session::end))
         .routes(routes!(tokens::list, tokens::create))
-        .routes(routes!(tokens::revoke))
+        .routes(routes!(tokens::get, tokens::revoke))
         .routes(routes!(tenants::list, tenants::create))
         .routes(routes!(tenants::get, tenants::patch, tenants::delete))
 }

@@ -1,6 +1,7 @@
 //! `/api/v1/tokens`: what programs come in with.
 
 use super::error::{Problem, ProblemBody, Result};
+use super::etag::{self, IfMatch};
 use super::extract::{Body, Path, Query};
 use super::fields::Fields;
 use super::paging::{self, Paging};
@@ -11,7 +12,7 @@ use crate::app::Shared;
 use crate::db::api_tokens::{ApiToken, NewApiToken};
 use crate::{clock, id};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
@@ -178,24 +179,47 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, no_store, body).into_response())
 }
 
+/// One token, without its secret.
+#[utoipa::path(get, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path),
+    ("tenant_id" = Option<String>, Query, description = "one of another tenant: for who looks after the installation"),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Token, headers(("ETag" = String))), (status = 304), (status = 404, body = ProblemBody)))]
+pub(super) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Result<Response> {
+    let tenant = whose(&shared, &caller, filter.tenant_id).await?;
+    let token = shared.db.api_token(&tenant, &id).await?;
+    let token = token.ok_or_else(no_token)?;
+    let version = token.version;
+    etag::tagged(&headers, version, &Token::from(token))
+}
+
 /// Revokes a token, at once and for good.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "access", params(("id" = String, Path),
-    ("tenant_id" = Option<String>, Query, description = "one of another tenant: for who looks after the installation")),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
+    ("tenant_id" = Option<String>, Query, description = "one of another tenant: for who looks after the installation"),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn revoke(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Query(filter): Query<Filter>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
     let tenant = whose(&shared, &caller, filter.tenant_id).await?;
-    match shared.db.revoke_api_token(&tenant, &id).await? {
-        true => {
-            tracing::info!(token = id, "a token was revoked");
-            Ok(StatusCode::NO_CONTENT)
-        }
-        false => Err(Problem::not_found("this token")),
-    }
+    let revoked = shared.db.revoke_api_token(&tenant, &id, &wanted).await?;
+    etag::changed(revoked, no_token)?;
+    tracing::info!(token = id, "a token was revoked");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn no_token() -> Problem {
+    Problem::not_found("this token")
 }
 
 /// Whose tokens are meant: the caller's own tenant's, or for who looks after the installation, those of any.

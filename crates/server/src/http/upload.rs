@@ -1,9 +1,11 @@
 //! Receives a delivered file: streamed to disk, hashed on the way, probed, then named in the catalogue.
 
+use super::annotations::{self, EXTERNAL_ID, METADATA};
 use super::error::{Problem, Result};
 use super::slow;
 use crate::access::Tenant;
 use crate::app::Shared;
+use crate::db::annotations::Annotations;
 use crate::db::assets::Asset;
 use crate::db::quotas::Beyond;
 use crate::id;
@@ -16,7 +18,23 @@ use std::sync::Arc;
 const FIELD: &str = "file";
 /// How much is collected before it goes to the disk.
 const BATCH_BYTES: usize = 1 << 20;
-/// Receives the field `file` of a form and adds it to the catalogue.
+/// Longest text beside the file, in bytes.
+const MAX_TEXT: usize = 64 << 10;
+
+/// The texts of a form that are noted about the asset.
+#[derive(Debug, Default)]
+struct Texts {
+    external_id: Option<String>,
+    metadata: Option<String>,
+}
+
+impl Texts {
+    fn read(&self) -> Result<Annotations> {
+        annotations::of_texts(self.external_id.as_deref(), self.metadata.as_deref())
+    }
+}
+
+/// Receives the field `file` of a form and adds it to the catalogue, with what other fields say about it.
 ///
 /// Whatever goes wrong, nothing is left behind. When the client goes away after its last byte, the asset
 /// is added all the same.
@@ -26,24 +44,49 @@ pub(super) async fn receive(
     mut form: Multipart,
     demand: Demand,
 ) -> Result<Asset> {
+    let mut received = None;
+    let mut texts = Texts::default();
     while let Some(field) = form.next_field().await.map_err(broken_form)? {
-        if field.name() != Some(FIELD) {
-            continue;
+        match field.name() {
+            Some(FIELD) if received.is_none() => {
+                let Some(name) = field.file_name().map(display_name) else {
+                    let text = "must be a file, with a file name, not a text";
+                    return Err(Problem::field(FIELD, text));
+                };
+                // What is wrong already is told before much is received.
+                texts.read()?;
+                received = Some((store(shared, tenant, field).await?, name));
+            }
+            Some(EXTERNAL_ID) => texts.external_id = Some(text(field, EXTERNAL_ID).await?),
+            Some(METADATA) => texts.metadata = Some(text(field, METADATA).await?),
+            _ => {}
         }
-        let Some(name) = field.file_name().map(display_name) else {
-            let text = "must be a file, with a file name, not a text";
-            return Err(Problem::field(FIELD, text));
-        };
-        let upload = store(shared, tenant, field).await?;
-        let (shared, tenant) = (shared.clone(), tenant.clone());
-        // A task of its own, because the work of a request ends when its client goes away.
-        let added = tokio::spawn(async move { add(&shared, tenant, upload, name, demand).await });
-        return added.await.map_err(Problem::internal)?;
     }
-    Err(Problem::field(
-        FIELD,
-        "is missing: send the video in a multipart/form-data field of this name",
-    ))
+    let Some((upload, name)) = received else {
+        return Err(Problem::field(
+            FIELD,
+            "is missing: send the video in a multipart/form-data field of this name",
+        ));
+    };
+    let noted = texts.read()?;
+    let (shared, tenant) = (shared.clone(), tenant.clone());
+    // A task of its own, because the work of a request ends when its client goes away.
+    let added =
+        tokio::spawn(async move { add(&shared, tenant, upload, name, noted, demand).await });
+    added.await.map_err(Problem::internal)?
+}
+
+/// Reads a short text of a form.
+async fn text(mut field: Field<'_>, name: &str) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(broken_form)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > MAX_TEXT {
+            let text = format!("{name} may have {MAX_TEXT} bytes at most");
+            return Err(Problem::too_large(text));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::not_allowed(&[name], "must be UTF-8"))
 }
 
 /// Streams a field to the disk.
@@ -93,6 +136,7 @@ async fn add(
     tenant: Tenant,
     upload: Upload,
     name: String,
+    noted: Annotations,
     demand: Demand,
 ) -> Result<Asset> {
     let storage = shared.clone();
@@ -108,6 +152,7 @@ async fn add(
             origin: kept.origin.clone(),
             sha256: kept.recorded.sha256.clone(),
             size: kept.recorded.size,
+            annotations: noted,
         });
         Ok((new, kept))
     })

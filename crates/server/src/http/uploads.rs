@@ -9,6 +9,7 @@ pub(super) mod resource;
 
 pub(super) use resource::created_pull;
 
+use super::annotations;
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
 use super::extract::Path;
@@ -58,11 +59,12 @@ pub(super) async fn options_of_one(shared: State<Arc<Shared>>) -> Response {
 #[utoipa::path(post, path = "/api/v1/uploads", tag = "uploads",
     params(("Tus-Resumable" = String, Header), ("Upload-Length" = Option<u64>, Header),
     ("Upload-Defer-Length" = Option<u8>, Header), ("Upload-Metadata" = Option<String>, Header,
-    description = "`filename` is the name that people see"), ("Upload-Checksum" = Option<String>, Header)),
+    description = "`filename` is the name that people see, `external_id` and `metadata` (JSON) are those of the asset to be"), ("Upload-Checksum" = Option<String>, Header)),
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
     responses((status = 201, headers(("Location" = String), ("Upload-Expires" = String),
     ("Upload-Offset" = u64))), (status = 400, body = ProblemBody),
     (status = 412, body = ProblemBody), (status = 413, body = ProblemBody),
+    (status = 422, description = "external_id or metadata is not allowed", body = ProblemBody),
     (status = 429, description = "too many unfinished uploads", body = ProblemBody),
     (status = 507, description = "no room, or over the quota", body = ProblemBody)))]
 pub(super) async fn create(
@@ -78,12 +80,17 @@ pub(super) async fn create(
         let metadata = tus.metadata()?;
         let with_bytes = tus.brings_bytes();
         let sum = tus.sum()?;
+        let annotations = annotations::of_texts(
+            metadata.external_id.as_deref(),
+            metadata.metadata.as_deref(),
+        )?;
         let name = metadata.name.as_deref().unwrap_or_default();
         let wanted = Wanted {
             tenant: tenant.clone(),
             kind: Kind::Tus,
             name: examine::display_name(name),
             metadata: metadata.text,
+            annotations,
             url: None,
             length,
         };

@@ -4,6 +4,7 @@ pub(super) mod deliveries;
 
 use super::base_url::BaseUrl;
 use super::error::{Problem, ProblemBody, Result};
+use super::etag::{self, IfMatch};
 use super::extract::{Body, Path, Query};
 use super::fields::{Faults, Fields};
 use super::paging::{self, Paging};
@@ -16,7 +17,7 @@ use crate::webhooks::{MOST, SigningSecret};
 use crate::{clock, id};
 use axum::Json;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub(super) struct WebhookRequest {
     /// http or https, on the public internet unless whoever runs the server allows more.
     #[schema(max_length = 2000)]
     url: String,
-    /// `asset.created`, `asset.deleted`, `package.ordered`, `package.ready`, `package.failed`, `package.deleted`, `job.retried`,
+    /// `asset.created`, `asset.updated`, `asset.deleted`, `package.ordered`, `package.ready`, `package.failed`, `package.deleted`, `job.retried`,
     /// `webhook.disabled`; none unless given, which is all.
     events: Option<Vec<String>>,
     /// For people.
@@ -146,14 +147,17 @@ pub(super) async fn list(
 }
 
 /// A webhook.
-#[utoipa::path(get, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path)),
-    responses((status = 200, body = Webhook), (status = 404, body = ProblemBody)))]
+#[utoipa::path(get, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path),
+    ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, body = Webhook, headers(("ETag" = String))), (status = 304),
+    (status = 404, body = ProblemBody)))]
 pub(super) async fn get(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
-) -> Result<Json<Webhook>> {
-    Ok(Json(known(&shared, &tenant, &id).await?.into()))
+    headers: HeaderMap,
+) -> Result<Response> {
+    shown(&shared, &tenant, &id, &headers).await
 }
 
 /// Makes a webhook. Its secret is shown this once, and stored encrypted. It is told of what happens from now on.
@@ -193,15 +197,18 @@ pub(super) async fn create(
 }
 
 /// Changes a webhook.
-#[utoipa::path(patch, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path)),
-    request_body = WebhookChangeRequest, responses((status = 200, body = Webhook), (status = 400, body = ProblemBody),
+#[utoipa::path(patch, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    request_body = WebhookChangeRequest, responses((status = 200, body = Webhook, headers(("ETag" = String))),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody), (status = 400, body = ProblemBody),
     (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub(super) async fn change(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
     Body(body): Body,
-) -> Result<Json<Webhook>> {
+) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
     let mut faults = Faults::default();
     faults.of(fields.only(&["url", "events", "description", "enabled"]));
@@ -214,45 +221,46 @@ pub(super) async fn change(
         enabled: faults.of(fields.truth("enabled")),
     };
     faults.end()?;
-    if !shared.db.change_webhook(&tenant, &id, &change).await? {
-        return Err(Problem::not_found("this webhook"));
-    }
-    Ok(Json(known(&shared, &tenant, &id).await?.into()))
+    let changed = shared.db.change_webhook(&tenant, &id, &change, &wanted);
+    etag::changed(changed.await?, unknown)?;
+    shown(&shared, &tenant, &id, &HeaderMap::new()).await
 }
 
 /// Deletes a webhook and its deliveries.
-#[utoipa::path(delete, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path)),
-    responses((status = 204), (status = 404, body = ProblemBody)))]
+#[utoipa::path(delete, path = "/api/v1/webhooks/{id}", tag = "webhooks", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 204), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn delete(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<StatusCode> {
-    match shared.db.delete_webhook(&tenant, &id).await? {
-        true => {
-            tracing::info!(webhook = id, "a webhook was deleted");
-            Ok(StatusCode::NO_CONTENT)
-        }
-        false => Err(Problem::not_found("this webhook")),
-    }
+    let deleted = shared.db.delete_webhook(&tenant, &id, &wanted).await?;
+    etag::changed(deleted, unknown)?;
+    tracing::info!(webhook = id, "a webhook was deleted");
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Gives a webhook another secret, shown this once. For 24 hours messages are signed with both.
-#[utoipa::path(post, path = "/api/v1/webhooks/{id}/rotate", tag = "webhooks", params(("id" = String, Path)),
-    responses((status = 200, body = NewWebhookBody), (status = 404, body = ProblemBody)))]
+#[utoipa::path(post, path = "/api/v1/webhooks/{id}/rotate", tag = "webhooks", params(("id" = String, Path),
+    ("If-Match" = Option<String>, Header)),
+    responses((status = 200, body = NewWebhookBody), (status = 404, body = ProblemBody),
+    (status = 412, description = "somebody changed it meanwhile", body = ProblemBody)))]
 pub(super) async fn rotate(
     State(shared): State<Arc<Shared>>,
     tenant: Tenant,
     base: BaseUrl,
     Path(id): Path<String>,
+    IfMatch(wanted): IfMatch,
 ) -> Result<Response> {
     let secret = SigningSecret::make().map_err(Problem::internal)?;
     let wrapped = shared.keys.wrap_signing(&id, secret.bytes())?;
     let until = clock::now_ms() + ROTATION_MS;
-    let rotated = shared.db.rotate_webhook(&tenant, &id, &wrapped, until);
-    if !rotated.await? {
-        return Err(Problem::not_found("this webhook"));
-    }
+    let db = &shared.db;
+    let rotated = db.rotate_webhook(&tenant, &id, &wrapped, until, &wanted);
+    etag::changed(rotated.await?, unknown)?;
     tracing::info!(webhook = id, "a webhook was given another secret");
     with_secret(&shared, &tenant, &base, StatusCode::OK, &id).await
 }
@@ -277,7 +285,23 @@ pub(super) async fn answer_about(
 
 async fn known(shared: &Shared, tenant: &Tenant, id: &str) -> Result<rows::Webhook> {
     let found = shared.db.webhook(tenant, id).await?;
-    found.ok_or_else(|| Problem::not_found("this webhook"))
+    found.ok_or_else(unknown)
+}
+
+/// One webhook with its tag.
+async fn shown(
+    shared: &Shared,
+    tenant: &Tenant,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<Response> {
+    let row = known(shared, tenant, id).await?;
+    let version = row.version;
+    etag::tagged(headers, version, &Webhook::from(row))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("this webhook")
 }
 
 async fn with_secret(

@@ -3,6 +3,7 @@
 use super::files::{code_of, find};
 use super::{ImportConfig, ImportedRow, Outcome, Target};
 use crate::access::Tenant;
+use crate::db::annotations::Annotations;
 use crate::db::assets::NewAsset;
 use crate::db::old::OldVideo;
 use crate::db::packages::NewPackage;
@@ -200,6 +201,7 @@ fn copy(target: &Target, found: Found) -> io::Result<Result<(NewAsset, KeptSourc
         origin: kept.origin.clone(),
         sha256: kept.recorded.sha256.clone(),
         size: kept.recorded.size,
+        annotations: Annotations::default(),
     });
     Ok(Ok((new, kept)))
 }

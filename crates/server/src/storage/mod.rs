@@ -95,6 +95,11 @@ pub(crate) enum OpenError {
 }
 
 impl Storage {
+    /// Whether files are opened where they lie; else each comes whole before it is read.
+    pub(crate) fn is_on_this_machine(&self) -> bool {
+        matches!(self.back, Back::Folder(_))
+    }
+
     /// Makes the folders that are missing and locks the data folder against a second server.
     ///
     /// Must be called on a Tokio runtime, which then carries the requests to an object store.

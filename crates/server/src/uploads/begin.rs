@@ -3,6 +3,7 @@
 use super::Uploads;
 use crate::access::Tenant;
 use crate::app::Shared;
+use crate::db::annotations::Annotations;
 use crate::db::uploads::{Admission, Kind, NewUpload, Upload};
 use crate::id;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct Wanted {
     pub(crate) name: String,
     /// `Upload-Metadata` as it came; empty without.
     pub(crate) metadata: String,
+    /// What is noted about the asset to be.
+    pub(crate) annotations: Annotations,
     /// Where the bytes are pulled from.
     pub(crate) url: Option<String>,
     /// Bytes of the whole, when the client knows.
@@ -72,6 +75,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>, wanted: Wanted) -> Result<Upload
         kind: wanted.kind,
         name: &wanted.name,
         metadata: &wanted.metadata,
+        annotations: &wanted.annotations,
         url: wanted.url.as_deref(),
         length: wanted
             .length

@@ -1,6 +1,7 @@
 //! Looks into a file that was delivered, before it becomes an asset.
 
 use crate::access::Tenant;
+use crate::db::annotations::Annotations;
 use crate::db::assets::NewAsset;
 use crate::db::probe::{Probe, TEXT, VIDEO};
 use crate::foreign;
@@ -45,6 +46,8 @@ pub(crate) struct Delivered {
     pub(crate) sha256: String,
     /// Bytes.
     pub(crate) size: u64,
+    /// What its client notes about it.
+    pub(crate) annotations: Annotations,
 }
 
 /// What was found in a file.
@@ -125,6 +128,7 @@ impl Findings {
             fragmented: self.fragmented,
             duration_seconds: self.duration_seconds,
             probe: self.probe,
+            annotations: delivered.annotations,
         }
     }
 }

@@ -39,6 +39,7 @@ pub(crate) async fn finish(
                 origin: kept.origin.clone(),
                 sha256: kept.recorded.sha256.clone(),
                 size: kept.recorded.size,
+                annotations: row.annotations(),
             });
             let until = shared.uploads.expires_at_ms();
             match shared.db.finish_upload(&row.id, &new, until).await {

@@ -1,15 +1,15 @@
 //! One attempt to deliver a message: what is sent, what comes back, and how it goes on.
 
-use super::{SigningSecret, Webhooks};
+use super::{SigningSecret, Webhooks, pause};
 use crate::app::Shared;
+use crate::clock;
 use crate::db::deliveries::{After, Attempted, Delivery, Disable};
 use crate::db::webhooks::Webhook;
 use crate::outside::Failed;
-use crate::{clock, id};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE};
-use reqwest::{Response, Url};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Response, StatusCode, Url};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How much of an answer is read, and kept.
 const MAX_ANSWER: usize = 4096;
@@ -24,7 +24,7 @@ pub(super) async fn run(shared: &Arc<Shared>, webhook: &Webhook, due: &Delivery)
     crash_point!("webhook.sent");
     let attempted = Attempted {
         at_ms,
-        duration_ms: i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX),
+        duration_ms: milliseconds(begun.elapsed()),
         answer_status: found.status.map(i64::from),
         answer: found.answer,
         failure: found.failure,
@@ -32,14 +32,15 @@ pub(super) async fn run(shared: &Arc<Shared>, webhook: &Webhook, due: &Delivery)
     let config = &shared.webhooks.config;
     let after = match attempted.failure {
         None => After::Delivered,
-        Some(_) => next(&config.pauses, due.tries).map_or(After::Failed, |pause| {
-            After::Again(clock::now_ms().saturating_add(pause))
-        }),
+        Some(_) => match pause::next(&config.pauses, due.tries, found.asked) {
+            Some(pause) => After::Again(clock::now_ms().saturating_add(milliseconds(pause))),
+            None => After::Failed,
+        },
     };
     let disable = match found.status {
         Some(GONE) => Some(Disable::Now("the receiver answered 410 Gone")),
         _ => {
-            let most = i64::try_from(config.failing_limit.as_millis()).unwrap_or(i64::MAX);
+            let most = milliseconds(config.failing_limit);
             Some(Disable::AfterFailing(most, "it failed for too long"))
         }
     };
@@ -66,6 +67,12 @@ struct Found {
     status: Option<u16>,
     answer: Option<String>,
     failure: Option<String>,
+    /// The pause that it asks for.
+    asked: Option<Duration>,
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn send(shared: &Arc<Shared>, webhook: &Webhook, due: &Delivery, at_ms: i64) -> Found {
@@ -133,7 +140,7 @@ async fn request(
 
 /// Reads the beginning of an answer. What it says is in its status: whoever sends more, or slowly, is not waited for.
 async fn read(mut answer: Response, left: Duration) -> Found {
-    let status = answer.status();
+    let (status, asked) = (answer.status(), asked(&answer));
     let mut body = Vec::new();
     let reading = async {
         while body.len() < MAX_ANSWER {
@@ -161,34 +168,19 @@ async fn read(mut answer: Response, left: Duration) -> Found {
         status: Some(status.as_u16()),
         answer: Some(text),
         failure,
+        asked,
     }
 }
 
-/// How long to wait after so many tries that failed before this one, in milliseconds; `None` when it was the last one.
-fn next(pauses: &[Duration], tries: i64) -> Option<i64> {
-    let pause = pauses.get(usize::try_from(tries).ok()?)?;
-    let pause = i64::try_from(pause.as_millis()).ok()?;
-    // Without randomness they come back together, which does no harm.
-    let chance = id::random().map_or(0, |bytes| i64::from(u16::from_le_bytes(bytes)));
-    Some(pause - pause / 10 + pause / 5 * chance / i64::from(u16::MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::WebhookConfig;
-
-    #[test]
-    fn pauses_grow_and_end() {
-        let pauses = WebhookConfig::default().pauses;
-        for (tries, pause) in (0..).zip(&pauses) {
-            let middle = i64::try_from(pause.as_millis()).expect("a number");
-            let found = next(&pauses, tries).expect("a pause");
-            let bounds = middle * 9 / 10..=middle * 11 / 10;
-            assert!(bounds.contains(&found), "{tries}: {found}");
-        }
-        assert_eq!(next(&pauses, 9), None);
-        let all: Duration = pauses.iter().sum();
-        assert_eq!(all.as_secs() / 3600, 75);
+/// The pause that a receiver asks for which is asked too much, or down.
+fn asked(answer: &Response) -> Option<Duration> {
+    let overloaded = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ];
+    let value = answer.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    match overloaded.contains(&answer.status()) {
+        true => pause::asked_for(value, SystemTime::now()),
+        false => None,
     }
 }

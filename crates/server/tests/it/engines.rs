@@ -5,9 +5,11 @@ use crate::support::ENGINE;
 use std::process::Command;
 
 /// Modules of this binary, by how the names of their tests begin.
-const SUITES: [&str; 12] = [
+const SUITES: [&str; 14] = [
+    "annotations::",
     "assets::",
     "catalogue::",
+    "etag::",
     "first_api::",
     "import::",
     "jobs::",

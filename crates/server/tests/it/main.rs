@@ -1,6 +1,7 @@
 //! The server, spoken to over HTTP only: a whole app for each test, in a folder of its own.
 
 mod access;
+mod annotations;
 mod assets;
 mod attacks;
 mod backup;
@@ -9,7 +10,9 @@ mod contract;
 mod convert;
 mod database_away;
 mod disk;
+mod dry_run;
 mod engines;
+mod etag;
 mod events;
 mod extras;
 mod first_api;

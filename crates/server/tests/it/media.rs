@@ -1,8 +1,10 @@
 //! Media: types, ranges, tags, caches, other origins, and paths that lead nowhere.
 
 use crate::support::{TestApp, clips, problem, text};
+use axum::body::Bytes;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 /// A ready package and the path of its folder.
 async fn published(app: &TestApp) -> (Value, String) {
@@ -174,6 +176,51 @@ async fn large_files_are_streamed_whole_and_in_parts() {
         part.bytes().await.expect("bytes"),
         whole.slice(1000..=whole.len() - 1000)
     );
+}
+
+/// A segment of more than 1 MiB that is in memory: its address, its file, and its bytes.
+async fn hot_segment(app: &TestApp) -> (String, PathBuf, Bytes) {
+    let options = json!({"scheme": "none", "segment_duration": 60});
+    let package = app.ready(&clips::long(), &options).await;
+    let path = app.path_of(&package["dash_url"]);
+    let path = path.replace("stream.mpd", "video/1.m4s");
+    let file = path.replace("/videos/", "packages/");
+    let whole = app.get(&path).await.bytes().await.expect("bytes");
+    (path, app.dir().join(file), whole)
+}
+
+#[tokio::test]
+async fn large_files_in_memory_are_sent_from_the_page_cache() {
+    let app = TestApp::start().await;
+    let (path, file, whole) = hot_segment(&app).await;
+    // What a package holds never changes. Here it does, which shows where the bytes come from.
+    std::fs::write(&file, vec![7; whole.len()]).expect("written");
+    let sent = app.get(&path).await.bytes().await.expect("bytes");
+    assert_eq!(sent.len(), whole.len());
+    assert_eq!(
+        sent[..1000],
+        whole[..1000],
+        "the beginning goes with the head"
+    );
+    assert!(
+        sent[100_000..].iter().all(|byte| *byte == 7),
+        "sendfile is not used"
+    );
+}
+
+#[tokio::test]
+async fn files_in_memory_that_are_cut_short_on_disk_are_served_whole() {
+    let app = TestApp::start().await;
+    let (path, file, whole) = hot_segment(&app).await;
+    let file = std::fs::File::options().write(true).open(file);
+    let file = file.expect("the segment");
+    for length in [700_000, 0] {
+        file.set_len(length).expect("cut short");
+        let sent = app.get(&path).await.bytes().await.expect("bytes");
+        assert!(sent == whole, "{length} bytes are left on disk");
+        let part = with(&app, &path, "range", "bytes=600000-999999").await;
+        assert!(part.bytes().await.expect("bytes") == whole.slice(600_000..1_000_000));
+    }
 }
 
 #[tokio::test]

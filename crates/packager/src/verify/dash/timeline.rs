@@ -79,6 +79,12 @@ fn times(book: &mut Book, representation: &Representation, track: &Track, place:
         let start = track.seconds(segment.start.max(0));
         if !representation.has_timeline && representation.index.is_none() {
             // A nominal duration: segments may lie half of it beside (DASH-IF interoperability points).
+            // What lies before the Period is not shown; sound may have its priming there.
+            let spare = if track.is_video() { tick } else { 0.1 };
+            let lost = scale(representation.offset) - start;
+            book.ensure(37, at > 0 || lost <= spare, &segment.at, || {
+                format!("presentationTimeOffset cuts off its first {lost:.3} s")
+            });
             let off = (start - scale(time)).abs();
             book.ensure(37, off <= scale(length) / 2.0 + 1e-6, &segment.at, || {
                 format!(

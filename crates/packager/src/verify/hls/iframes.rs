@@ -104,6 +104,7 @@ fn pictures(
         book.must(IFRAMES, place, "it lists pictures of no rendition");
         return Ok(());
     };
+    super::keys::check(book, playlist, track);
     let own = match files.open(&map.path)? {
         Some(source) => Init::read(source, map)?,
         None => Err("is not there".into()),

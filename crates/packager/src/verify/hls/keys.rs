@@ -20,6 +20,7 @@ const FORMATS: [(&str, &[&str]); 5] = [
 /// The checks on the playlist of one rendition.
 pub(super) fn check(book: &mut Book, playlist: &Playlist, track: &Track) {
     let place = &playlist.path;
+    each_segment(book, playlist, track);
     let keys: Vec<&Attributes> = playlist.keys.iter().map(|(_, key)| key).collect();
     let active = keys
         .iter()
@@ -54,11 +55,7 @@ pub(super) fn check(book: &mut Book, playlist: &Playlist, track: &Track) {
             format!("METHOD is {found:?}, {method} is due")
         });
         form(book, key, place);
-        if let Some(id) = key.get("KEYID") {
-            let hex = id
-                .trim_start_matches("0x")
-                .trim_start_matches("0X")
-                .to_ascii_lowercase();
+        if let (Some(id), Some(hex)) = (key.get("KEYID"), key_id(key)) {
             let own = track
                 .init
                 .kid()
@@ -70,6 +67,63 @@ pub(super) fn check(book: &mut Book, playlist: &Playlist, track: &Track) {
             });
         }
     }
+}
+
+/// Checks 30 and 44: at each encrypted segment there are keys, and they are those of its samples. A line holds until
+/// the next one of its KEYFORMAT (RFC 8216, 4.3.2.4).
+fn each_segment(book: &mut Book, playlist: &Playlist, track: &Track) {
+    let mut lines = playlist.keys.iter().peekable();
+    let mut active: Vec<&Attributes> = Vec::new();
+    for (index, entry) in playlist.segments.iter().enumerate() {
+        let mut group = Vec::new();
+        while let Some((_, key)) = lines.next_if(|(before, _)| *before <= index) {
+            if key.get("METHOD") == Some("NONE") {
+                active.clear();
+                group.clear();
+            } else {
+                group.push(key);
+            }
+        }
+        let format = |key: &Attributes| key.get("KEYFORMAT").unwrap_or("identity").to_string();
+        active.retain(|old| !group.iter().any(|new| format(old) == format(new)));
+        active.extend(group);
+        let (start, path) = (entry.at.range.map_or(0, |range| range.0), &entry.at.path);
+        let is_here = |at: &crate::verify::location::Location| {
+            let within = |(from, end)| (from..end).contains(&start);
+            at.path == *path && at.range.is_none_or(within)
+        };
+        let here = track.segments.get(index).filter(|found| is_here(&found.at));
+        let here = here.or_else(|| track.segments.iter().find(|found| is_here(&found.at)));
+        let Some(segment) = here.filter(|segment| !segment.kids.is_empty()) else {
+            continue;
+        };
+        let place = format!("{}: {}", playlist.path, entry.at);
+        book.ensure(44, !active.is_empty(), &place, || {
+            "it is encrypted, and no EXT-X-KEY is before it".into()
+        });
+        let named: Vec<String> = active.iter().filter_map(|key| key_id(key)).collect();
+        let held: Vec<String> = segment.kids.iter().map(|kid| KeyId(*kid).hex()).collect();
+        let strange = named.iter().find(|kid| !held.contains(kid));
+        book.ensure(30, strange.is_none(), &place, || {
+            format!(
+                "its KEYID is {}, which no sample of it has",
+                named.join(", ")
+            )
+        });
+        let lost = held.iter().find(|kid| !named.contains(kid));
+        book.ensure(30, named.is_empty() || lost.is_none(), &place, || {
+            format!(
+                "no KEYID names the key id {} of its samples",
+                held.join(", ")
+            )
+        });
+    }
+}
+
+/// The KID that a line names, in small hexadecimal digits.
+fn key_id(key: &Attributes) -> Option<String> {
+    let id = key.get("KEYID")?.to_ascii_lowercase();
+    Some(id.trim_start_matches("0x").to_string())
 }
 
 /// Check 44: URI, format and IV.

@@ -53,6 +53,13 @@ pub fn on_demand(package: &Package) -> Files {
 pub fn with_iframes(package: &Package) -> Files {
     let mut files = Files(package.files());
     let mut text = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY\n#EXT-X-MAP:URI=\"init.mp4\"\n".to_string();
+    let playlist = &package.manifests["video/playlist.m3u8"];
+    for line in playlist
+        .lines()
+        .filter(|line| line.starts_with("#EXT-X-KEY"))
+    {
+        writeln!(text, "{line}").unwrap();
+    }
     let mut peak = 0;
     for (number, (segment, seconds)) in (1..).zip(package.rendition(0)[1..].iter().zip([4, 4, 2])) {
         let source = packager::MemorySource(segment.to_vec());

@@ -70,6 +70,30 @@ impl Files {
         found.nth(1).expect("a second trun").0 + 4
     }
 
+    /// Takes the `EXT-X-KEY` lines of a playlist from where they are, each group with the segment behind it, and
+    /// puts what `place` makes of the lines of segment `number` (from 1, with its keys before it) in their place.
+    pub fn move_keys(&mut self, path: &str, number: usize, place: fn(&str, &str) -> String) {
+        let text = String::from_utf8(self.bytes(path).clone()).unwrap();
+        let mut parts: Vec<String> = vec![String::new()];
+        for line in text.lines() {
+            let part = parts.last_mut().unwrap();
+            *part += &format!("{line}\n");
+            if !line.starts_with('#') {
+                parts.push(String::new());
+            }
+        }
+        let is_key = |line: &&str| line.starts_with("#EXT-X-KEY");
+        let lines = |part: &str, keys: bool| -> String {
+            let kept = part.lines().filter(|line| is_key(line) == keys);
+            kept.map(|line| format!("{line}\n")).collect()
+        };
+        let part = parts[number - 1].clone();
+        let keys = lines(&part, true);
+        assert!(!keys.is_empty(), "segment {number} has no keys:\n{text}");
+        parts[number - 1] = place(&keys, &lines(&part, false));
+        *self.bytes(path) = parts.concat().into_bytes();
+    }
+
     /// The folder of the second picture.
     pub fn second_picture(&self) -> String {
         let folders: std::collections::BTreeSet<&str> = self

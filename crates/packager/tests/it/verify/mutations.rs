@@ -133,6 +133,7 @@ type Mutation = (u32, Base, &'static str, fn(&mut Files));
 
 const CBCS: Base = Base::Golden("cbcs");
 const CENC: Base = Base::Golden("cenc");
+const ROTATION: Base = Base::Golden("key-rotation");
 const INIT: &str = "video/init.mp4";
 
 const INITS: &[Mutation] = &[
@@ -387,6 +388,68 @@ const MEDIA: &[Mutation] = &[
     }),
 ];
 
+const AUDITED: &[Mutation] = &[
+    (15, CBCS, "pictures that are called sync samples", |f| {
+        let start = f.find("video/2.m4s", b"trun");
+        let run = &mut f.bytes("video/2.m4s")[start..];
+        let needs_others = [1, 1, 0, 0];
+        let at = run.windows(4).position(|four| four == needs_others);
+        let at = at.expect("flags of a sample");
+        run[at..at + 4].copy_from_slice(&[2, 0, 0, 0]);
+    }),
+    (6, CBCS, "an offset of the picture alone", |f| {
+        f.replace("stream.mpd", " startNumber=", OFFSET_AND_NUMBER)
+    }),
+    (37, CBCS, "an offset that cuts off the picture", |f| {
+        f.replace("stream.mpd", " startNumber=", OFFSET_AND_NUMBER)
+    }),
+    (
+        43,
+        Base::Subtitles,
+        "a bandwidth of nothing, with text",
+        |f| f.replace("master.m3u8", ",BANDWIDTH=", ",BANDWIDTH=10,X-WAS="),
+    ),
+    (
+        43,
+        Base::Subtitles,
+        "far too much bandwidth, with text",
+        |f| f.replace("master.m3u8", ",BANDWIDTH=", ",BANDWIDTH=99000000,X-WAS="),
+    ),
+    (43, CBCS, "an average of nothing", |f| {
+        f.replace(
+            "master.m3u8",
+            "AVERAGE-BANDWIDTH=",
+            "AVERAGE-BANDWIDTH=10,X-WAS=",
+        )
+    }),
+    (44, CBCS, "keys behind the first segment", |f| {
+        f.move_keys("video/playlist.m3u8", 1, |keys, rest| {
+            format!("{rest}{keys}")
+        })
+    }),
+    (30, ROTATION, "no keys where the key changes", |f| {
+        f.move_keys("video/playlist.m3u8", 3, |_, rest| rest.into())
+    }),
+    (30, ROTATION, "a change of keys one segment late", |f| {
+        f.move_keys("video/playlist.m3u8", 3, |keys, rest| {
+            format!("{rest}{keys}")
+        })
+    }),
+    (30, ROTATION, "another key id in the media", |f| {
+        let bytes = f.bytes("video/3.m4s");
+        let at = bytes.windows(4).position(|four| four == b"sgpd").unwrap();
+        bytes[at + 4 + 16 + 19] ^= 1;
+    }),
+    (44, Base::Iframes, "no keys of key pictures", |f| {
+        f.move_keys("video/iframes.m3u8", 1, |_, rest| rest.into())
+    }),
+    (30, Base::Iframes, "another key id of key pictures", |f| {
+        f.replace("video/iframes.m3u8", "KEYID=0xa16e", "KEYID=0xb16e")
+    }),
+];
+
+const OFFSET_AND_NUMBER: &str = " presentationTimeOffset=\"12800\" startNumber=";
+
 const MANIFESTS: &[Mutation] = &[
     (31, CBCS, "another scheme", |f| {
         f.replace("stream.mpd", "value=\"cbcs\"", "value=\"cenc\"")
@@ -558,6 +621,11 @@ fn verify_sees_each_fault_of_init_segments() {
 #[test]
 fn verify_sees_each_fault_of_media() {
     each_fails(MEDIA);
+}
+
+#[test]
+fn verify_sees_each_fault_that_an_audit_found() {
+    each_fails(AUDITED);
 }
 
 #[test]

@@ -3,6 +3,7 @@ mod queue;
 
 use super::*;
 use crate::access::Tenant;
+use crate::db::Wanted;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::jobs::Wish;
@@ -40,6 +41,7 @@ async fn fill(db: &Database, count: usize) {
             tracks: Vec::new(),
             conversion: None,
         },
+        annotations: Default::default(),
     };
     let asset = db.add_asset(&asset).await.expect("an asset");
     for number in 0..count {
@@ -139,7 +141,7 @@ async fn who_lost_the_lease_can_say_nothing_any_more(engine: Engine) {
 async fn a_cancelled_job_is_not_published(engine: Engine) {
     let (_dir, db) = with_queued(engine, 1).await;
     let claim = claim(&db, LEASE_MS).await.expect("a job");
-    db.cancel_job(&Tenant::first(), "job_0").await.expect("an answer");
+    db.cancel_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer");
     let beat = db.heartbeat(&claim, LEASE_MS, 0.5, None).await;
     assert_eq!(beat.expect("an answer"), Beat::CancelRequested);
     assert_eq!(publish(&db, &claim).await, Settled::Refused);
@@ -176,7 +178,7 @@ async fn a_job_that_is_put_back_counts_only_failures(engine: Engine) {
 async fn a_cancel_that_its_worker_did_not_live_to_see_counts(engine: Engine) {
     let (_dir, db) = with_queued(engine, 1).await;
     claim(&db, NO_LEASE_MS).await.expect("a job");
-    db.cancel_job(&Tenant::first(), "job_0").await.expect("an answer");
+    db.cancel_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer");
     assert_eq!(rescue(&db).await.ended, ["code0"]);
     let job = db.job(&Tenant::first(), "job_0").await.expect("an answer").expect("there");
     assert_eq!(job.state, JobState::Cancelled);
@@ -197,7 +199,7 @@ async fn a_job_whose_workers_die_three_times_is_dead_until_it_is_retried(engine:
     let next = claim(&db, LEASE_MS).await.expect("the queue goes on");
     assert_eq!(next.id, "job_1");
     let wish = db
-        .retry_job(&Tenant::first(), "job_0", "another code")
+        .retry_job(&Tenant::first(), "job_0", "another code", &Wanted::Any)
         .await
         .expect("an answer");
     assert_eq!(wish, Wish::Granted);
@@ -241,13 +243,13 @@ async fn a_lease_of_a_clock_that_was_wrong_is_no_lease(engine: Engine) {
 async fn a_paused_job_waits_and_a_paused_queue_begins_nothing(engine: Engine) {
     let (_dir, db) = with_queued(engine, 2).await;
     assert_eq!(
-        db.pause_job(&Tenant::first(), "job_0").await.expect("an answer"),
+        db.pause_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"),
         Wish::Granted
     );
     let running = claim(&db, LEASE_MS).await.expect("the other job");
     assert_eq!(running.id, "job_1");
     assert!(claim(&db, LEASE_MS).await.is_none());
-    db.pause_job(&Tenant::first(), "job_1").await.expect("an answer");
+    db.pause_job(&Tenant::first(), "job_1", &Wanted::Any).await.expect("an answer");
     let beat = db.heartbeat(&running, LEASE_MS, 0.5, None).await;
     assert_eq!(beat.expect("an answer"), Beat::PauseRequested);
     db.release(&running, None).await.expect("put back");
@@ -255,7 +257,7 @@ async fn a_paused_job_waits_and_a_paused_queue_begins_nothing(engine: Engine) {
     assert_eq!((job.state, job.attempts), (JobState::Paused, 0));
     db.pause_queue(true).await.expect("paused");
     for id in ["job_0", "job_1"] {
-        assert_eq!(db.resume_job(&Tenant::first(), id).await.expect("an answer"), Wish::Granted);
+        assert_eq!(db.resume_job(&Tenant::first(), id, &Wanted::Any).await.expect("an answer"), Wish::Granted);
     }
     assert!(claim(&db, LEASE_MS).await.is_none());
     let queue = db.queue(None).await.expect("the queue");

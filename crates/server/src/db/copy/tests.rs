@@ -1,5 +1,6 @@
 use super::*;
 use crate::access::Tenant;
+use crate::db::annotations::Annotations;
 use crate::db::assets::NewAsset;
 use crate::db::engines::{Engine, on_all_engines, open};
 use crate::db::packages::{NewPackage, StoredKeys};
@@ -22,6 +23,10 @@ async fn filled(db: &Database, name: &str) -> i64 {
         probe: Probe {
             tracks: Vec::new(),
             conversion: None,
+        },
+        annotations: Annotations {
+            external_id: Some("4 711".into()),
+            metadata: [("film".to_owned(), "ünï".to_owned())].into(),
         },
     };
     let asset = db.add_asset(&asset).await.expect("an asset");

@@ -25,6 +25,7 @@ async fn asset(db: &Database) -> i64 {
             tracks: Vec::new(),
             conversion: None,
         },
+        annotations: Default::default(),
     };
     db.add_asset(&asset)
         .await

@@ -7,6 +7,7 @@ use crate::db::jobs::JobState;
 use crate::db::packages::Status;
 use crate::db::playback::Policy;
 use crate::db::uploads::{Kind, State};
+use crate::forecast;
 use serde_json::{Value, json};
 use transcode::Extra;
 
@@ -66,6 +67,12 @@ fn fields() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("Job", "state", JobState::ALL.map(JobState::as_str).to_vec()),
         ("Job", "step", vec!["convert", "package"]),
         ("Package", "status", statuses()),
+        ("ForecastRendition", "kind", forecast::Kind::WORDS.to_vec()),
+        (
+            "ForecastRendition",
+            "treatment",
+            forecast::Treatment::WORDS.to_vec(),
+        ),
         ("Package", "scheme", schemes()),
         ("Package", "encrypt", parts()),
         ("Package", "extras", extras()),

@@ -48,6 +48,7 @@ kinds! {
     413 TooLarge "too_large" "The request is too large",
     415 WrongContentType "content_type" "The body has the wrong type",
     421 ForeignHost "foreign_host" "This server has another name",
+    422 InvalidValue "invalid_value" "A value is not allowed",
     422 KeyReused "idempotency_key_reused" "The Idempotency-Key was given to another request",
     422 PackagingFailed "packaging_failed" "The package could not be made",
     422 UnknownField "unknown_field" "The body has fields that nobody knows",

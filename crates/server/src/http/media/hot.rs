@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::http::HeaderValue;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -17,13 +18,35 @@ const TYPICAL: u64 = 64 << 10;
 /// What is counted for a file beside its bytes.
 const OVERHEAD: u64 = 512;
 
+/// Of files of this size and more the larger part is sent from the page cache; below that, two more system calls cost more than the copy.
+const SENT_FROM: usize = 256 << 10;
+/// How many files are held open for that.
+const MOST_OPEN: usize = 1024;
+
 /// A whole file, with the headers that are always the same.
 #[derive(Debug)]
-pub(super) struct Hot {
+pub(in crate::http) struct Hot {
     /// All bytes.
     pub(super) bytes: Bytes,
     /// Its entity tag.
     pub(super) tag: HeaderValue,
+    open: Option<(Arc<File>, OwnedSemaphorePermit)>,
+}
+
+impl Hot {
+    /// Whether the file is open, too.
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Where in its file a piece of memory lies, if it is a piece of these very bytes and the file is open.
+    pub(in crate::http) fn place_of(&self, piece: &[u8]) -> Option<(&File, u64)> {
+        let (file, _) = self.open.as_ref()?;
+        let (whole, piece) = (self.bytes.as_ptr_range(), piece.as_ptr_range());
+        let within = !piece.is_empty() && whole.start <= piece.start && piece.end <= whole.end;
+        // Both are alive, and no two things that are lie in the same place.
+        within.then(|| (&**file, (piece.start.addr() - whole.start.addr()) as u64))
+    }
 }
 
 /// The cache, and the memory that it shares with files on their way.
@@ -33,6 +56,8 @@ pub(crate) struct HotFiles {
     /// In KiB.
     memory: Arc<Semaphore>,
     largest: u64,
+    /// Files that may be held open.
+    open: Arc<Semaphore>,
 }
 
 #[derive(Debug, Clone)]
@@ -78,6 +103,7 @@ impl HotFiles {
             memory: Arc::new(Semaphore::new(kib.min(Semaphore::MAX_PERMITS))),
             // Twice as many fit into a shard, so that one does not push out all else.
             largest: kept / SHARDS / 2,
+            open: Arc::new(Semaphore::new(MOST_OPEN)),
         }
     }
 
@@ -86,9 +112,22 @@ impl HotFiles {
         self.files.get(key)
     }
 
-    /// Keeps a file.
-    pub(super) fn keep(&self, key: Box<str>, hot: &Arc<Hot>) {
+    /// Keeps the bytes of a file.
+    pub(super) fn keep(
+        &self,
+        key: Box<str>,
+        bytes: Bytes,
+        tag: HeaderValue,
+        file: Arc<File>,
+    ) -> Arc<Hot> {
+        let place = match bytes.len() >= SENT_FROM {
+            true => self.open.clone().try_acquire_owned().ok(),
+            false => None,
+        };
+        let open = place.map(|place| (file, place));
+        let hot = Arc::new(Hot { bytes, tag, open });
         self.files.insert(key, hot.clone());
+        hot
     }
 
     /// Room for a whole file, if it is small enough to be kept and there is so much.
@@ -140,21 +179,22 @@ pub(super) fn read(from: impl Read, length: usize) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn hot(files: &HotFiles, size: usize) -> Option<Arc<Hot>> {
+    /// Keeps a file of so many bytes under a name, if there is room.
+    fn keep(files: &HotFiles, name: usize, size: usize) -> Option<Arc<Hot>> {
         let room = files.room_to_keep(size as u64)?;
         let bytes = room.read(io::repeat(7)).expect("bytes");
         let tag = HeaderValue::from_static("\"tag\"");
-        Some(Arc::new(Hot { bytes, tag }))
+        let file = Arc::new(tempfile::tempfile().expect("a file"));
+        Some(files.keep(format!("{name}").into(), bytes, tag, file))
     }
 
     #[test]
     fn memory_is_bounded_and_comes_back() {
         let files = HotFiles::new(1 << 20);
         let largest = usize::try_from(files.largest).expect("a size");
-        assert!(hot(&files, largest + 1).is_none());
+        assert!(keep(&files, 0, largest + 1).is_none());
         let mut held = Vec::new();
-        while let Some(hot) = hot(&files, largest) {
-            files.keep(format!("{}", held.len()).into(), &hot);
+        while let Some(hot) = keep(&files, held.len(), largest) {
             held.push(hot);
         }
         assert_eq!(held.len(), (1 << 20) / largest);
@@ -164,6 +204,40 @@ mod tests {
         // What is kept still counts, all else is free again.
         assert!(files.room(1 << 19).is_some());
         assert!(files.room(1 << 20).is_none());
+    }
+
+    #[test]
+    fn large_files_stay_open_while_they_are_kept_and_so_many_at_once() {
+        let files = HotFiles::new(1 << 30);
+        assert!(!keep(&files, 0, SENT_FROM - 1).expect("room").is_open());
+        let hot = keep(&files, 0, SENT_FROM).expect("room");
+        assert!(hot.is_open());
+        let others = files
+            .open
+            .clone()
+            .try_acquire_many_owned(MOST_OPEN as u32 - 1);
+        assert!(others.is_ok() && !keep(&files, 1, SENT_FROM).expect("room").is_open());
+        drop(others);
+        assert!(keep(&files, 2, SENT_FROM).expect("room").is_open());
+    }
+
+    #[test]
+    fn pieces_are_known_by_where_they_lie() {
+        let files = HotFiles::new(64 << 20);
+        let hot = keep(&files, 0, SENT_FROM).expect("room");
+        let place = |piece: &[u8]| hot.place_of(piece).map(|(_, offset)| offset);
+        assert_eq!(place(&hot.bytes), Some(0));
+        assert_eq!(place(&hot.bytes.slice(5..9)), Some(5));
+        assert_eq!(
+            place(&hot.bytes[SENT_FROM - 1..]),
+            Some(SENT_FROM as u64 - 1)
+        );
+        // Equal bytes elsewhere, and none at all.
+        let copy = hot.bytes.to_vec();
+        assert_eq!(place(&copy), None);
+        assert_eq!(place(&hot.bytes[9..9]), None);
+        let small = keep(&files, 1, 100).expect("room");
+        assert!(small.place_of(&small.bytes).is_none(), "it is not open");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Reads the headers of tus.
 
+use crate::http::annotations::{EXTERNAL_ID, METADATA};
 use crate::http::error::{Problem, Result};
 use crate::uploads::sum::Sum;
 use axum::http::{HeaderMap, header};
@@ -22,6 +23,10 @@ pub(super) struct Metadata {
     pub(super) text: String,
     /// Name of the file.
     pub(super) name: Option<String>,
+    /// The client's own name for the asset.
+    pub(super) external_id: Option<String>,
+    /// The metadata of the asset, JSON.
+    pub(super) metadata: Option<String>,
 }
 
 impl<'a> Tus<'a> {
@@ -86,7 +91,10 @@ impl<'a> Tus<'a> {
                 "may have {MAX_METADATA} characters at most"
             )));
         }
-        let mut name = None;
+        let mut read = Metadata {
+            text: text.to_owned(),
+            ..Metadata::default()
+        };
         let mut seen = HashSet::new();
         for pair in text
             .split(',')
@@ -100,14 +108,18 @@ impl<'a> Tus<'a> {
             let value = STANDARD
                 .decode(value.trim())
                 .map_err(|_| wrong("has a value that is not base64"))?;
-            if key == "filename" {
-                name = Some(String::from_utf8_lossy(&value).into_owned());
+            let as_text = |value| {
+                let text = String::from_utf8(value);
+                text.map_err(|_| Problem::not_allowed(&[key], "must be UTF-8"))
+            };
+            match key {
+                "filename" => read.name = Some(String::from_utf8_lossy(&value).into_owned()),
+                EXTERNAL_ID => read.external_id = Some(as_text(value)?),
+                METADATA => read.metadata = Some(as_text(value)?),
+                _ => {}
             }
         }
-        Ok(Metadata {
-            text: text.to_owned(),
-            name,
-        })
+        Ok(read)
     }
 
     fn number(&self, header: &str, name: &str) -> Result<Option<u64>> {
@@ -153,12 +165,19 @@ mod tests {
     fn metadata_are_read_and_what_is_wrong_is_refused() {
         let headers = with(
             "upload-metadata",
-            "filename YSBiLm1wNA==,is_it,filetype dmlkZW8vbXA0",
+            "filename YSBiLm1wNA==,is_it,filetype dmlkZW8vbXA0,external_id NDI=,metadata e30=",
         );
         let metadata = Tus(&headers).metadata().expect("metadata");
         assert_eq!(metadata.name.as_deref(), Some("a b.mp4"));
+        assert_eq!(metadata.external_id.as_deref(), Some("42"));
+        assert_eq!(metadata.metadata.as_deref(), Some("{}"));
         let long = format!("filename {}", "A".repeat(65_536));
-        for wrong in ["filename !!", "a YQ==,a YQ==", long.as_str()] {
+        for wrong in [
+            "filename !!",
+            "a YQ==,a YQ==",
+            "external_id /w==",
+            long.as_str(),
+        ] {
             assert!(
                 Tus(&with("upload-metadata", wrong)).metadata().is_err(),
                 "{wrong:.20}"

@@ -5,6 +5,7 @@ use crate::access::Tenant;
 use crate::app::Shared;
 use crate::db::paging::Listed;
 use crate::db::uploads::{self as rows, Kind};
+use crate::http::annotations::{self, EXTERNAL_ID, METADATA};
 use crate::http::base_url::BaseUrl;
 use crate::http::error::{Problem, ProblemBody, Result};
 use crate::http::extract::{Path, Query};
@@ -17,6 +18,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -36,6 +38,10 @@ pub(in crate::http) struct Upload {
     length: Option<i64>,
     /// Why it was refused, or could not be pulled.
     error: Option<String>,
+    /// Your own name for the asset to be.
+    external_id: Option<String>,
+    /// The metadata of the asset to be.
+    metadata: BTreeMap<String, String>,
     /// The asset that it became.
     asset_id: Option<String>,
     /// The oldest other asset with the same bytes, when there is one.
@@ -62,7 +68,10 @@ impl Upload {
             Some(asset) => shared.db.duplicate_of(asset).await?,
             None => None,
         };
+        let annotations = row.annotations();
         Ok(Self {
+            external_id: annotations.external_id,
+            metadata: annotations.metadata,
             id: row.id,
             kind: row.kind.as_str(),
             name: row.name,
@@ -119,7 +128,8 @@ pub(in crate::http) async fn get(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(upload)).into_response())
 }
 
-/// Begins to pull a file; the body names its `url`, and may name it for people (`name`).
+/// Begins to pull a file; the body names its `url`, and may name it for people (`name`) and say what is
+/// noted about the asset.
 pub(in crate::http) async fn created_pull(
     shared: &Arc<Shared>,
     tenant: &Tenant,
@@ -128,9 +138,10 @@ pub(in crate::http) async fn created_pull(
 ) -> Result<Response> {
     let fields = Fields::parse(body, false)?;
     let mut faults = Faults::default();
-    faults.of(fields.only(&["url", "name"]));
+    faults.of(fields.only(&["url", "name", EXTERNAL_ID, METADATA]));
     let url = faults.of(fields.needed_text("url"));
     let name = faults.of(fields.text("name"));
+    let annotations = annotations::of_new(&fields, &mut faults);
     faults.end()?;
     let wrong = |trouble: pull::Trouble| Problem::in_body("url", trouble.reason);
     let url = shared.uploads.puller.parse(url).map_err(wrong)?;
@@ -145,6 +156,7 @@ pub(in crate::http) async fn created_pull(
         kind: Kind::Pull,
         name: examine::display_name(name),
         metadata: String::new(),
+        annotations,
         url: Some(url.to_string()),
         length: None,
     };

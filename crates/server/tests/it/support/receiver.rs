@@ -18,6 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 pub enum Answer {
     /// With this status.
     Status(u16),
+    /// With this status, and this `Retry-After`.
+    Later(u16, &'static str),
     /// It sends elsewhere.
     Redirect,
     /// With bytes that do not end.
@@ -124,6 +126,10 @@ async fn receive(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) 
     match answer {
         Answer::Status(status) => {
             (StatusCode::from_u16(status).expect("a status"), "noted").into_response()
+        }
+        Answer::Later(status, pause) => {
+            let status = StatusCode::from_u16(status).expect("a status");
+            (status, [(header::RETRY_AFTER, pause)]).into_response()
         }
         Answer::Redirect => {
             let elsewhere = [(header::LOCATION, "http://127.0.0.1:1/")];

@@ -302,3 +302,25 @@ async fn a_pull_can_be_ended() {
     problem(app.get(&path).await, 404, "not_found").await;
     assert!(stored_files(app.dir()).is_empty());
 }
+
+#[tokio::test]
+async fn what_is_noted_with_a_pull_is_noted_about_its_asset() {
+    let (_store, base) = Store::start(Film::of(3 << 20)).await;
+    let app = pulling(|_| ()).await;
+    let url = format!("{base}/a%20film.mp4");
+    let ask = async |external_id: Value, metadata: Value| {
+        let body = json!({"url": url, "external_id": external_id, "metadata": metadata});
+        app.post_json("/api/v1/assets", &body).await
+    };
+    let wrong = ask(json!(7), json!({"a": {}})).await;
+    let wrong = problem(wrong, 422, "invalid_value").await;
+    assert_eq!(wrong["errors"].as_array().map(Vec::len), Some(2), "{wrong}");
+    let begun = ask(json!("far"), json!({"a": "b"})).await;
+    let upload = ended(&app, &json_of(begun, StatusCode::ACCEPTED).await).await;
+    let asset = format!("/api/v1/assets/{}", text(&upload["asset_id"]));
+    let asset = app.get_json(&asset).await;
+    assert_eq!(
+        (&asset["external_id"], &asset["metadata"]),
+        (&json!("far"), &json!({"a": "b"}))
+    );
+}

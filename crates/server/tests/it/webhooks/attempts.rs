@@ -90,6 +90,40 @@ async fn what_waits_is_attempted_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_asks_for_a_pause_gets_it_within_the_schedule() {
+    const MINUTE: i64 = 60_000;
+    let app = TestApp::start_with(|config| {
+        soon(config);
+        config.webhooks.pauses = [60, 60 * 60].map(Duration::from_secs).to_vec();
+    })
+    .await;
+    for (answer, least, most) in [
+        (Answer::Later(503, "1800"), 30 * MINUTE, 31 * MINUTE),
+        (Answer::Later(429, "1800"), 30 * MINUTE, 31 * MINUTE),
+        // No receiver has messages kept for longer than the schedule ever does.
+        (Answer::Later(429, "86400"), 60 * MINUTE, 61 * MINUTE),
+        (
+            Answer::Later(503, "Fri, 31 Dec 9999 23:59:59 GMT"),
+            60 * MINUTE,
+            61 * MINUTE,
+        ),
+        // From others, and in other words, it means nothing.
+        (Answer::Later(500, "1800"), 0, 2 * MINUTE),
+        (Answer::Later(503, "soon"), 0, 2 * MINUTE),
+    ] {
+        let receiver = Receiver::start(answer).await;
+        let hook = hook(&app, &receiver).await;
+        test(&app, &hook).await;
+        let refused = |list: &Value| list["data"][0]["answer_status"].is_number();
+        app.until(&path(&hook, "/deliveries"), refused).await;
+        let pause = "SELECT next_attempt_at_ms - attempted_at_ms FROM webhook_deliveries ORDER BY webhook_delivery_id DESC LIMIT 1";
+        let pause = crate::support::sql::text(app.dir(), pause).await;
+        let pause: i64 = pause.parse().expect("milliseconds");
+        assert!((least..most).contains(&pause), "{answer:?}: {pause} ms");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sec_45_receivers_that_redirect_or_never_end_are_not_followed() {
     let app = TestApp::start_with(|config| {
         soon(config);

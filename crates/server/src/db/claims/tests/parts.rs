@@ -1,5 +1,6 @@
 use super::*;
 use crate::access::Tenant;
+use crate::db::Wanted;
 use crate::db::jobs::Job;
 use crate::db::parts::NewPart;
 
@@ -111,7 +112,7 @@ async fn a_part_that_fails_fails_the_package(engine: Engine) {
     let package = db.package(&Tenant::first(), "pkg_0").await.expect("an answer").expect("there");
     assert_eq!(package.status, Status::Failed);
 
-    assert_eq!(db.retry_job(&Tenant::first(), "job_0", "another").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.retry_job(&Tenant::first(), "job_0", "another", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     let again = next(&db).await;
     assert_eq!((again.id.as_str(), again.part), ("job_0", 0));
     assert!(db.parts(again.packaged_content_id).await.expect("parts").is_empty());
@@ -132,7 +133,7 @@ async fn a_part_that_kills_its_workers_is_given_up_with_the_whole(engine: Engine
 async fn parts_pause_and_go_on_with_their_package(engine: Engine) {
     let (_dir, db) = split(engine, 3).await;
     let (one, two) = (next(&db).await, next(&db).await);
-    assert_eq!(db.pause_job(&Tenant::first(), "job_0").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.pause_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     assert_eq!(job(&db).await.state, JobState::Paused);
     assert_eq!(next(&db).await.id, "job_1", "the third part is paused too");
     assert_eq!(beat(&db, &one, 0.1).await, Beat::PauseRequested);
@@ -141,29 +142,29 @@ async fn parts_pause_and_go_on_with_their_package(engine: Engine) {
     assert_eq!(made(&db, &two).await, Settled::Yes);
     assert!(claim(&db, LEASE_MS).await.is_none());
 
-    assert_eq!(db.resume_job(&Tenant::first(), "job_0").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.resume_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     assert_eq!(job(&db).await.state, JobState::Waiting);
     let (one, three) = (next(&db).await, next(&db).await);
     assert_eq!((one.part, three.part), (1, 3));
-    assert_eq!(db.pause_job(&Tenant::first(), "job_0").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.pause_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     assert_eq!(made(&db, &one).await, Settled::Yes);
     assert_eq!(made(&db, &three).await, Settled::Yes);
     assert!(claim(&db, LEASE_MS).await.is_none(), "paused before it was queued");
-    assert_eq!(db.resume_job(&Tenant::first(), "job_0").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.resume_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     assert_eq!(next(&db).await.id, "job_0");
 }
 
 async fn a_waiting_package_is_cancelled_at_once(engine: Engine) {
     let (_dir, db) = split(engine, 2).await;
     let running = next(&db).await;
-    assert_eq!(db.cancel_job(&Tenant::first(), "job_0").await.expect("an answer"), Wish::Granted);
+    assert_eq!(db.cancel_job(&Tenant::first(), "job_0", &Wanted::Any).await.expect("an answer"), Wish::Granted);
     assert_eq!(job(&db).await.state, JobState::Cancelled);
     assert_eq!(beat(&db, &running, 0.1).await, Beat::CancelRequested);
     assert_eq!(made(&db, &running).await, Settled::Refused);
-    let busy = db.delete_package(&Tenant::first(), "pkg_0").await.expect("an answer");
+    let busy = db.delete_package(&Tenant::first(), "pkg_0", &Wanted::Any).await.expect("an answer");
     assert!(matches!(busy, crate::db::assets::Deleted::Busy), "its part still runs");
     assert_eq!(db.give_up(&running, None).await.expect("an answer"), Settled::Yes);
-    let gone = db.delete_package(&Tenant::first(), "pkg_0").await.expect("an answer");
+    let gone = db.delete_package(&Tenant::first(), "pkg_0", &Wanted::Any).await.expect("an answer");
     assert!(matches!(gone, crate::db::assets::Deleted::Done(_)));
 }
 
