@@ -37,6 +37,7 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
             .is_some();
         book.advise(40, there, &place, || "no AudioChannelConfiguration".into());
     }
+    media_type(book, representation, track, place);
     let spoken = track.init.kind != TrackKind::Video && track.init.language != "und";
     let named = representation.attribute("lang").is_some();
     book.advise(40, !spoken || named, &place, || {
@@ -57,6 +58,24 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
                 format!("no {name} on the AdaptationSet")
             });
         }
+    }
+}
+
+/// Check 36: what the MPD calls the media is what their init segment says.
+fn media_type(book: &mut Book, representation: &Representation, track: &Track, place: &str) {
+    let kind = match track.init.kind {
+        TrackKind::Video => "video",
+        TrackKind::Audio => "audio",
+        TrackKind::Text | TrackKind::Other(_) => return,
+    };
+    for name in ["mimeType", "contentType"] {
+        let Some(found) = representation.attribute(name) else {
+            continue;
+        };
+        let first = found.split('/').next().unwrap_or_default();
+        book.ensure(36, first.eq_ignore_ascii_case(kind), &place, || {
+            format!("{name} is {found}, the media are {kind}")
+        });
     }
 }
 

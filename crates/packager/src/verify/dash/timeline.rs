@@ -215,7 +215,7 @@ fn references(book: &mut Book, track: &Track, index: &crate::verify::sidx::Index
         .sum();
     let media = track.end().saturating_sub(first).max(0) as u64;
     let frame = u64::from(track.frame);
-    book.ensure(19, total <= media.saturating_add(frame), &place, || {
+    book.ensure(19, total.abs_diff(media) <= frame, &place, || {
         format!("'sidx' lasts {total}, the media {media}")
     });
 }
