@@ -93,7 +93,10 @@ fn picture(
         // Presented sizes are written by some: the pixel aspect stretches one of the two.
         let right = found.is_none_or(|found| found == pixels || (h, v) != (1, 1));
         book.ensure(10, right, &place, || {
-            format!("{name} is {found:?}, the picture's {pixels}")
+            format!(
+                "{name} is {}, the picture's {pixels}",
+                crate::verify::words::value(found)
+            )
         });
     }
     for name in ["frameRate", "sar"] {
@@ -151,7 +154,11 @@ fn sound(
         };
         let right = counted.is_none_or(|counted| counted == channels);
         book.ensure(10, right, &place, || {
-            format!("AudioChannelConfiguration {value:?} is {counted:?} channels, the sound has {channels}")
+            format!(
+                "AudioChannelConfiguration {} is {} channels, the sound has {channels}",
+                crate::verify::words::value(value),
+                crate::verify::words::value(counted)
+            )
         });
     }
     if let Some(found) = representation.number::<u32>("audioSamplingRate") {

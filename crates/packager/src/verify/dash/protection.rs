@@ -43,7 +43,10 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
     for common in [on_set, own].into_iter().flatten() {
         let value = common.attribute("value");
         book.ensure(31, value == Some(&fourcc), &place, || {
-            format!("ContentProtection says {value:?}, the media '{fourcc}'")
+            format!(
+                "ContentProtection says {}, the media '{fourcc}'",
+                crate::verify::words::value(value)
+            )
         });
     }
     default_key(book, track, (own, on_set), &all, place);
