@@ -26,6 +26,8 @@ def draw(both: dict[str, list[Point]], path: Path) -> None:
             place = {"xytext": (6, -12) if below else (-6, 8), "ha": "left" if below else "right"}
             axes.annotate(point.name.split("-")[0], (point.rate / 1000, point.vmaf), textcoords="offset points", color=colour, fontsize=8, **place)
     axes.set_xscale("log")
+    # Room for the words beside the first point and the last.
+    axes.margins(x=0.12, y=0.08)
     ticks = [100, 200, 500, 1000, 2000, 5000, 10_000]
     axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
     axes.minorticks_off()

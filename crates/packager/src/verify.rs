@@ -23,6 +23,7 @@ mod table;
 mod text;
 mod track;
 mod window;
+mod words;
 mod xml;
 
 use crate::{ContentKey, Error, ObjectId, Plan, Source};

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 /// Seconds that a chunk aims at.
 const CHUNK_SECONDS: f64 = 16.0;
-/// A video that is shorter than this many chunks is cut into as many smaller ones, so that several can work on it.
-const LEAST_CHUNKS: f64 = 4.0;
+/// A chunk is at most this part of what is left: the last ones are small, so that nobody works alone for long at the end, and
+/// short videos have enough of them for several.
+const PART_OF_THE_REST: f64 = 4.0;
 /// Seconds that a chunk lasts at least.
 const LEAST_SECONDS: f64 = 4.0;
 /// Ticks a second that the clock of rungs has at least: pictures of any rate then last so many ticks that decode times
@@ -70,21 +71,18 @@ pub fn chunks(
     each: bool,
 ) -> Vec<Chunk> {
     let second = f64::from(clock);
-    let Some(first) = keys.first() else {
-        return Vec::new();
-    };
-    let seconds = (end - first).max(0) as f64 / second;
-    let aim = match each {
+    let left = |from: i64| (end - from).max(0) as f64 / second;
+    let aim = |start: i64| match each {
         true => 0.0,
-        false => CHUNK_SECONDS.min((seconds / LEAST_CHUNKS).max(LEAST_SECONDS)),
+        false => CHUNK_SECONDS.min((left(start) / PART_OF_THE_REST).max(LEAST_SECONDS)),
     };
     let mut groups: Vec<Vec<i64>> = Vec::new();
     for key in keys {
         let is_due = |group: &Vec<i64>| {
             let start = group.first().copied().unwrap_or(*key);
-            let left = (end - key) as f64 / second;
+            let aim = aim(start);
             // What is left at the end and under half a chunk belongs to the one before.
-            ((key - start) as f64 / second) + 0.05 >= aim && left >= aim / 2.0
+            left(start) - left(*key) + 0.05 >= aim && left(*key) >= aim / 2.0
         };
         match groups.last_mut() {
             Some(group) if !is_due(group) => group.push(*key),
@@ -159,11 +157,23 @@ mod tests {
             let end = seconds * 90_000;
             chunks(&regular(0, end, 180_000), end, clock, 25.0, false).len()
         };
-        // Short ones are not cut, long ones into pieces of sixteen seconds.
+        // The shortest are not cut, long ones into pieces of sixteen seconds, which get smaller towards the end.
         assert_eq!(
             [lengths(3), lengths(20), lengths(64), lengths(3600)],
-            [1, 3, 4, 225]
+            [1, 5, 8, 229]
         );
+        // What the last of two may do while the other has nothing left is small.
+        let end = 150 * 90_000;
+        let lasts: Vec<u64> = chunks(&regular(0, end, 180_000), end, clock, 25.0, false)
+            .iter()
+            .map(|chunk| chunk.pictures / 25)
+            .collect();
+        assert_eq!(lasts[..5], [16; 5]);
+        assert!(
+            lasts.iter().all(|seconds| (4..=16).contains(seconds)),
+            "{lasts:?}"
+        );
+        assert!(lasts.last() <= Some(&6), "{lasts:?}");
         let keys = regular(0, 900_000, 180_000);
         assert_eq!(chunks(&keys, 900_000, clock, 25.0, true).len(), keys.len());
     }

@@ -199,6 +199,10 @@ fn picture(track: &Track, video: &Video, complaints: &Complaints) -> Decision {
                 video.pixel_format
             )
         }
+        Some(_) if track.codec == "h264" && is_beyond_high(&video.profile) => format!(
+            "is H.264 of the profile {}, which browsers do not play",
+            video.profile
+        ),
         Some(_) => match (
             complaints.times.as_ref().or(complaints.pictures.as_ref()),
             &complaints.level,
@@ -227,6 +231,14 @@ fn picture(track: &Track, video: &Video, complaints: &Complaints) -> Decision {
             name(track)
         )),
     )
+}
+
+/// Whether a profile of H.264, by ffmpeg's name, is above High: made for other pixels than those that browsers show, it may
+/// hold those as well, coded in a way that their decoders do not know.
+fn is_beyond_high(profile: &str) -> bool {
+    ["High 10", "High 4:2:2", "High 4:4:4", "CAVLC 4:4:4"]
+        .iter()
+        .any(|name| profile.starts_with(name))
 }
 
 /// Codecs of sound that MP4 holds and browsers, or the devices that have it, decode.

@@ -25,6 +25,9 @@ const LEAST_RATE: f64 = 90_000.0;
 /// How much worse the quality of a rung may be for each halving of its sides: of pictures that are scaled up to the same size,
 /// the larger ones of lower quality are the better ones for the same bits (`scripts/bench.sh ladder`).
 const CRF_A_HALVING: f64 = 8.0;
+/// How much better (CRF) than usual the quality of the largest rung is: viewers whose connection has room for it see it as the
+/// source. A cartoon in 1280×720 ends at VMAF 95 with it, and at 91 without.
+const BETTER_AT_THE_TOP: f64 = 3.0;
 /// Worst quality (CRF) that a size is given.
 const WORST_CRF: f64 = 32.0;
 /// The same of one that fills a gap.
@@ -236,8 +239,11 @@ pub fn auto(picture: &Picture, channels: u32, complexity: &Complexity) -> Ladder
             steps.push(step);
         }
     }
-    let steps = without_gaps(&steps, complexity);
     let share = share_of_source(picture, &steps);
+    if let Some(first) = steps.first_mut() {
+        *first = Step::top(picture, whole, complexity);
+    }
+    let steps = without_gaps(&steps, complexity);
     let mut rungs: Vec<Rung> = Vec::new();
     for step in steps {
         let rate = Rate::Quality {
@@ -272,6 +278,33 @@ impl Step {
         let halvings = (seen_at / f64::from(side)).log2().max(0.0);
         let usual = f64::from(VideoCodec::H264.usual_crf());
         let crf = (usual + CRF_A_HALVING * halvings).min(WORST_CRF);
+        Self::at(picture, whole, side, complexity, crf)
+    }
+
+    /// The largest rung: better than usual, as far as the source has the bits for it.
+    fn top(picture: &Picture, whole: (u32, u32), complexity: &Complexity) -> Self {
+        let side = whole.0.min(whole.1);
+        let usual = Self::of(picture, whole, side, complexity);
+        let better = match picture.bit_rate {
+            0 => BETTER_AT_THE_TOP,
+            bits => {
+                let octaves = (bits as f64 / (usual.rate * PEAK)).log2();
+                (complexity.halves() * octaves).clamp(0.0, BETTER_AT_THE_TOP)
+            }
+        };
+        let crf = f64::from(VideoCodec::H264.usual_crf()) - better;
+        Self::at(picture, whole, side, complexity, crf)
+    }
+
+    /// A size at a quality, or what is left of it when that takes too many bits.
+    fn at(
+        picture: &Picture,
+        whole: (u32, u32),
+        side: u32,
+        complexity: &Complexity,
+        crf: f64,
+    ) -> Self {
+        let usual = f64::from(VideoCodec::H264.usual_crf());
         let size = sized(whole, side);
         let rate = rate_of(picture, size, complexity, crf - usual);
         let most = f64::from(size.0)

@@ -56,10 +56,15 @@ pub struct Share {
 }
 
 impl Share {
-    /// Threads of an encoder when there are so many chunks.
+    /// Threads of an encoder when there are so many chunks. The one that has all cores gets more threads than these, as x264
+    /// itself would take: some wait for each other.
     fn threads(self, chunks: usize) -> u32 {
         let at_once = self.workers.min(chunks).max(1);
-        u32::try_from(self.cores / at_once).unwrap_or(1).max(1)
+        let threads = match at_once {
+            1 => self.cores + self.cores / 2,
+            _ => self.cores / at_once,
+        };
+        u32::try_from(threads).unwrap_or(1).max(1)
     }
 }
 

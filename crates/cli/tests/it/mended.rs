@@ -49,6 +49,27 @@ fn pixels_that_browsers_do_not_show_are_made_anew_in_an_mp4_too() {
 }
 
 #[test]
+fn lossless_h264_of_usual_pixels_is_made_anew_and_no_rung_of_a_ladder() {
+    let words = format!("{PICTURE} -c:v libx264 -preset ultrafast -qp 0 -g 25 -pix_fmt yuv420p");
+    let reason = "High 4:4:4 Predictive, which browsers do not play";
+    for name in ["lossless.mp4", "lossless.mkv"] {
+        let report = check(&words, name, true, reason);
+        let codec = report["renditions"][0]["codec"].to_string();
+        assert!(codec.contains("avc1.64"), "{name}: {codec}");
+        let scratch = Scratch::new();
+        generate(&scratch, &words, name);
+        let report = package(&scratch, name, "--ladder auto").json();
+        let renditions = report["renditions"].as_array().unwrap();
+        for rendition in renditions {
+            let codec = rendition["codec"].to_string();
+            assert!(codec.contains("avc1.64"), "{name}: {report}");
+        }
+        let notes = report["conversions"][0]["notes"].to_string();
+        assert!(notes.contains("encoded: 180p-h264"), "{name}: {notes}");
+    }
+}
+
+#[test]
 fn without_ffmpeg_such_an_mp4_is_packaged_as_it_is_with_a_word() {
     let scratch = Scratch::new();
     let words = format!("{PICTURE} -c:v libx264 -preset ultrafast -pix_fmt yuv422p10le");

@@ -143,6 +143,18 @@ impl AvcConfig {
         }
     }
 
+    /// The name of the profile when it is one of those above High (A.2), which decoders of browsers and of most devices have not,
+    /// whatever the pixels are.
+    pub fn beyond_high(&self) -> Option<&'static str> {
+        match self.profile {
+            44 => Some("CAVLC 4:4:4 Intra"),
+            110 => Some("High 10"),
+            122 => Some("High 4:2:2"),
+            244 => Some("High 4:4:4 Predictive"),
+            _ => None,
+        }
+    }
+
     /// Macroblocks of a frame, and how many frames are kept to predict others from; `None` while no parameter set is known.
     pub fn frame_load(&self) -> Option<(u32, u32)> {
         let set = self.sequence_sets.values().next()?;

@@ -50,13 +50,8 @@ impl Track {
                 .and_then(|(blocks, references)| level(config.level(), blocks, references)),
             _ => None,
         };
-        let found = [
-            pixels(&entry.config),
-            level,
-            self.groups(),
-            self.times(),
-            self.lead(),
-        ];
+        let form = pixels(&entry.config).or_else(|| profile(&entry.config));
+        let found = [form, level, self.groups(), self.times(), self.lead()];
         let flaw = |(cure, text)| Flaw {
             track: self.id,
             cure,
@@ -131,6 +126,16 @@ fn pixels(config: &VideoConfig) -> Option<(Cure, String)> {
         );
         (Cure::Encode, text)
     })
+}
+
+/// A profile of H.264 for other pixels may hold usual ones: lossless pictures in 4:2:0 are High 4:4:4 Predictive.
+fn profile(config: &VideoConfig) -> Option<(Cure, String)> {
+    let VideoConfig::Avc(config) = config else {
+        return None;
+    };
+    let profile = config.beyond_high()?;
+    let text = format!("is H.264 of the profile {profile}, which browsers do not play");
+    Some((Cure::Encode, text))
 }
 
 /// Levels of H.264 (Table A-1): ten times the level (9 is 1b), macroblocks of a frame, macroblocks of all frames that are kept.

@@ -355,7 +355,9 @@ impl<'a> Walk<'a, '_> {
             let what = format!(
                 "{place} has another decoder configuration than the sources: encoded anew, or of another source"
             );
-            self.book.not_checked(28, what);
+            for number in [6, 28] {
+                self.book.incomplete(number, what.as_str());
+            }
         } else {
             let what = "no track of the sources has samples of these sizes";
             self.book.must(28, place, what);
@@ -584,7 +586,7 @@ impl<'a> Walk<'a, '_> {
         let kid = sealed.parameters.kid;
         let Some(key) = self.options.keys.iter().find(|key| key.kid.0 == kid) else {
             let what = format!("no key for key id {} was given", KeyId(kid).uuid());
-            self.book.not_checked(28, what.clone());
+            self.book.incomplete(28, what);
             return Ok(());
         };
         if let Some(original) = original {

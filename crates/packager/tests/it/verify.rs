@@ -7,7 +7,7 @@ mod mutations;
 mod others;
 
 use crate::golden;
-use crate::movie_builder::{Audio, TestMovie, audio};
+use crate::movie_builder::{Audio, TestMovie, Video, audio, video};
 use crate::package::{Package, content_key, options};
 use packager::{
     Depth, Error, MemorySource, Outcome, PackageFiles, Source, VerifyOptions, VerifyReport, verify,
@@ -133,6 +133,27 @@ fn what_was_encoded_anew_is_not_held_against_the_samples_of_its_source() {
     assert_eq!(of_28(&sound(48_000, 1)), Outcome::Passed);
     let other = of_28(&sound(48_000, 2));
     assert!(matches!(other, Outcome::Failed(_)), "{other:?}");
+    // A file with the same sound and another picture tells of the sound alone.
+    let picture = |nal_length_size| Video {
+        nal_length_size,
+        ..Video::default()
+    };
+    let both = |nal_length_size| {
+        let sound = audio(2, &Audio::default());
+        TestMovie::new(vec![video(1, &picture(nal_length_size)), sound]).source()
+    };
+    let half = Package::make(&both(4), &options(None)).expect("packages");
+    let report = Files(half.files()).verify(&[&both(2)], Depth::Full);
+    for check in report
+        .checks
+        .iter()
+        .filter(|check| [6, 28].contains(&check.number))
+    {
+        assert!(
+            matches!(&check.outcome, Outcome::NotChecked(_)),
+            "{check:?}"
+        );
+    }
     let anew = of_28(&sound(44_100, 2));
     assert!(
         matches!(&anew, Outcome::NotChecked(why) if why.contains("encoded anew")),

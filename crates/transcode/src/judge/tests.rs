@@ -105,6 +105,29 @@ fn each_track_is_treated_as_it_needs() {
 }
 
 #[test]
+fn a_profile_above_high_is_encoded_anew_whatever_its_pixels_are() {
+    use Treatment::{Copy, ToH264};
+    for (codec, profile, expect) in [
+        ("h264", "High", Copy),
+        ("h264", "Constrained Baseline", Copy),
+        ("h264", "High 10", ToH264),
+        ("h264", "High 10 Intra", ToH264),
+        ("h264", "High 4:2:2", ToH264),
+        ("h264", "High 4:4:4 Predictive", ToH264),
+        ("h264", "CAVLC 4:4:4", ToH264),
+        ("hevc", "Main 10", Copy),
+    ] {
+        let mut kind = video("yuv420p", "bt709");
+        if let TrackKind::Video(video) = &mut kind {
+            video.profile = profile.into();
+        }
+        let tracks = vec![track(0, codec, kind)];
+        let found = treatments(tracks, &Complaints::default());
+        assert_eq!(found, [expect], "{codec} {profile}");
+    }
+}
+
+#[test]
 fn complaints_are_heard_of_the_tracks_that_they_are_about() {
     use Treatment::{Copy, CopyWithLevel, ToAac, ToH264};
     let tracks = |codec: &str| {

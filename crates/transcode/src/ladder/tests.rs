@@ -181,6 +181,34 @@ fn steps_are_neither_wide_nor_narrow() {
 }
 
 #[test]
+fn the_largest_rung_is_better_than_usual_where_the_source_has_the_bits() {
+    let crf = |bit_rate| {
+        let video = Picture {
+            bit_rate,
+            ..picture(1280, 720)
+        };
+        match of(&video).rungs.first().map(|rung| rung.rate) {
+            Some(Rate::Quality { crf, .. }) => crf,
+            other => panic!("{other:?}"),
+        }
+    };
+    let usual = Step::of(&picture(1280, 720), (1280, 720), 720, &Complexity::TYPICAL);
+    let at_its_peak = (usual.rate * PEAK) as u64;
+    assert_eq!(crf(0), 20);
+    assert_eq!(crf(10 * at_its_peak), 20);
+    assert_eq!(crf(at_its_peak * 5 / 4), 21);
+    assert_eq!(crf(at_its_peak / 2), 23);
+    // Smaller sizes keep their quality.
+    let plan = of(&picture(1280, 720));
+    let small = plan.rungs.iter().find(|rung| rung.height == 360);
+    let quality = small.map(|rung| rung.rate);
+    assert!(
+        matches!(quality, Some(Rate::Quality { crf: 31, .. })),
+        "{plan:?}"
+    );
+}
+
+#[test]
 fn the_source_takes_the_place_of_the_rung_that_it_is() {
     let plan = |bit_rate, codec| {
         let video = Picture {

@@ -37,6 +37,7 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
             .is_some();
         book.advise(40, there, &place, || "no AudioChannelConfiguration".into());
     }
+    media_type(book, representation, track, place);
     let spoken = track.init.kind != TrackKind::Video && track.init.language != "und";
     let named = representation.attribute("lang").is_some();
     book.advise(40, !spoken || named, &place, || {
@@ -60,6 +61,24 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
     }
 }
 
+/// Check 36: what the MPD calls the media is what their init segment says.
+fn media_type(book: &mut Book, representation: &Representation, track: &Track, place: &str) {
+    let kind = match track.init.kind {
+        TrackKind::Video => "video",
+        TrackKind::Audio => "audio",
+        TrackKind::Text | TrackKind::Other(_) => return,
+    };
+    for name in ["mimeType", "contentType"] {
+        let Some(found) = representation.attribute(name) else {
+            continue;
+        };
+        let first = found.split('/').next().unwrap_or_default();
+        book.ensure(36, first.eq_ignore_ascii_case(kind), &place, || {
+            format!("{name} is {found}, the media are {kind}")
+        });
+    }
+}
+
 fn picture(
     book: &mut Book,
     representation: &Representation,
@@ -74,7 +93,10 @@ fn picture(
         // Presented sizes are written by some: the pixel aspect stretches one of the two.
         let right = found.is_none_or(|found| found == pixels || (h, v) != (1, 1));
         book.ensure(10, right, &place, || {
-            format!("{name} is {found:?}, the picture's {pixels}")
+            format!(
+                "{name} is {}, the picture's {pixels}",
+                crate::verify::words::value(found)
+            )
         });
     }
     for name in ["frameRate", "sar"] {
@@ -132,7 +154,11 @@ fn sound(
         };
         let right = counted.is_none_or(|counted| counted == channels);
         book.ensure(10, right, &place, || {
-            format!("AudioChannelConfiguration {value:?} is {counted:?} channels, the sound has {channels}")
+            format!(
+                "AudioChannelConfiguration {} is {} channels, the sound has {channels}",
+                crate::verify::words::value(value),
+                crate::verify::words::value(counted)
+            )
         });
     }
     if let Some(found) = representation.number::<u32>("audioSamplingRate") {

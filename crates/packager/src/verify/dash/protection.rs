@@ -43,7 +43,10 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
     for common in [on_set, own].into_iter().flatten() {
         let value = common.attribute("value");
         book.ensure(31, value == Some(&fourcc), &place, || {
-            format!("ContentProtection says {value:?}, the media '{fourcc}'")
+            format!(
+                "ContentProtection says {}, the media '{fourcc}'",
+                crate::verify::words::value(value)
+            )
         });
     }
     default_key(book, track, (own, on_set), &all, place);
@@ -107,6 +110,18 @@ fn system(book: &mut Book, element: &Element, track: &Track, place: &str) {
         return;
     }
     let init = &track.init;
+    if let Some(pro) = element.child("mspr:pro") {
+        let text: String = pro.text.split_whitespace().collect();
+        let object = base64::engine::general_purpose::STANDARD.decode(text);
+        let known = init
+            .pssh
+            .iter()
+            .filter_map(|(_, parsed)| parsed.as_ref().ok());
+        let same = object.is_ok_and(|object| known.into_iter().any(|pssh| pssh.data == object));
+        book.ensure(31, same, &place, || {
+            "mspr:pro is not the data of a 'pssh' of the init segment".into()
+        });
+    }
     let Some(pssh) = element.child("cenc:pssh") else {
         let free = id == FAIR_PLAY || id == COMMON;
         book.ensure(31, free, &place, || format!("system {id} has no cenc:pssh"));

@@ -49,7 +49,8 @@ pub(in crate::verify) fn check(
             });
             book.ensure(IFRAMES, right, &place, || {
                 format!(
-                    "BANDWIDTH is {bandwidth:?}, the peak of {} is {peak:.0}",
+                    "BANDWIDTH is {}, the peak of {} is {peak:.0}",
+                    crate::verify::words::value(bandwidth),
                     playlist.path
                 )
             });

@@ -52,7 +52,7 @@ pub(super) fn check(book: &mut Book, playlist: &Playlist, track: &Track) {
         }
         let found = key.get("METHOD");
         book.ensure(44, found == Some(method), place, || {
-            format!("METHOD is {found:?}, {method} is due")
+            format!("METHOD is {}, {method} is due", found.unwrap_or("missing"))
         });
         form(book, key, place);
         if let (Some(id), Some(hex)) = (key.get("KEYID"), key_id(key)) {

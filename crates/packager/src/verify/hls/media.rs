@@ -16,7 +16,12 @@ pub(super) fn check(book: &mut Book, playlist: &Playlist, tracks: &[Track]) {
             41,
             version.is_some_and(|version| version >= 6),
             place,
-            || format!("EXT-X-VERSION is {version:?}, EXT-X-MAP needs 6"),
+            || {
+                format!(
+                    "EXT-X-VERSION is {}, EXT-X-MAP needs 6",
+                    crate::verify::words::value(version)
+                )
+            },
         );
     }
     let target = playlist.target();
@@ -38,7 +43,7 @@ pub(super) fn check(book: &mut Book, playlist: &Playlist, tracks: &[Track]) {
     });
     let kind = playlist.tag("EXT-X-PLAYLIST-TYPE");
     book.ensure(41, kind == Some("VOD"), place, || {
-        format!("PLAYLIST-TYPE is {kind:?}")
+        format!("PLAYLIST-TYPE is {}", crate::verify::words::value(kind))
     });
     for (at, _) in playlist.maps.iter().skip(1) {
         let discontinued = playlist.discontinuities.contains(at);

@@ -107,7 +107,11 @@ fn structure(book: &mut Book, init: &Init, moov: &BoxView<'_>, place: &str) -> R
     });
     let track_id = init.trex.map(|trex| trex.track_id);
     book.ensure(8, track_id == Some(init.track_id), &place, || {
-        format!("'trex' names track {track_id:?}, 'tkhd' {}", init.track_id)
+        format!(
+            "'trex' names track {}, 'tkhd' {}",
+            crate::verify::words::value(track_id),
+            init.track_id
+        )
     });
     Ok(())
 }
@@ -270,7 +274,7 @@ fn descriptors(book: &mut Book, moov: &BoxView<'_>, place: &str) -> Result<(), E
                 + 1;
             let id = descriptor.get(length..length + 2);
             book.ensure(7, id == Some(&[0, 0]), &place, || {
-                format!("ES_ID is {id:?}")
+                format!("ES_ID is {}, 0 is due", crate::verify::words::hex(id))
             });
         }
     }
@@ -300,7 +304,7 @@ fn protection(book: &mut Book, entry: &Entry, place: &str) {
     });
     let version = entry.schm.as_deref().and_then(|schm| schm.get(8..12));
     book.ensure(21, version == Some(&[0, 1, 0, 0]), &place, || {
-        format!("scheme_version {version:?}")
+        format!("scheme_version is {}", crate::verify::words::hex(version))
     });
     let clear = !scheme.original_format.0.starts_with(b"enc");
     book.ensure(21, clear, &place, || {
@@ -348,7 +352,10 @@ fn track_encryption(book: &mut Book, init: &Init, entry: &Entry, tenc: &Tenc, pl
                 "samples have IVs of their own".into()
             });
             book.ensure(23, constant == Some(16), &place, || {
-                format!("the constant IV has {constant:?} bytes, 16 are due")
+                format!(
+                    "the constant IV has {} bytes, 16 are due",
+                    constant.unwrap_or(0)
+                )
             });
         }
         b"cenc" | b"cens" => {

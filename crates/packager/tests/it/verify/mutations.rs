@@ -440,6 +440,27 @@ const AUDITED: &[Mutation] = &[
         let at = bytes.windows(4).position(|four| four == b"sgpd").unwrap();
         bytes[at + 4 + 16 + 19] ^= 1;
     }),
+    (36, CBCS, "pictures that are called text", |f| {
+        f.replace(
+            "stream.mpd",
+            "mimeType=\"video/mp4\"",
+            "mimeType=\"text/vtt\"",
+        )
+    }),
+    (36, CBCS, "pictures that are called sound", |f| {
+        f.replace(
+            "stream.mpd",
+            "contentType=\"video\"",
+            "contentType=\"audio\"",
+        )
+    }),
+    (31, CBCS, "a PlayReady object of nothing", |f| {
+        let element = "<ContentProtection schemeIdUri=\"urn:uuid:9a04f079-9840-4286-ab92-e65be0885f95\"><mspr:pro xmlns:mspr=\"urn:microsoft:playready\">AAAA</mspr:pro></ContentProtection><Role ";
+        f.replace("stream.mpd", "<Role ", element);
+    }),
+    (19, Base::OnDemand, "a shorter last part in sidx", |f| {
+        f.add("v.mp4", b"sidx", 24 + 2 * 12 + 4, -5000)
+    }),
     (44, Base::Iframes, "no keys of key pictures", |f| {
         f.move_keys("video/iframes.m3u8", 1, |_, rest| rest.into())
     }),
