@@ -2,13 +2,16 @@
 
 mod attempts;
 mod caller;
+pub(crate) mod issue;
 pub(crate) mod password;
 pub(crate) mod playback;
 mod policies;
+pub(crate) mod rules;
 mod scope;
 pub(crate) mod secret;
 mod tenant;
 
+pub(crate) use attempts::{Reached, network};
 pub(crate) use caller::Caller;
 pub(crate) use scope::Scope;
 pub(crate) use tenant::Tenant;

@@ -35,9 +35,11 @@ mod peer;
 mod playback;
 mod queue;
 mod range;
+mod rate_limit;
 mod replace;
 mod request_id;
 mod router;
+mod seats;
 mod session;
 mod slow;
 mod tenants;
@@ -56,6 +58,7 @@ pub(crate) use router::{main_router, media_router};
 pub(crate) use time::rfc3339;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
+pub use tokens::Token;
 
 use error::{Problem, Result};
 

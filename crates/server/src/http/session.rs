@@ -6,20 +6,16 @@ use super::extract::Body;
 use super::fields::Fields;
 use super::peer::Client;
 use crate::access::secret::Secret;
-use crate::access::{Caller, Tenant, password};
+use crate::access::{Caller, Tenant, password, rules};
 use crate::app::Shared;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
-
-/// Characters of the longest name.
-const LONGEST_NAME: usize = 100;
 
 /// What makes the first administrator.
 #[derive(Deserialize, ToSchema)]
@@ -68,9 +64,11 @@ pub(super) struct Session {
 #[utoipa::path(post, path = "/api/v1/setup", tag = "access", request_body = SetUpRequest,
     responses((status = 201, description = "a session, as a cookie", body = Session), (status = 400, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 403, description = "not the token of the console", body = ProblemBody),
+    (status = 429, description = "too many attempts", body = ProblemBody),
     (status = 404, description = "there is an administrator, or none is needed", body = ProblemBody)))]
 pub(super) async fn set_up(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     Body(body): Body,
 ) -> Result<Response> {
     let gone = || Problem::not_found("a set-up that is still to be done");
@@ -79,6 +77,11 @@ pub(super) async fn set_up(
     }
     let fields = Fields::parse(&body, false)?;
     fields.only(&["set_up_token", "name", "password"])?;
+    let address = client.address;
+    if let Err(reached) = shared.access.attempts.set_up(address) {
+        tracing::warn!(%address, "too many attempts to set this server up");
+        return Err(Problem::too_many_attempts(reached));
+    }
     if !shared
         .access
         .is_set_up_token(fields.needed_text("set_up_token")?)
@@ -88,12 +91,7 @@ pub(super) async fn set_up(
     }
     let name = name_of(&fields)?;
     let password = password_of(&fields)?;
-    let length = password.chars().count();
-    if length < password::SHORTEST || password.len() > password::LONGEST {
-        let (from, to) = (password::SHORTEST, password::LONGEST);
-        let text = format!("must have {from} characters at least and {to} bytes at most");
-        return Err(Problem::in_body("password", text));
-    }
+    rules::new_password(&password)?;
     let hash = password::hash(password).await.map_err(Problem::internal)?;
     let made = shared.db.add_first_account(&name, &hash).await?;
     let account = made.ok_or_else(gone)?;
@@ -114,18 +112,17 @@ pub(super) async fn set_up(
     (status = 429, description = "too many attempts", body = ProblemBody)))]
 pub(super) async fn begin_session(
     State(shared): State<Arc<Shared>>,
-    client: Option<Extension<Client>>,
+    Extension(client): Extension<Client>,
     Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
     fields.only(&["name", "password"])?;
     let name = name_of(&fields)?;
     let password = password_of(&fields)?;
-    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let address = client.map_or(unknown, |Extension(client)| client.address);
-    if let Err(seconds) = shared.access.attempts.note(&name, address) {
+    let address = client.address;
+    if let Err(reached) = shared.access.attempts.login(&name, address) {
         tracing::warn!(%address, "too many attempts to log in");
-        return Err(Problem::too_many_attempts(seconds));
+        return Err(Problem::too_many_attempts(reached));
     }
     let account = shared.db.account_of_name(&name).await?;
     let stored = account
@@ -200,15 +197,7 @@ async fn begin(
 }
 
 fn name_of(fields: &Fields) -> Result<String> {
-    let name = fields.needed_text("name")?.trim();
-    let plain = name.chars().all(|character| !character.is_control());
-    match plain && (1..=LONGEST_NAME).contains(&name.chars().count()) {
-        true => Ok(name.to_owned()),
-        false => {
-            let text = format!("must have 1 to {LONGEST_NAME} characters");
-            Err(Problem::in_body("name", text))
-        }
-    }
+    Ok(rules::name(fields.needed_text("name")?)?.to_owned())
 }
 
 fn password_of(fields: &Fields) -> Result<Zeroizing<String>> {
