@@ -59,3 +59,15 @@ impl Failure {
         }
     }
 }
+
+impl From<server::AdmissionError> for Failure {
+    fn from(error: server::AdmissionError) -> Self {
+        use server::AdmissionError;
+        let text = error.to_string();
+        match error {
+            AdmissionError::Wrong(_) => Self::Usage(text),
+            AdmissionError::Unknown(_) => Self::Input(text),
+            AdmissionError::Failed(_) => Self::Io(text),
+        }
+    }
+}

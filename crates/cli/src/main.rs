@@ -18,6 +18,7 @@ mod keys;
 mod ladder;
 mod output;
 mod package;
+mod password;
 mod place;
 mod progress;
 mod push;
@@ -29,9 +30,11 @@ mod settings;
 mod storage;
 mod telemetry;
 mod text;
+mod token;
 mod token_file;
 mod tools;
 mod urls;
+mod user;
 mod verify;
 mod worker;
 
@@ -68,6 +71,8 @@ enum Command {
     Doctor(Box<doctor::DoctorArgs>),
     Health(health::HealthArgs),
     Push(push::PushArgs),
+    Token(token::TokenArgs),
+    User(user::UserArgs),
     Import(Box<import::ImportArgs>),
     Scrub(scrub::ScrubArgs),
     RotateKey(rotate_key::RotateKeyArgs),
@@ -98,6 +103,8 @@ fn main() -> ExitCode {
         Command::Worker(args) => worker::run(&args),
         Command::Jobs(args) => jobs::run(&args),
         Command::Push(args) => push::run(&args, cli.quiet),
+        Command::Token(args) => token::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Scrub(args) => scrub::run(&args),
         Command::RotateKey(args) => rotate_key::run(&args),

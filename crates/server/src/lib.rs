@@ -9,6 +9,7 @@
 mod crash;
 
 mod access;
+mod admission;
 mod app;
 mod backup;
 mod clock;
@@ -41,13 +42,17 @@ mod uploads;
 mod webhooks;
 
 pub use access::AccessControl;
+pub use admission::{
+    AdmissionError, Catalogue, MadeToken, Person, TokenWish, make_token, people, revoke_token,
+    set_password, tokens,
+};
 pub use app::App;
 pub use backup::{BackupReport, backup};
 pub use config::Config;
 pub use db::DatabaseUrl;
 pub use doctor::{Finding, doctor};
 pub use foreign::{can_do_without, complaints, complaints_about_copy, pictures};
-pub use http::TlsFiles;
+pub use http::{TlsFiles, Token};
 pub use import::{ImportConfig, ImportedRow, Outcome, import};
 pub use inventory::{Fault, FaultKind, Place};
 pub use outside::Allowed;

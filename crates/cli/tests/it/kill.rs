@@ -32,7 +32,7 @@ const CLAIMED_WITHIN: Duration = Duration::from_secs(15);
 
 /// Asks for something until it is there.
 #[track_caller]
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = look() {

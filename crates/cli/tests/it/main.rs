@@ -1,5 +1,6 @@
 //! The real binary, run on real files.
 
+mod admission;
 mod atomic;
 mod config;
 mod convert;

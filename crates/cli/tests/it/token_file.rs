@@ -9,7 +9,7 @@ use std::process::{Child, Output, Stdio};
 use ureq::Agent;
 
 /// A closed server, set up.
-struct Closed {
+pub struct Closed {
     child: Child,
     base: String,
     cookie: String,
@@ -24,7 +24,7 @@ impl Drop for Closed {
 }
 
 impl Closed {
-    fn start(scratch: &Scratch) -> Self {
+    pub fn start(scratch: &Scratch) -> Self {
         let mut child = scratch
             .command()
             .args(["serve", "--data-dir", "data", "--reserve", "0"])
@@ -61,7 +61,16 @@ impl Closed {
         server
     }
 
-    fn post(&self, path: &str, body: &Value) -> ureq::http::Response<ureq::Body> {
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    pub fn get(&self, path: &str) -> ureq::http::Response<ureq::Body> {
+        let request = self.agent.get(format!("{}/api/v1/{path}", self.base));
+        request.header("cookie", &self.cookie).call().unwrap()
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> ureq::http::Response<ureq::Body> {
         let request = self.agent.post(format!("{}/api/v1/{path}", self.base));
         let request = request.header("cookie", &self.cookie);
         let request = request.header("content-type", "application/json");

@@ -20,7 +20,9 @@ fn the_version_is_on_stdout() {
 #[test]
 fn every_subcommand_explains_itself_by_example() {
     let scratch = Scratch::new();
-    for command in ["package", "inspect", "decrypt", "serve", "import"] {
+    for command in [
+        "package", "inspect", "decrypt", "serve", "import", "token", "user",
+    ] {
         let run = scratch.words(&format!("{command} --help")).ok();
         for expect in [
             &format!("reelpack {command} "),

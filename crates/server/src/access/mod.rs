@@ -2,9 +2,11 @@
 
 mod attempts;
 mod caller;
+pub(crate) mod issue;
 pub(crate) mod password;
 pub(crate) mod playback;
 mod policies;
+pub(crate) mod rules;
 mod scope;
 pub(crate) mod secret;
 mod tenant;

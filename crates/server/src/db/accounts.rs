@@ -13,6 +13,17 @@ pub(crate) struct Account {
     pub(crate) name: String,
     /// Argon2id, in the form of the PHC.
     pub(crate) password_hash: String,
+    pub(crate) created_at_ms: i64,
+    pub(crate) updated_at_ms: i64,
+}
+
+macro_rules! select {
+    ($tail:literal) => {
+        query(concat!(
+            "SELECT a.account_id, a.tenant_id, a.name, a.password_hash, a.created_at_ms, a.updated_at_ms FROM accounts a ",
+            $tail
+        ))
+    };
 }
 
 impl Database {
@@ -24,9 +35,32 @@ impl Database {
 
     /// The account of a name.
     pub(crate) async fn account_of_name(&self, name: &str) -> Result<Option<Account>> {
-        let found =
-            query("SELECT account_id, tenant_id, name, password_hash FROM accounts WHERE name = ?");
+        let found = select!("WHERE a.name = ?");
         self.optional(found.bind(name)).await
+    }
+
+    /// All accounts, by name. They are few.
+    pub(crate) async fn accounts(&self) -> Result<Vec<Account>> {
+        self.all(select!("ORDER BY a.name")).await
+    }
+
+    /// Gives an account another password, and ends its sessions; `false` when there is none of this name.
+    pub(crate) async fn set_password(&self, name: &str, password_hash: &str) -> Result<bool> {
+        self.durable(|tx| async move {
+            let known = query("SELECT account_id FROM accounts WHERE name = ? {for_update}");
+            let Some((account,)) = tx.optional::<(i64,)>(known.bind(name)).await? else {
+                return Ok(false);
+            };
+            let changed = query(
+                "UPDATE accounts SET password_hash = ?, updated_at_ms = ? WHERE account_id = ?",
+            );
+            let changed = changed.bind(password_hash).bind(clock::now_ms());
+            tx.execute(changed.bind(account)).await?;
+            let sessions = query("DELETE FROM sessions WHERE account_id = ?");
+            tx.execute(sessions.bind(account)).await?;
+            Ok(true)
+        })
+        .await
     }
 
     /// Adds the first account, and nobody else's: `None` when there is one already.
@@ -76,10 +110,9 @@ impl Database {
 
     /// The account of a session that has not run out.
     pub(crate) async fn account_of_session(&self, secret_sha256: &str) -> Result<Option<Account>> {
-        let found = query(
-            "SELECT a.account_id, a.tenant_id, a.name, a.password_hash FROM sessions s \
-             JOIN accounts a ON a.account_id = s.account_id \
-             WHERE s.secret_sha256 = ? AND s.expires_at_ms > ?",
+        let found = select!(
+            "JOIN sessions s ON a.account_id = s.account_id \
+             WHERE s.secret_sha256 = ? AND s.expires_at_ms > ?"
         );
         let found = found.bind(secret_sha256).bind(clock::now_ms());
         self.optional(found).await

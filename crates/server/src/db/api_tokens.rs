@@ -84,6 +84,19 @@ impl Database {
             .await
     }
 
+    /// A page of the tokens of all tenants, newest first: for who looks after the catalogue itself.
+    pub(crate) async fn api_tokens_of_all(&self, page: Page) -> Result<Vec<ApiToken>> {
+        let found = query(select!(
+            "WHERE api_token_id < ? ORDER BY api_token_id DESC LIMIT ?"
+        ));
+        self.all(found.bind(page.before).bind(page.limit)).await
+    }
+
+    /// A token of any tenant by its id: for who looks after the catalogue itself.
+    pub(crate) async fn api_token_of_any(&self, id: &str) -> Result<Option<ApiToken>> {
+        self.optional(query(select!("WHERE id = ?")).bind(id)).await
+    }
+
     /// A token of a tenant by its id.
     pub(crate) async fn api_token(&self, tenant: &Tenant, id: &str) -> Result<Option<ApiToken>> {
         let found = query(select!("WHERE tenant_id = ? AND id = ?"));

@@ -9,6 +9,7 @@ mod uploads;
 pub(super) use kind::Kind;
 
 use super::request_id;
+use crate::access::rules::Wrong;
 use crate::id;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -243,6 +244,12 @@ impl Problem {
     /// The text for people.
     pub(super) fn detail(&self) -> &str {
         &self.detail
+    }
+}
+
+impl From<Wrong> for Problem {
+    fn from(wrong: Wrong) -> Self {
+        Self::in_body(wrong.field, wrong.what)
     }
 }
 

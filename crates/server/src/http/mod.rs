@@ -55,6 +55,7 @@ pub(crate) use router::{main_router, media_router};
 pub(crate) use time::rfc3339;
 pub(crate) use tls::Tls;
 pub use tls::TlsFiles;
+pub use tokens::Token;
 
 use error::{Problem, Result};
 

@@ -6,7 +6,7 @@ use super::extract::Body;
 use super::fields::Fields;
 use super::peer::Client;
 use crate::access::secret::Secret;
-use crate::access::{Caller, Tenant, password};
+use crate::access::{Caller, Tenant, password, rules};
 use crate::app::Shared;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,9 +17,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
-
-/// Characters of the longest name.
-const LONGEST_NAME: usize = 100;
 
 /// What makes the first administrator.
 #[derive(Deserialize, ToSchema)]
@@ -88,12 +85,7 @@ pub(super) async fn set_up(
     }
     let name = name_of(&fields)?;
     let password = password_of(&fields)?;
-    let length = password.chars().count();
-    if length < password::SHORTEST || password.len() > password::LONGEST {
-        let (from, to) = (password::SHORTEST, password::LONGEST);
-        let text = format!("must have {from} characters at least and {to} bytes at most");
-        return Err(Problem::in_body("password", text));
-    }
+    rules::new_password(&password)?;
     let hash = password::hash(password).await.map_err(Problem::internal)?;
     let made = shared.db.add_first_account(&name, &hash).await?;
     let account = made.ok_or_else(gone)?;
@@ -200,15 +192,7 @@ async fn begin(
 }
 
 fn name_of(fields: &Fields) -> Result<String> {
-    let name = fields.needed_text("name")?.trim();
-    let plain = name.chars().all(|character| !character.is_control());
-    match plain && (1..=LONGEST_NAME).contains(&name.chars().count()) {
-        true => Ok(name.to_owned()),
-        false => {
-            let text = format!("must have 1 to {LONGEST_NAME} characters");
-            Err(Problem::in_body("name", text))
-        }
-    }
+    Ok(rules::name(fields.needed_text("name")?)?.to_owned())
 }
 
 fn password_of(fields: &Fields) -> Result<Zeroizing<String>> {

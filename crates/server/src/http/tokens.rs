@@ -6,11 +6,10 @@ use super::extract::{Body, Path, Query};
 use super::fields::Fields;
 use super::paging::{self, Paging};
 use super::time::rfc3339;
-use crate::access::secret::Secret;
-use crate::access::{Caller, Scope, Tenant};
+use crate::access::issue::{self, Wish};
+use crate::access::{Caller, Scope, Tenant, rules};
 use crate::app::Shared;
-use crate::db::api_tokens::{ApiToken, NewApiToken};
-use crate::{clock, id};
+use crate::db::api_tokens::ApiToken;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,32 +18,29 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
-/// A token holds for 90 days unless somebody says.
-const USUAL_SECONDS: i64 = 90 * 24 * 60 * 60;
-/// And for two years at most.
-const MOST_SECONDS: i64 = 2 * 366 * 24 * 60 * 60;
-/// Characters of the longest name.
-const LONGEST_NAME: usize = 100;
-
 /// A token, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Token {
+pub struct Token {
+    /// Names it; opens nothing.
     #[schema(example = "tok_9f3k…")]
-    id: String,
+    pub id: String,
     /// Whose things it opens.
     #[schema(example = "ten_default")]
-    tenant_id: String,
+    pub tenant_id: String,
     /// What it is for.
     #[schema(example = "nightly ingest")]
-    name: String,
+    pub name: String,
+    /// What it allows.
     #[schema(example = json!(["assets:read", "assets:write"]))]
-    scopes: Vec<&'static str>,
+    pub scopes: Vec<&'static str>,
     /// RFC 3339, UTC.
-    created_at: String,
-    expires_at: String,
-    revoked_at: Option<String>,
+    pub created_at: String,
+    /// From then on it opens nothing.
+    pub expires_at: String,
+    /// When somebody ended it before its time.
+    pub revoked_at: Option<String>,
     /// To the minute.
-    last_used_at: Option<String>,
+    pub last_used_at: Option<String>,
 }
 
 /// A new token with its secret, which is shown this once. It is not printed.
@@ -140,37 +136,21 @@ pub(super) async fn create(
     Fields::parse(&body, false)?.only(known(&caller))?;
     let request: TokenRequest = serde_json::from_slice(&body)
         .map_err(|error| Problem::invalid(format!("the body is not what it should be: {error}")))?;
-    let name = request.name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
-        let text = format!("must have 1 to {LONGEST_NAME} characters");
-        return Err(Problem::in_body("name", text));
-    }
-    let scopes = scopes(&request.scopes)?;
+    let name = rules::name(&request.name)?;
+    let scopes = rules::scopes(&request.scopes)?;
     if let Some(scope) = scopes.iter().find(|scope| !caller.may(**scope)) {
         return Err(Problem::missing_scope(*scope));
     }
-    let seconds = request.expires_in.unwrap_or(USUAL_SECONDS);
-    if !(1..=MOST_SECONDS).contains(&seconds) {
-        let text = format!("must be a number of seconds from 1 to {MOST_SECONDS}");
-        return Err(Problem::in_body("expires_in", text));
-    }
+    let seconds = rules::seconds(request.expires_in)?;
     let tenant = whose(&shared, &caller, request.tenant_id).await?;
-    let secret = Secret::make("rpt").map_err(Problem::internal)?;
-    let id = id::tagged("tok").map_err(Problem::internal)?;
-    let new = NewApiToken {
-        id: &id,
+    let wish = Wish {
         tenant: &tenant,
         name,
-        secret_sha256: &secret.hash(),
         scopes: &scopes,
-        expires_at_ms: clock::now_ms() + seconds * 1000,
+        seconds,
     };
-    if !shared.db.add_api_token(&new).await? {
-        return Err(unknown(&tenant));
-    }
-    tracing::info!(token = id, "a token was made");
-    let token = shared.db.api_token(&tenant, &id).await?;
-    let token = token.ok_or_else(|| Problem::internal("a new token is gone"))?;
+    let made = issue::token(&shared.db, &wish).await?;
+    let (token, secret) = made.ok_or_else(|| unknown(&tenant))?;
     let body = Json(NewToken {
         token: token.into(),
         secret: secret.text().to_owned(),
@@ -243,22 +223,5 @@ fn known(caller: &Caller) -> &'static [&'static str] {
     match caller.tenant().is_first() {
         true => &["name", "scopes", "expires_in", "tenant_id"],
         false => &["name", "scopes", "expires_in"],
-    }
-}
-
-fn scopes(words: &[String]) -> Result<Vec<Scope>> {
-    let mut scopes = Vec::new();
-    for word in words {
-        let scope = Scope::parse(word).ok_or_else(|| {
-            let known: Vec<&str> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
-            Problem::in_body("scopes", format_args!("may hold {}", known.join(", ")))
-        })?;
-        if !scopes.contains(&scope) {
-            scopes.push(scope);
-        }
-    }
-    match scopes.is_empty() {
-        true => Err(Problem::in_body("scopes", "must hold one at least")),
-        false => Ok(scopes),
     }
 }
