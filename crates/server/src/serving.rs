@@ -17,6 +17,8 @@ pub struct ServingConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Most connections of a listener at once; who comes later waits.
     pub max_connections: usize,
+    /// Most connections of a listener that one address has at once, trusted proxies apart; further ones are ended.
+    pub max_connections_per_address: usize,
     /// How long a client may take nothing of an answer.
     pub send_pause: Duration,
 }
@@ -29,6 +31,7 @@ impl Default for ServingConfig {
             tls: None,
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
+            max_connections_per_address: 4_000,
             send_pause: Duration::from_secs(60),
         }
     }

@@ -32,6 +32,9 @@ pub struct ServingArgs {
     /// Most connections at once, for each listener; further ones wait.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     max_connections: u32,
+    /// Most connections of one address (or of one /64 of IPv6) at once, for each listener, trusted proxies apart; further ones are ended.
+    #[arg(long, value_name = "N", default_value_t = 4_000)]
+    max_connections_per_address: u32,
     /// How long a client may take nothing of its answer.
     #[arg(long, value_name = "TIME", default_value = "60s")]
     send_pause: Duration,
@@ -49,6 +52,8 @@ impl ServingArgs {
             tls: self.tls()?,
             trusted_proxies: self.trusted_proxy.clone(),
             max_connections: usize::try_from(self.max_connections).unwrap_or(usize::MAX),
+            max_connections_per_address: usize::try_from(self.max_connections_per_address)
+                .unwrap_or(usize::MAX),
             send_pause: self.send_pause.into(),
         })
     }

@@ -257,6 +257,34 @@ fn hostile_numbers_of_samples_have_a_limit() {
 }
 
 #[test]
+fn hostile_lengths_have_a_limit_of_segments() {
+    // Four pictures of 6,000 s each, of which segments of a tenth of a second are wanted.
+    let picture = Video {
+        frames: 4,
+        gops: vec![1],
+        b_frames: false,
+        timescale: 10,
+        durations: vec![60_000],
+        ..Video::default()
+    };
+    let movie = TestMovie::new(vec![video(1, &picture)]);
+    let movie = probe(&movie.source()).unwrap();
+    let short = packager::Options {
+        segment_duration: Duration::from_millis(100),
+        ..options(None)
+    };
+    let error = packager::plan(&[movie], &short).unwrap_err();
+    assert!(
+        matches!(error, packager::Error::LimitExceeded(_)),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("more than 200000 segments"),
+        "{error}"
+    );
+}
+
+#[test]
 fn hostile_numbers_of_boxes_have_a_limit() {
     let empty = [0, 0, 0, 8, b'f', b'r', b'e', b'e'];
     // As many as a container may have, in every track.

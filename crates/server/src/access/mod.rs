@@ -11,6 +11,7 @@ mod scope;
 pub(crate) mod secret;
 mod tenant;
 
+pub(crate) use attempts::{Reached, network};
 pub(crate) use caller::Caller;
 pub(crate) use scope::Scope;
 pub(crate) use tenant::Tenant;

@@ -172,7 +172,12 @@ fn add_headers(status: &str, response: &mut Value, replayed: bool) {
     }
     match status {
         "401" => add("WWW-Authenticate", "WwwAuthenticate"),
-        "409" | "423" | "429" | "503" => add("Retry-After", "RetryAfter"),
+        "429" => {
+            add("Retry-After", "RetryAfter");
+            add("RateLimit", "RateLimit");
+            add("RateLimit-Policy", "RateLimitPolicy");
+        }
+        "409" | "423" | "503" => add("Retry-After", "RetryAfter"),
         _ => {}
     }
 }
@@ -185,6 +190,10 @@ fn headers() -> Value {
             "schema": {"type": "string", "enum": ["true"]}},
         "RetryAfter": {"description": "After how many seconds it is worth another try; not there where another try alone changes nothing.",
             "schema": {"type": "integer", "minimum": 1}},
+        "RateLimit": {"description": "The limit that was reached, by its name: what is left of it, and in how many seconds there is more (draft-ietf-httpapi-ratelimit-headers). Not there for unfinished uploads.",
+            "schema": {"type": "string", "examples": ["\"login-account\";r=0;t=42"]}},
+        "RateLimitPolicy": {"description": "What the limit allows in how many seconds, or at once.",
+            "schema": {"type": "string", "examples": ["\"login-account\";q=10;w=600"]}},
         "WwwAuthenticate": {"description": "What is to be shown.", "schema": {"type": "string"}},
     })
 }

@@ -1,8 +1,10 @@
 //! What a request shows to be let in: a bearer token, or the cookie of a session.
 
 use super::error::{Problem, Result};
+use super::peer::Client;
 use crate::access::{Caller, secret};
 use crate::app::Shared;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The cookie of a session: of this host alone, over TLS (or loopback), never for scripts or for other sites' requests.
@@ -13,29 +15,45 @@ pub(super) const SESSION_MS: i64 = 12 * 60 * 60 * 1000;
 /// Who sent a request.
 ///
 /// # Errors
-/// 401 when it shows nothing, or what is not valid (any more); 503 when the catalogue does not answer.
-pub(super) async fn caller(shared: &Shared, headers: &HeaderMap) -> Result<Caller> {
+/// 401 when it shows nothing, or what is not valid (any more); 429 when its address did so too often; 503 when the catalogue
+/// does not answer.
+pub(super) async fn caller(shared: &Shared, head: &Parts) -> Result<Caller> {
+    let headers = &head.headers;
     if headers.contains_key(header::AUTHORIZATION) {
         let hash = bearer(headers).and_then(secret::hash);
         let token = match hash {
             Some(hash) => shared.db.valid_api_token(&hash).await?,
             None => None,
         };
-        let token = token.ok_or_else(Problem::wrong_token)?;
+        let token = token.ok_or_else(|| refused(shared, head, Problem::wrong_token()))?;
         return Ok(Caller::Token {
             scopes: token.scopes(),
             tenant: token.tenant_id,
         });
     }
-    let account = match session(headers).and_then(secret::hash) {
+    let Some(shown) = session(headers) else {
+        return Err(Problem::unauthorized());
+    };
+    let account = match secret::hash(shown) {
         Some(hash) => shared.db.account_of_session(&hash).await?,
         None => None,
     };
-    let account = account.ok_or_else(Problem::unauthorized)?;
+    let account = account.ok_or_else(|| refused(shared, head, Problem::unauthorized()))?;
     Ok(Caller::Account {
         tenant: account.tenant_id,
         name: account.name,
     })
+}
+
+/// What is answered to something that opens nothing: the same each time, until there were too many.
+fn refused(shared: &Shared, head: &Parts, problem: Problem) -> Problem {
+    let Some(client) = head.extensions.get::<Client>() else {
+        return problem;
+    };
+    match shared.access.attempts.wrong_credential(client.address) {
+        Ok(()) => problem,
+        Err(reached) => Problem::too_many_attempts(reached),
+    }
 }
 
 /// The token of a request (RFC 6750, 2.1). In URLs and bodies there are none.

@@ -8,6 +8,7 @@ mod uploads;
 
 pub(super) use kind::Kind;
 
+use super::rate_limit::Limited;
 use super::request_id;
 use crate::access::rules::Wrong;
 use crate::id;
@@ -62,6 +63,8 @@ pub(super) struct Problem {
     detail: String,
     field: Option<String>,
     errors: Vec<WrongField>,
+    // Problems are small, and this is rarely there.
+    limited: Option<Box<Limited>>,
 }
 
 /// The result of a handler.
@@ -74,6 +77,7 @@ impl Problem {
             detail: detail.into(),
             field: None,
             errors: Vec::new(),
+            limited: None,
         }
     }
 
@@ -145,10 +149,12 @@ impl Problem {
 
     /// 429.
     pub(super) fn too_many_streams(most: usize) -> Self {
-        Self::new(
-            Kind::TooManyStreams,
-            format!("{most} clients follow the events already; ask for the list now and then"),
-        )
+        let text =
+            format!("{most} clients follow the events already; ask for the list now and then");
+        Self {
+            limited: Some(Box::new(Limited::AtOnce("event-streams", most))),
+            ..Self::new(Kind::TooManyStreams, text)
+        }
     }
 
     /// 422 for a name that was given to another request.
@@ -289,7 +295,7 @@ impl IntoResponse for Problem {
         let pause = match self.kind {
             Kind::Stopping | Kind::DatabaseAway | Kind::StorageUnavailable => Some("5"),
             Kind::Locked | Kind::KeyInUse => Some("1"),
-            Kind::TooManyUploads | Kind::TooManyAttempts | Kind::TooManyStreams => Some("60"),
+            Kind::TooManyUploads | Kind::TooManyStreams => Some("60"),
             _ => None,
         };
         if status == StatusCode::UNAUTHORIZED {
@@ -298,6 +304,9 @@ impl IntoResponse for Problem {
         }
         if let Some(pause) = pause {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(pause));
+        }
+        if let Some(limited) = self.limited {
+            limited.tell(headers);
         }
         response
     }

@@ -74,9 +74,9 @@ async fn admit(shared: &Shared, need: Need, head: &Parts) -> Result<Caller> {
     }
     match need {
         Need::Nothing | Need::SetUp | Need::Login | Need::Playback(_) => Ok(Caller::Anyone),
-        Need::Known => credentials::caller(shared, headers).await,
+        Need::Known => credentials::caller(shared, head).await,
         Need::Allowed(scope) | Need::Installation(scope) => {
-            let caller = credentials::caller(shared, headers).await?;
+            let caller = credentials::caller(shared, head).await?;
             if !caller.may(scope) {
                 return Err(Problem::missing_scope(scope));
             }

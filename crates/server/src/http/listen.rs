@@ -7,6 +7,7 @@ use super::lines::Lines;
 use super::media::Hot;
 use super::outlet::{Answered, Outlet};
 use super::peer;
+use super::seats::{Seat, Seats};
 use crate::app::Shared;
 use axum::Router;
 use axum::body::Body;
@@ -64,6 +65,7 @@ pub(crate) async fn serve(
         shared: shared.clone(),
         tls,
     });
+    let seats = Seats::new(shared.serving.max_connections_per_address);
     let graceful = GracefulShutdown::new();
     loop {
         // Who finds no room waits in the queue of the operating system.
@@ -72,7 +74,21 @@ pub(crate) async fn serve(
             (place, stream) = accepted => (place.map_err(io::Error::other)?, stream),
             () = shared.closed() => break,
         };
-        tokio::spawn(door.clone().take(stream, peer, place, graceful.watcher()));
+        // A trusted proxy brings the connections of many.
+        let seat = match peer::is_trusted(peer.ip(), &shared.serving.trusted_proxies) {
+            true => None,
+            false => match seats.take(peer.ip()) {
+                Some(seat) => Some(seat),
+                None => {
+                    tracing::debug!(%peer, "an address has as many connections as it may");
+                    continue;
+                }
+            },
+        };
+        tokio::spawn(
+            door.clone()
+                .take(stream, peer, (place, seat), graceful.watcher()),
+        );
     }
     drop(listener);
     graceful.shutdown().await;
@@ -107,7 +123,7 @@ impl Door {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        _place: OwnedSemaphorePermit,
+        _place: (OwnedSemaphorePermit, Option<Seat>),
         watcher: Watcher,
     ) {
         let answered = Answered::default();

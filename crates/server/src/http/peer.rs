@@ -74,7 +74,9 @@ pub(super) fn settle<B>(
     client
 }
 
-fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+/// Whether an address is that of a proxy whose word counts.
+pub(super) fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
     trusted.iter().any(|network| network.contains(&address))
 }
 

@@ -13,7 +13,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -65,9 +64,11 @@ pub(super) struct Session {
 #[utoipa::path(post, path = "/api/v1/setup", tag = "access", request_body = SetUpRequest,
     responses((status = 201, description = "a session, as a cookie", body = Session), (status = 400, body = ProblemBody),
     (status = 422, body = ProblemBody), (status = 403, description = "not the token of the console", body = ProblemBody),
+    (status = 429, description = "too many attempts", body = ProblemBody),
     (status = 404, description = "there is an administrator, or none is needed", body = ProblemBody)))]
 pub(super) async fn set_up(
     State(shared): State<Arc<Shared>>,
+    Extension(client): Extension<Client>,
     Body(body): Body,
 ) -> Result<Response> {
     let gone = || Problem::not_found("a set-up that is still to be done");
@@ -76,6 +77,11 @@ pub(super) async fn set_up(
     }
     let fields = Fields::parse(&body, false)?;
     fields.only(&["set_up_token", "name", "password"])?;
+    let address = client.address;
+    if let Err(reached) = shared.access.attempts.set_up(address) {
+        tracing::warn!(%address, "too many attempts to set this server up");
+        return Err(Problem::too_many_attempts(reached));
+    }
     if !shared
         .access
         .is_set_up_token(fields.needed_text("set_up_token")?)
@@ -106,18 +112,17 @@ pub(super) async fn set_up(
     (status = 429, description = "too many attempts", body = ProblemBody)))]
 pub(super) async fn begin_session(
     State(shared): State<Arc<Shared>>,
-    client: Option<Extension<Client>>,
+    Extension(client): Extension<Client>,
     Body(body): Body,
 ) -> Result<Response> {
     let fields = Fields::parse(&body, false)?;
     fields.only(&["name", "password"])?;
     let name = name_of(&fields)?;
     let password = password_of(&fields)?;
-    let unknown = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let address = client.map_or(unknown, |Extension(client)| client.address);
-    if let Err(seconds) = shared.access.attempts.note(&name, address) {
+    let address = client.address;
+    if let Err(reached) = shared.access.attempts.login(&name, address) {
         tracing::warn!(%address, "too many attempts to log in");
-        return Err(Problem::too_many_attempts(seconds));
+        return Err(Problem::too_many_attempts(reached));
     }
     let account = shared.db.account_of_name(&name).await?;
     let stored = account

@@ -6,3 +6,5 @@ mod closed;
 mod files;
 mod licences;
 mod table;
+
+pub use table::is_test;

@@ -198,6 +198,44 @@ async fn sec_36_requests_that_two_readers_would_cut_differently_end_their_connec
     }
 }
 
+/// The end of a body in chunks is where readers disagree first: whatever stands behind it is read by nobody.
+#[tokio::test]
+async fn sec_36_nothing_behind_a_body_in_chunks_is_answered() {
+    let app = TestApp::start().await;
+    let smuggled = [
+        "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /smuggled HTTP/1.1\nHost: localhost\n\n",
+        "\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /smuggled HTTP/1.1\r\nHost: localhost\r\nX: a\n\r\n",
+    ];
+    let bodies = [
+        "2\r\n{}\r\n0\r\n\r\n",
+        "2\n{}\n0\n\n",
+        "2\r\n{}\r\n0\n\n",
+        "2\r\n{}\n0\r\n\r\n",
+        "2\r\n{}\r\n0\r\nX: a\n\r\n",
+        "2;x=\n\r\n{}\r\n0\r\n\r\n",
+    ];
+    // One does not read its body, the other does.
+    for path in ["/livez", "/license/clearkey"] {
+        for body in bodies {
+            for smuggled in smuggled {
+                let request = format!(
+                    "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                     Transfer-Encoding: chunked\r\n\r\n{body}{smuggled}"
+                );
+                let answer = app.raw(&request).await;
+                let count = answer.matches("HTTP/1.1 ").count();
+                assert!(count <= 1, "{path} {body:?} {smuggled:?}: {answer}");
+                assert!(
+                    !answer.contains("HTTP/1.1 2"),
+                    "{path} {body:?} {smuggled:?}: {answer}"
+                );
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let app = TestApp::start().await;
@@ -223,6 +261,25 @@ async fn heads_that_are_too_large_are_refused() {
     }
 }
 
+/// A client that has begun to read the answers of forty requests, and takes no more.
+pub async fn slow_reader(app: &TestApp, path: &str) -> TcpStream {
+    let address = app.base.trim_start_matches("http://");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small buffer");
+    let slow = socket.connect(address.parse().expect("an address")).await;
+    let mut slow = slow.expect("a connection");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    slow.write_all(request.repeat(40).as_bytes())
+        .await
+        .expect("sent");
+    let mut first = [0; 12];
+    slow.read_exact(&mut first)
+        .await
+        .expect("the begin of an answer");
+    assert_eq!(&first, b"HTTP/1.1 200");
+    slow
+}
+
 /// SEC-47: of a client that takes nothing of its answer, and of one that says nothing, others get the place.
 #[tokio::test]
 async fn idle_clients_give_their_places_to_others() {
@@ -238,20 +295,7 @@ async fn idle_clients_give_their_places_to_others() {
         .path_of(&package["dash_url"])
         .replace("stream.mpd", "video/1.m4s");
     let address = app.base.trim_start_matches("http://");
-
-    let socket = TcpSocket::new_v4().expect("a socket");
-    socket.set_recv_buffer_size(4_096).expect("a small buffer");
-    let slow = socket.connect(address.parse().expect("an address")).await;
-    let mut slow = slow.expect("a connection");
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    slow.write_all(request.repeat(40).as_bytes())
-        .await
-        .expect("sent");
-    let mut first = [0; 12];
-    slow.read_exact(&mut first)
-        .await
-        .expect("the begin of an answer");
-    assert_eq!(&first, b"HTTP/1.1 200");
+    let _slow = slow_reader(&app, &path).await;
 
     let mut silent = TcpStream::connect(address).await.expect("a connection");
     silent
@@ -267,6 +311,53 @@ async fn idle_clients_give_their_places_to_others() {
         !rest.starts_with(b"HTTP/1.1 200"),
         "it had not said what it wants"
     );
+}
+
+/// SEC-47: one address takes its share, and others have theirs.
+#[tokio::test]
+async fn an_address_has_its_share_of_connections_and_no_more() {
+    let app = TestApp::start_with(|config| {
+        config.serving.max_connections_per_address = 2;
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        held.push(ask_from("127.0.0.1", &app).await.expect("an answer"));
+    }
+    assert!(ask_from("127.0.0.1", &app).await.is_none());
+    assert!(ask_from("127.0.0.2", &app).await.is_some());
+    // With the end of one there is a place again.
+    held.pop();
+    let again = tokio::time::timeout(PATIENCE, async {
+        while ask_from("127.0.0.1", &app).await.is_none() {
+            tokio::task::yield_now().await;
+        }
+    });
+    again.await.expect("a place became free");
+    // A proxy brings the connections of many.
+    let app = TestApp::start_with(|config| {
+        config.serving.max_connections_per_address = 1;
+        config.serving.trusted_proxies = vec!["127.0.0.1/32".parse().expect("a network")];
+    })
+    .await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(ask_from("127.0.0.1", &app).await.expect("an answer"));
+    }
+}
+
+/// Connects from an address and asks something; returns the connection that goes on, if it was answered.
+async fn ask_from(address: &str, app: &TestApp) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    let from = format!("{address}:0").parse().expect("an address");
+    socket.bind(from).expect("an address of this machine");
+    let to = app.base.trim_start_matches("http://");
+    let mut stream = socket.connect(to.parse().expect("an address")).await.ok()?;
+    stream.write_all(request_bytes()).await.ok()?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.ok()?;
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    Some(stream)
 }
 
 /// SEC-47: HTTP/2 requests that are taken back at once.
@@ -304,4 +395,101 @@ async fn a_flood_of_resets_ends_its_connection() {
     let request = request_for("https://localhost/livez");
     let (answer, _) = sender.send_request(request, true).expect("sent");
     assert_eq!(answer.await.expect("an answer").status(), 200);
+}
+
+/// What an HTTP/2 client says first: the preface, and settings that change nothing.
+const HELLO: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// A frame of the first stream.
+fn frame(kind: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a small frame");
+    let mut bytes = length.to_be_bytes()[1..].to_vec();
+    bytes.extend([kind, flags, 0, 0, 0, 1]);
+    bytes.extend(payload);
+    bytes
+}
+
+/// SEC-47: a head in HTTP/2 that has no end, in small pieces and in large ones.
+#[tokio::test]
+async fn sec_47_a_flood_of_continuations_ends_its_connection() {
+    const HEADERS: u8 = 1;
+    const CONTINUATION: u8 = 9;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = certify(folder.path());
+    let app = secure_app(folder.path()).await;
+    // GET / of https://localhost, by HPACK; then headers of nothing but their names.
+    let begin = b"\x82\x84\x87\x41\x09localhost";
+    let header = b"\x00\x01a\x01b";
+    for piece in [Vec::new(), header.to_vec(), header.repeat(3_000)] {
+        let stream = connect(&app, &root, "h2").await.expect("TLS");
+        let (mut answers, mut stream) = tokio::io::split(stream);
+        // Whether the connection ended, and how many bytes were taken before.
+        let flood = async {
+            stream.write_all(HELLO).await.expect("sent");
+            let head = frame(HEADERS, 0, begin);
+            stream.write_all(&head).await.expect("sent");
+            let next = frame(CONTINUATION, 0, &piece);
+            for sent in 0..100_000 {
+                if stream.write_all(&next).await.is_err() {
+                    return Some(sent * next.len());
+                }
+                tokio::task::yield_now().await;
+            }
+            None
+        };
+        let drain = async {
+            let mut all = Vec::new();
+            // It ends by an end or by a reset.
+            let _ = answers.read_to_end(&mut all).await;
+            all
+        };
+        let both = async { tokio::join!(flood, drain) };
+        let (taken, _) = tokio::time::timeout(PATIENCE, both).await.expect("an end");
+        let taken = taken.unwrap_or_else(|| panic!("pieces of {} have no end", piece.len()));
+        // What lies in the buffers of the connection was not looked at.
+        assert!(
+            taken < 32 << 20,
+            "{taken} bytes in pieces of {}",
+            piece.len()
+        );
+    }
+    // The others do not notice.
+    let stream = connect(&app, &root, "h2").await.expect("TLS");
+    let (mut sender, connection) = client::handshake(stream).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let (answer, _) = sender
+        .send_request(request_for("https://localhost/livez"), true)
+        .expect("sent");
+    assert_eq!(answer.await.expect("an answer").status(), 200);
+    assert_eq!(sender.current_max_send_streams(), 100);
+}
+
+/// SEC-47: who says nothing on HTTP/2 is asked whether it is there, and then leaves its place.
+#[tokio::test]
+async fn a_silent_http_2_connection_is_asked_and_ended() {
+    const PING: u8 = 6;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = certify(folder.path());
+    let app = secure_app(folder.path()).await;
+    let mut stream = connect(&app, &root, "h2").await.expect("TLS");
+    stream.write_all(HELLO).await.expect("sent");
+    let mut first = [0; 9];
+    stream.read_exact(&mut first).await.expect("its settings");
+    let mut rest = vec![0; usize::from(first[2])];
+    stream.read_exact(&mut rest).await.expect("its settings");
+    // From here on, time passes as soon as nobody has anything to do.
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    let mut said = Vec::new();
+    // It ends without a word to who did not answer.
+    let _ = stream.read_to_end(&mut said).await;
+    let took = began.elapsed().as_secs();
+    assert!((59..=62).contains(&took), "{took} s");
+    let mut kinds = Vec::new();
+    let mut at = 0;
+    while let Some(head) = said.get(at..at + 9) {
+        kinds.push(head[3]);
+        at += 9 + usize::from(head[2]);
+    }
+    assert!(kinds.contains(&PING), "{kinds:?}");
 }

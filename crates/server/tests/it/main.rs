@@ -20,6 +20,7 @@ mod import;
 mod jobs;
 mod ladder;
 mod licenses;
+mod limits;
 mod listening;
 mod media;
 mod metrics;

@@ -35,6 +35,9 @@ pub(super) fn declare(route: &Route<'_>, operation: &mut Value) {
     }
     match route.need {
         Some(Need::Nothing) => statuses.extend([403]),
+        Some(Need::Known | Need::Allowed(_) | Need::Installation(_)) => {
+            statuses.extend([401, 403, 429]);
+        }
         Some(_) => statuses.extend([401, 403]),
         None => statuses.extend([403]),
     }

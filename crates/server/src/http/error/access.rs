@@ -1,8 +1,9 @@
 //! Problems of who may not come in, or not play.
 
 use super::super::html;
+use super::super::rate_limit::Limited;
 use super::{Kind, Problem};
-use crate::access::Scope;
+use crate::access::{Reached, Scope};
 use axum::response::Response;
 
 impl Problem {
@@ -73,11 +74,12 @@ impl Problem {
     }
 
     /// 429.
-    pub(in crate::http) fn too_many_attempts(seconds: u64) -> Self {
-        Self::new(
-            Kind::TooManyAttempts,
-            format!("wait {seconds} s, then try again"),
-        )
+    pub(in crate::http) fn too_many_attempts(reached: Reached) -> Self {
+        let text = format!("wait {} s, then try again", reached.wait);
+        Self {
+            limited: Some(Box::new(Limited::Rate(reached))),
+            ..Self::new(Kind::TooManyAttempts, text)
+        }
     }
 
     /// 401 for a player that shows nothing.

@@ -54,7 +54,7 @@ kinds! {
     422 UnknownField "unknown_field" "The body has fields that nobody knows",
     422 UnusableMedia "unusable_media" "The file cannot be used",
     423 Locked "locked" "Another request is at it just now",
-    429 TooManyAttempts "too_many_attempts" "Too many attempts to log in",
+    429 TooManyAttempts "too_many_attempts" "Too many attempts to come in",
     429 TooManyStreams "too_many_streams" "Too many clients follow the events",
     429 TooManyUploads "too_many_uploads" "Too many uploads are unfinished",
     460 WrongChecksum "checksum_mismatch" "The bytes are not those that were sent",

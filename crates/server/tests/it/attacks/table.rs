@@ -23,12 +23,22 @@ fn rows(text: &str) -> BTreeMap<u32, Vec<(String, String)>> {
     rows
 }
 
+/// Whether a file below `crates/` has a test of this name.
+pub fn is_test(file: &str, name: &str) -> bool {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let path = root.expect("the folder of crates").join(file);
+    let code = std::fs::read_to_string(path).unwrap_or_default();
+    let Some(at) = code.find(&format!("fn {name}(")) else {
+        return false;
+    };
+    // The attribute stands on one of the lines before it.
+    let before: Vec<&str> = code[..at].lines().rev().take(6).collect();
+    let before = before.join("\n");
+    before.contains("test]") || before.contains("test(")
+}
+
 /// What is wrong with a table.
 fn faults(text: &str) -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("the workspace");
     let rows = rows(text);
     let missing = promised().filter(|id| rows.get(id).is_none_or(Vec::is_empty));
     let mut faults: Vec<String> = missing
@@ -38,18 +48,7 @@ fn faults(text: &str) -> Vec<String> {
         .iter()
         .flat_map(|(id, tests)| tests.iter().map(move |test| (id, test)))
     {
-        let code = std::fs::read_to_string(root.join("crates").join(file)).unwrap_or_default();
-        let at = code.find(&format!("fn {name}("));
-        // The attribute stands on one of the lines before it.
-        let before = at.map(|at| {
-            code[..at]
-                .lines()
-                .rev()
-                .take(6)
-                .collect::<Vec<_>>()
-                .join("\n")
-        });
-        if !before.is_some_and(|before| before.contains("test]") || before.contains("test(")) {
+        if !is_test(file, name) {
             faults.push(format!("SEC-{id:02}: {file} has no test {name}"));
         }
     }
