@@ -261,6 +261,7 @@ export const SCOPES = [
   { word: "jobs:read", what: "see jobs and the queue" },
   { word: "jobs:write", what: "cancel, pause, resume, retry jobs" },
   { word: "keys:read", what: "read content keys in the clear" },
+  { word: "playback:sign", what: "make playback tokens" },
   { word: "webhooks:read", what: "see webhooks and their deliveries" },
   { word: "webhooks:write", what: "make, change, test and delete webhooks" },
   { word: "admin", what: "make and revoke tokens" },

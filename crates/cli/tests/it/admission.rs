@@ -99,55 +99,58 @@ fn another_password_opens_and_the_old_one_and_its_sessions_do_not() {
     }
 }
 
+/// Words, their exit codes, and what is said of them.
+const WRONG: [(&str, i32, &str); 14] = [
+    ("token create --name x", 2, "--scope"),
+    ("token create --scope admin", 2, "--name"),
+    ("token create --name x --scope root", 2, "assets:read"),
+    (
+        "token create --name x --scope admin --expires-in 0s",
+        2,
+        "expires_in",
+    ),
+    (
+        "token create --name x --scope admin --expires-in 3years",
+        2,
+        "expires_in",
+    ),
+    (
+        "token create --name x --scope admin --expires-in soon",
+        2,
+        "--expires-in",
+    ),
+    (
+        "token create --name x --scope admin --tenant ten_none",
+        65,
+        "ten_none",
+    ),
+    ("token list --tenant ten_none", 65, "ten_none"),
+    ("token revoke tok_none", 65, "token list"),
+    ("user password nobody --password-file good", 65, "user list"),
+    (
+        "user password ada --password-file short",
+        2,
+        "12 characters",
+    ),
+    (
+        "user password ada --password-file lines",
+        2,
+        "several lines",
+    ),
+    ("user password ada --password-file open", 2, "chmod 600"),
+    (
+        "user password ada --password-file none",
+        74,
+        "cannot be read",
+    ),
+];
+
 #[test]
 fn what_cannot_be_is_refused_by_name_and_nothing_is_changed() {
     let scratch = Scratch::new();
     let server = Closed::start(&scratch);
     let before = list(&scratch);
-    for (words, code, says) in [
-        ("token create --name x", 2, "--scope"),
-        ("token create --scope admin", 2, "--name"),
-        ("token create --name x --scope root", 2, "assets:read"),
-        (
-            "token create --name x --scope admin --expires-in 0s",
-            2,
-            "expires_in",
-        ),
-        (
-            "token create --name x --scope admin --expires-in 3years",
-            2,
-            "expires_in",
-        ),
-        (
-            "token create --name x --scope admin --expires-in soon",
-            2,
-            "--expires-in",
-        ),
-        (
-            "token create --name x --scope admin --tenant ten_none",
-            65,
-            "ten_none",
-        ),
-        ("token list --tenant ten_none", 65, "ten_none"),
-        ("token revoke tok_none", 65, "token list"),
-        ("user password nobody --password-file good", 65, "user list"),
-        (
-            "user password ada --password-file short",
-            2,
-            "12 characters",
-        ),
-        (
-            "user password ada --password-file lines",
-            2,
-            "several lines",
-        ),
-        ("user password ada --password-file open", 2, "chmod 600"),
-        (
-            "user password ada --password-file none",
-            74,
-            "cannot be read",
-        ),
-    ] {
+    for (words, code, says) in WRONG {
         private(&scratch, "good", NEW);
         private(&scratch, "short", "canary");
         private(&scratch, "lines", "canary one two\ncanary three\n");

@@ -48,6 +48,8 @@ pub(super) struct TenantList {
     data: Vec<Shown>,
     /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there are more.
+    has_more: bool,
 }
 
 /// What a tenant is to be.
@@ -92,10 +94,11 @@ pub(super) async fn list(
 ) -> Result<Json<TenantList>> {
     let page = paging.page()?;
     let mut rows = shared.db.tenants(page).await?;
-    let next_cursor = paging::cut(&mut rows, page, |row| row.tenant_number);
+    let ends = paging::ends(&mut rows, page, |row| row.tenant_number);
     Ok(Json(TenantList {
         data: rows.into_iter().map(Shown::from).collect(),
-        next_cursor,
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
     }))
 }
 

@@ -64,7 +64,10 @@ impl Drop for NewToken {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TokenList {
     data: Vec<Token>,
+    /// Give it as `cursor` for the next page; `null` at the end.
     next_cursor: Option<String>,
+    /// Whether there are more.
+    has_more: bool,
 }
 
 /// What a token is to allow.
@@ -116,10 +119,11 @@ pub(super) async fn list(
     let tenant = whose(&shared, &caller, filter.tenant_id).await?;
     let page = filter.paging.page()?;
     let mut rows = shared.db.api_tokens(&tenant, page).await?;
-    let next_cursor = paging::cut(&mut rows, page, |token| token.api_token_id);
+    let ends = paging::ends(&mut rows, page, |token| token.api_token_id);
     Ok(Json(TokenList {
         data: rows.into_iter().map(Token::from).collect(),
-        next_cursor,
+        next_cursor: ends.next_cursor,
+        has_more: ends.has_more,
     }))
 }
 

@@ -42,7 +42,7 @@ fn the_canary_is_found_where_it_is() {
 }
 
 #[test]
-fn no_key_is_in_the_folder_the_log_the_arguments_or_the_answers() {
+fn sec_27_no_key_is_in_the_folder_its_backups_the_log_the_arguments_or_the_answers() {
     let dir = tempfile::tempdir().expect("a folder");
     let process = ServerProcess::start(dir.path());
     let app = TestApp::of_process(&process.base, dir);
@@ -61,6 +61,7 @@ fn no_key_is_in_the_folder_the_log_the_arguments_or_the_answers() {
         }
         assert!(!holds_canary(process.arguments().as_bytes()));
         assert_folder_holds_no_canary(&app);
+        assert_backups_hold_no_canary(&app).await;
         let (status, log) = process.terminate();
         assert!(status.success());
         assert!(log.contains("the package is published"), "no log: {log}");
@@ -112,6 +113,27 @@ fn assert_folder_holds_no_canary(app: &TestApp) {
         let bytes = std::fs::read(&file).expect("a file");
         assert!(!holds_canary(&bytes), "{}", file.display());
     }
+}
+
+/// Backs up the server that runs, with all objects, and looks into every file of it.
+async fn assert_backups_hold_no_canary(app: &TestApp) {
+    let safe = tempfile::tempdir().expect("a folder");
+    let (place, to) = (crate::scrub::place(app.dir()), safe.path().join("backup"));
+    let folder = to.clone();
+    let making = tokio::task::spawn_blocking(move || server::backup(&place, &folder, true));
+    let report = making.await.expect("it ran").expect("a backup");
+    assert!(report.objects > 5, "{report:?}");
+    let kid = KID.as_bytes();
+    let mut named = false;
+    for file in files(&to) {
+        let bytes = std::fs::read(&file).expect("a file");
+        assert!(!holds_canary(&bytes), "{}", file.display());
+        named |= bytes.windows(kid.len()).any(|window| window == kid);
+    }
+    assert!(
+        named,
+        "no file names the key: it is not this server's backup"
+    );
 }
 
 #[tokio::test]

@@ -173,3 +173,31 @@ async fn sec_49_requests_for_tokens_hold_what_they_may() {
         problem(make(&app, &cookie, &body).await, 422, "unknown_field").await;
     }
 }
+
+#[tokio::test]
+async fn lists_of_tokens_say_whether_there_are_more() {
+    let app = TestApp::closed().await;
+    let cookie = app.log_in().await;
+    for number in 0..3 {
+        let body = json!({"name": format!("token {number}"), "scopes": ["jobs:read"]});
+        make(&app, &cookie, &body).await;
+    }
+    let page = async |query: &str| {
+        let request = app.client.get(app.url(&format!("/api/v1/tokens?{query}")));
+        let answer = request.header("cookie", &cookie).send().await;
+        json_of(answer.expect("an answer"), StatusCode::OK).await
+    };
+    let first = page("limit=2").await;
+    assert_eq!(first["has_more"], true);
+    let rest = page(&format!("limit=2&cursor={}", text(&first["next_cursor"]))).await;
+    assert_eq!(
+        (&rest["has_more"], &rest["next_cursor"]),
+        (&json!(false), &Value::Null)
+    );
+    let names = |page: &Value| {
+        let tokens = page["data"].as_array().expect("a list").clone();
+        tokens.into_iter().map(|token| token["name"].clone())
+    };
+    let all: Vec<Value> = names(&first).chain(names(&rest)).collect();
+    assert_eq!(all, ["token 2", "token 1", "token 0"]);
+}
