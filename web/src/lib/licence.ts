@@ -8,15 +8,16 @@ const LICENCE_PATH = "/license/clearkey";
 /** KID to key, both in hex: the form of Shaka Player's `drm.clearKeys`. */
 export type ClearKeys = Record<string, string>;
 
-/** Asks for the content key of `kid` (any form of it). */
-export async function fetchClearKeys(kid: string): Promise<ClearKeys> {
+/** Asks for the content key of `kid` (any form of it), with a playback token where one is wanted. */
+export async function fetchClearKeys(kid: string, token: string | null = null): Promise<ClearKeys> {
   const parsed = parse16(kid);
   if (!parsed.ok) throw new ApiError(0, "kid", `The KID of this package ${parsed.reason}.`);
   const request = { kids: [toBase64Url(parsed.bytes)], type: "temporary" };
   let response: Response;
   let body: string;
   try {
-    response = await fetch(LICENCE_PATH, {
+    const query = token === null ? "" : `?token=${encodeURIComponent(token)}`;
+    response = await fetch(LICENCE_PATH + query, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(request),
