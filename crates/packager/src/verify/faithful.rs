@@ -311,17 +311,20 @@ pub(super) struct Start {
     pub place: String,
 }
 
-/// Check 6: start of picture and distance of sound from it are the source's.
-pub(super) fn starts(book: &mut Book, starts: &[Start]) {
-    let picture = starts.iter().find(|start| start.is_video);
-    if let Some(Start {
-        late, tick, place, ..
-    }) = picture
-    {
-        book.ensure(6, late.abs() <= tick * 1.001 + 1e-9, place, || {
+/// Check 6: the picture starts as the source's.
+pub(super) fn picture_starts(book: &mut Book, starts: &[Start]) {
+    for start in starts.iter().filter(|start| start.is_video).take(1) {
+        let right = start.late.abs() <= start.tick * 1.001 + 1e-9;
+        book.ensure(6, right, &start.place, || {
+            let late = start.late;
             format!("the picture starts {late:.6} s later than in the source")
         });
     }
+}
+
+/// Check 6: the distance of sound from the picture is the source's.
+pub(super) fn sound_starts(book: &mut Book, starts: &[Start]) {
+    let picture = starts.iter().find(|start| start.is_video);
     let base = picture.map_or(0.0, |picture| picture.late);
     for sound in starts.iter().filter(|start| !start.is_video) {
         let off = sound.late - base;

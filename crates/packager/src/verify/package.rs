@@ -11,6 +11,7 @@ use super::playlist::Playlist;
 use super::text::{self, Subtitles};
 use super::track::{self, Shared, Track};
 use super::{Level, PackageFiles, VerifyOptions, VerifyReport, dash, schema};
+use crate::text::TextFormat;
 use crate::{Error, KeyId, Source, TrackKind, probe};
 use base64::Engine as _;
 use std::collections::{BTreeSet, HashMap};
@@ -256,14 +257,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Check 6 as HLS shows the media, and as each Period does: `presentationTimeOffset` moves a rendition.
+    /// Check 6 as the media themselves (and HLS) say, and as the first Period does: `presentationTimeOffset` moves a rendition. It may
+    /// move all of them alike, to where the first begins; check 37 sees to it that nothing is cut off.
     fn starts(&mut self, starts: &[Start]) {
         let of = |track: Option<usize>| starts.iter().find(|start| Some(start.track) == track);
-        let listed = self.playlists.media.iter();
-        let listed: Vec<Start> = listed
-            .filter_map(|playlist| of(playlist.track).cloned())
-            .collect();
-        faithful::starts(&mut self.book, &listed);
+        faithful::picture_starts(&mut self.book, starts);
+        faithful::sound_starts(&mut self.book, starts);
         for mpd in &self.mpds {
             // Times of Periods behind the first one count from where that ends.
             let first = mpd.representations.iter().filter(|found| found.period == 0);
@@ -272,7 +271,7 @@ impl Run<'_> {
                 start.late -= found.offset as f64 / found.timescale as f64;
                 Some(start)
             });
-            faithful::starts(&mut self.book, &moved.collect::<Vec<_>>());
+            faithful::sound_starts(&mut self.book, &moved.collect::<Vec<_>>());
         }
     }
 
@@ -468,21 +467,25 @@ fn wholly_clear(book: &mut Book, track: &Track) {
     book.add(29, level, &track.name(), what);
 }
 
-/// Reads a source as WebVTT, if it is.
+/// Reads a source as WebVTT, if it is; one of SRT as the WebVTT that it becomes.
 fn read_subtitles(source: &dyn Source) -> Result<Option<Subtitles>, Error> {
     let len = source.len();
     if !(6..=MAX_SUBTITLES).contains(&len) {
         return Ok(None);
     }
-    let mut head = [0; 9];
-    if let Some(head) = head.get_mut(..len.min(9) as usize) {
-        source.read_at(0, head)?;
-    }
-    let is_text = head.starts_with(b"WEBVTT") || head.starts_with(b"\xef\xbb\xbfWEBVTT");
-    if !is_text {
-        return Ok(None);
-    }
-    let mut bytes = vec![0; len as usize];
-    source.read_at(0, &mut bytes)?;
-    Ok(text::parse(&String::from_utf8_lossy(&bytes)).ok())
+    let text = match crate::text::recognise(source) {
+        Ok(Some(TextFormat::WebVtt)) => {
+            let mut bytes = vec![0; len as usize];
+            source.read_at(0, &mut bytes)?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        Ok(Some(format)) => match crate::text::read(source, format) {
+            Ok(cues) => cues.write_whole(0, u64::MAX),
+            Err(Error::Io(error)) => return Err(Error::Io(error)),
+            Err(_) => return Ok(None),
+        },
+        Err(Error::Io(error)) => return Err(Error::Io(error)),
+        Ok(None) | Err(_) => return Ok(None),
+    };
+    Ok(text::parse(&text).ok())
 }

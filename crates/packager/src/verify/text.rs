@@ -41,7 +41,7 @@ pub(super) fn is_text_playlist(playlist: &Playlist) -> bool {
         .is_some_and(|entry| is_text(&entry.at.path))
 }
 
-/// The check on all subtitles; `originals` are the WebVTT files among the sources.
+/// The check on all subtitles; `originals` are the files of subtitles among the sources.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -109,7 +109,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Each list of cues is that of an original; without originals, single files are those of playlists.
+/// Each list of cues is that of an original, as far as there are originals of all; single files are those of playlists.
 fn compare(
     book: &mut Book,
     all: &[(String, BTreeSet<Cue>)],
@@ -130,8 +130,19 @@ fn compare(
         .iter()
         .map(|(path, cues)| (path, shown(&mut cues.iter())))
         .collect();
+    // Texts of tracks in movies, and of files that were not given, have no original here.
+    let distinct: BTreeSet<&BTreeSet<Cue>> = all.iter().map(|(_, cues)| cues).collect();
+    let told = distinct.len() <= wanted.len();
+    let lost = wanted
+        .iter()
+        .filter(|wanted| !wanted.is_empty() && !distinct.contains(wanted))
+        .count();
+    if let (false, 1.., Some((path, _))) = (told, lost, all.first()) {
+        let what = format!("the cues of {lost} of the sources are not in the package");
+        book.must(TEXT, path, what);
+    }
     for (path, cues) in &all {
-        if !wanted.is_empty() && !wanted.contains(cues) {
+        if told && !wanted.contains(cues) {
             let nearest = wanted
                 .iter()
                 .map(|wanted| wanted.symmetric_difference(cues).count())

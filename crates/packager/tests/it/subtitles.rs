@@ -424,6 +424,25 @@ fn subtitles_behind_the_picture_go_with_the_sound_and_those_behind_both_are_left
 }
 
 #[test]
+fn subtitles_are_held_against_sources_of_either_format() {
+    let text = MemorySource(VTT.into());
+    let srt = |second: &str| {
+        let text = format!(
+            "1\n00:00:01,000 --> 00:00:02,500\nA < B & <i>C</i>\n\n2\n00:00:03,000 --> 00:00:04,000\n{second}\nE\n"
+        );
+        MemorySource(text.into())
+    };
+    let package = beside_a_movie(&[&text, &srt("D")], &options(None));
+    let fails =
+        |sources: &[&dyn Source]| failing(&Files(package.files()).verify(sources, Depth::Full));
+    assert_eq!(fails(&[&text, &srt("D")]), []);
+    assert_eq!(fails(&[&text, &srt("another")]), [46]);
+    // Of the other one nothing is known then.
+    assert_eq!(fails(&[&text]), []);
+    assert_eq!(fails(&[&srt("another")]), [46]);
+}
+
+#[test]
 fn subtitles_hold_before_the_checks_under_every_scheme_in_both_layouts() {
     let text = MemorySource(VTT.into());
     let document = TestMovie::new(vec![ttml(1, *b"deu", &[6000])]).source();
