@@ -1,6 +1,7 @@
 //! Checks 10 and 40: attributes that players choose by.
 
 use crate::TrackKind;
+use crate::manifest::language;
 use crate::movie::SampleEntry;
 use crate::presentation::reduce;
 use crate::verify::book::Book;
@@ -39,10 +40,19 @@ pub(super) fn check(book: &mut Book, representation: &Representation, track: &Tr
     }
     media_type(book, representation, track, place);
     let spoken = track.init.kind != TrackKind::Video && track.init.language != "und";
-    let named = representation.attribute("lang").is_some();
-    book.advise(40, !spoken || named, &place, || {
+    let named = representation.attribute("lang");
+    book.advise(40, !spoken || named.is_some(), &place, || {
         format!("no lang; the media are in '{}'", track.init.language)
     });
+    if let (true, Some(named)) = (spoken, named) {
+        let letters =
+            |tag: &str| language::code(tag).map(|code| language::three_letters(&code).to_owned());
+        let same = letters(named) == letters(&track.init.language);
+        book.advise(40, same, &place, || {
+            let of_media = &track.init.language;
+            format!("lang is '{named}', the media are in '{of_media}'")
+        });
+    }
     let role = representation.elements("Role").next().is_some();
     book.advise(40, role, &place, || "no Role".into());
     let set = &representation.set_element;
