@@ -57,6 +57,10 @@ impl Process {
         };
         let mut process = Self { base, ..process };
         let (status, found) = process.get("/api/v1/assets").map_err(|_| String::new())?;
+        if status != 200 && matches!(process.child.try_wait(), Ok(Some(_))) {
+            // It is gone, and another program listens on its port by now.
+            return Err(String::new());
+        }
         assert_eq!(status, 200, "{found}");
         process.up_in = process.started.elapsed();
         Ok(process)
