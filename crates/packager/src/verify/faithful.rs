@@ -322,10 +322,10 @@ pub(super) fn picture_starts(book: &mut Book, starts: &[Start]) {
     }
 }
 
-/// Check 6: the distance of sound from the picture is the source's.
-pub(super) fn sound_starts(book: &mut Book, starts: &[Start]) {
+/// Check 6: the distance of sound from the picture is the source's; without a picture, from `alone`.
+pub(super) fn sound_starts(book: &mut Book, starts: &[Start], alone: f64) {
     let picture = starts.iter().find(|start| start.is_video);
-    let base = picture.map_or(0.0, |picture| picture.late);
+    let base = picture.map_or(alone, |picture| picture.late);
     for sound in starts.iter().filter(|start| !start.is_video) {
         let off = sound.late - base;
         book.ensure(6, off.abs() < 0.001, &sound.place, || {

@@ -262,7 +262,7 @@ impl Run<'_> {
     fn starts(&mut self, starts: &[Start]) {
         let of = |track: Option<usize>| starts.iter().find(|start| Some(start.track) == track);
         faithful::picture_starts(&mut self.book, starts);
-        faithful::sound_starts(&mut self.book, starts);
+        faithful::sound_starts(&mut self.book, starts, 0.0);
         for mpd in &self.mpds {
             // Times of Periods behind the first one count from where that ends.
             let first = mpd.representations.iter().filter(|found| found.period == 0);
@@ -271,7 +271,9 @@ impl Run<'_> {
                 start.late -= found.offset as f64 / found.timescale as f64;
                 Some(start)
             });
-            faithful::sound_starts(&mut self.book, &moved.collect::<Vec<_>>());
+            let moved: Vec<Start> = moved.collect();
+            let alone = moved.first().map_or(0.0, |start| start.late);
+            faithful::sound_starts(&mut self.book, &moved, alone);
         }
     }
 

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-fn place(data_dir: &Path) -> Place {
+/// Where an app on a folder keeps what it has, on whatever engine.
+pub fn place(data_dir: &Path) -> Place {
     let (_, url) = chosen(data_dir);
     Place {
         data_dir: data_dir.to_owned(),

@@ -118,7 +118,10 @@ fn assert_folder_holds_no_canary(app: &TestApp) {
 /// Backs up the server that runs, with all objects, and looks into every file of it.
 async fn assert_backups_hold_no_canary(app: &TestApp) {
     let safe = tempfile::tempdir().expect("a folder");
-    let (place, to) = (crate::scrub::place(app.dir()), safe.path().join("backup"));
+    let (place, to) = (
+        crate::rotation::place(app.dir()),
+        safe.path().join("backup"),
+    );
     let folder = to.clone();
     let making = tokio::task::spawn_blocking(move || server::backup(&place, &folder, true));
     let report = making.await.expect("it ran").expect("a backup");
