@@ -30,7 +30,7 @@ for (const format of ["DASH", "HLS"]) {
       await page.goto(`${here.server.url}/assets/${asset.id}`);
       const video = page.locator("video");
       await video.waitFor();
-      if (format === "HLS") await page.getByText("HLS", { exact: true }).click();
+      if (format === "HLS") await page.getByRole("radio", { name: "HLS" }).check();
       await page.locator('.player[data-phase="ready"]').waitFor();
       await video.evaluate(async (element) => {
         element.muted = true;
