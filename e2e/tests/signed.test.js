@@ -30,7 +30,10 @@ for (const format of ["DASH", "HLS"]) {
       await page.goto(`${here.server.url}/assets/${asset.id}`);
       const video = page.locator("video");
       await video.waitFor();
-      if (format === "HLS") await page.getByRole("radio", { name: "HLS" }).check();
+      if (format === "HLS") {
+        await page.locator('.player[data-phase="ready"]').waitFor();
+        await page.getByRole("radio", { name: "HLS" }).check();
+      }
       await page.locator('.player[data-phase="ready"]').waitFor();
       await video.evaluate(async (element) => {
         element.muted = true;
