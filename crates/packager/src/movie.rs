@@ -107,9 +107,7 @@ impl Movie {
         let unknown = all_of(TrackKind::Video).or_else(|| all_of(TrackKind::Audio));
         unknown.unwrap_or(false)
     }
-}
 
-impl Movie {
     /// Whether its pictures would be without a sound that it has, because nothing here knows the codec, or no browser plays
     /// it beside pictures.
     pub fn would_be_silent(&self) -> bool {

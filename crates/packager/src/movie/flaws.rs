@@ -1,5 +1,6 @@
 //! What browsers do not play of a video that can be packaged: forms of pixels, levels, key pictures too far apart, times that
-//! stand still, edit lists that begin between key pictures. Pure: the engine packages it all the same, and callers mend it before or say so.
+//! stand still, edit lists that begin between key pictures. Pure: the engine packages it all the same, and callers mend it
+//! before or say so.
 
 use super::{Movie, SampleEntry, Track, VideoConfig};
 
